@@ -1,0 +1,164 @@
+"""A text as a memory-mapped array of tokens on disk: written once, piece by piece, and mapped afterwards."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.files import StoredText, normalised, read_text
+from pipelines.text import Tokenizer
+
+SPLITS = ("train", "valid", "test")
+_ROW = 2**16  # characters encoded as one string
+_BATCH = 32  # such strings at a time
+_SAMPLES = 128  # rows of text that subwords are learned from, where there are more
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text as tokens.
+
+    Attributes:
+        tokens: [positions] memory-mapped, of the smallest of uint8, uint16, uint32 that holds the vocabulary.
+        tokenizer: what made them.
+        splits: for "train", "valid" and "test" the positions in `tokens`; empty where the fraction is 0.
+        characters: how many normalised characters each split has: what nats a character are divided by.
+        content: a digest of the files' content.
+    """
+
+    tokens: np.ndarray
+    tokenizer: Tokenizer
+    splits: dict[str, range]
+    characters: dict[str, int]
+    content: str
+
+    def part(self, split: str) -> np.ndarray:
+        """The tokens of one split, in order, memory-mapped."""
+        positions = self.splits[split]
+        return self.tokens[positions.start : positions.stop]
+
+
+def build(
+    folder: Path,
+    paths: Sequence[Path],
+    fractions: Sequence[float],
+    form: str,
+    learn: Callable[[Iterator[str]], Tokenizer],
+    sampled: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Fills a folder: tokens, tokenizer.json and corpus.json.
+
+    Args:
+        paths: text files, plain or gzip.
+        fractions: of "train", "valid" and "test".
+        form: the normalisation.
+        learn: makes the tokenizer from the pieces of the training split.
+        sampled: whether `learn` holds all it gets in memory, and so gets a sample of a large text.
+        say: called with a line about what is being done.
+    """
+
+    def pieces() -> Iterator[str]:
+        for path in paths:
+            say(f"reading {path}")
+            yield from normalised(read_text(path), form)
+
+    text = StoredText(folder / "text", pieces())
+    bounds = _bounds(len(text), fractions)
+    say(f"learning the tokenizer from {bounds[1]:,} of {len(text):,} characters")
+    tokenizer = learn(_sample(text, bounds[1]) if sampled else text.read(0, bounds[1]))
+    tokenizer.save(folder / "tokenizer.json")
+
+    dtype = next(t for t in (np.uint8, np.uint16, np.uint32) if tokenizer.size - 1 <= np.iinfo(t).max)
+    description = {"dtype": np.dtype(dtype).name, "tokens": {}, "characters": {}}
+    with open(folder / "tokens", "wb") as file:
+        for name, start, stop in zip(SPLITS, bounds[:-1], bounds[1:], strict=True):
+            say(f"encoding the {name} split, {stop - start:,} characters")
+            description["tokens"][name] = _write_tokens(file, tokenizer, text.read(start, stop), dtype)
+            description["characters"][name] = stop - start
+    (folder / "text").unlink()
+    (folder / "corpus.json").write_text(json.dumps(description, indent=1))
+
+
+def _bounds(length: int, fractions: Sequence[float]) -> list[int]:
+    """The positions 0, end of train, end of valid, end of test."""
+    train, valid, test = fractions
+    first = length if valid == test == 0 else int(length * train)
+    second = length if test == 0 else int(length * (train + valid))
+    return [0, first, second, length]
+
+
+def _sample(text: StoredText, stop: int) -> Iterator[str]:
+    """The first `stop` characters, or parts evenly spread over them if they are many."""
+    if stop <= _SAMPLES * _ROW:
+        yield from text.read(0, stop)
+        return
+    for index in range(_SAMPLES):
+        start = stop * index // _SAMPLES
+        yield "".join(text.read(start, start + _ROW))
+
+
+def _write_tokens(file, tokenizer: Tokenizer, pieces: Iterator[str], dtype: type) -> int:
+    """Appends the tokens of a text to `file`; returns how many."""
+    rows = tf.data.Dataset.from_generator(
+        lambda: _rows(pieces), output_signature=tf.TensorSpec([], tf.string)
+    )
+    tokens = rows.batch(_BATCH).map(
+        lambda batch: tf.cast(tokenizer.encode(batch).flat_values, dtype), num_parallel_calls=2
+    )
+    count = 0
+    for block in tokens.prefetch(2).as_numpy_iterator():
+        file.write(block.data)
+        count += len(block)
+    return count
+
+
+def _rows(pieces: Iterator[str]) -> Iterator[bytes]:
+    """The same text in strings of at most `_ROW` characters, cut after line breaks where there are any.
+
+    So the tokens do not depend on the pieces, and those of subwords not on the cuts, except in longer lines.
+    """
+    held = ""
+    for piece in pieces:
+        held += piece
+        start = 0
+        while len(held) - start > _ROW:
+            stop = held.rfind("\n", start, start + _ROW) + 1 or start + _ROW
+            yield held[start:stop].encode()
+            start = stop
+        held = held[start:]
+    if held:
+        yield held.encode()
+
+
+def _description(folder: Path) -> dict:
+    return json.loads((folder / "corpus.json").read_text())
+
+
+def intact(folder: Path) -> bool:
+    """Whether all that `build` writes is there."""
+    try:
+        description = _description(folder)
+        size = sum(description["tokens"].values()) * np.dtype(description["dtype"]).itemsize
+        return (folder / "tokens").stat().st_size == size and (folder / "tokenizer.json").stat().st_size > 0
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def load(folder: Path, content: str, tokenizer: Tokenizer | None = None) -> Corpus:
+    """Maps what `build` wrote; `tokenizer` spares reading the same one again."""
+    description = _description(folder)
+    splits, start = {}, 0
+    for name in SPLITS:
+        splits[name] = range(start, start + description["tokens"][name])
+        start = splits[name].stop
+    return Corpus(
+        tokens=np.memmap(folder / "tokens", dtype=description["dtype"], mode="r"),
+        tokenizer=tokenizer or Tokenizer.load(folder / "tokenizer.json"),
+        splits=splits,
+        characters=description["characters"],
+        content=content,
+    )

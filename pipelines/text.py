@@ -1,0 +1,244 @@
+"""Text to token ids and back, as graph operations.
+
+Training and serving call the same `Tokenizer.encode` and `Tokenizer.decode`: both are made of TensorFlow and
+tensorflow-text operations that TF Serving links, hold no lookup table, and can be exported as they are.
+
+    tokenizer = CharacterTokenizer.learn(["To be, or not to be"])
+    ids = tokenizer.encode(tf.constant(["to be"]))                       # [[12, 10, 4, 7, 8]]
+    tokenizer.decode(ids.to_tensor(), ids.row_lengths())                 # [b"to be"]
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from pipelines.atomic import write_text
+from pipelines.errors import DataError
+from pipelines.subwords import SPACE_MARK, learn_model
+
+NORMALISATIONS = ("NFC", "NFKC", "none")
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def normalise(text: tf.Tensor, form: str = "NFC") -> tf.Tensor:
+    """Brings UTF-8 strings to a Unicode normalisation form.
+
+    Args:
+        text: strings of any shape. Bytes that are not UTF-8 become U+FFFD.
+        form: "NFC", "NFKC" (which also turns the Chinese "，！？" into ",!?"), or "none".
+
+    Returns:
+        Strings of the same shape, always valid UTF-8.
+    """
+    if form not in NORMALISATIONS:
+        raise ValueError(f"normalisation is {form!r}: expected one of {', '.join(NORMALISATIONS)}")
+    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")  # ICU's normaliser lets malformed bytes pass
+    return text if form == "none" else tf_text.normalize_utf8(text, form)
+
+
+def normalise_string(text: str, form: str) -> str:
+    """`normalise` for a Python string."""
+    if text.isascii() or form == "none":  # ASCII is in every form already
+        return text
+    return tf_text.normalize_utf8(tf.constant(text), form).numpy().decode()
+
+
+class Tokenizer(tf.Module):
+    """What both kinds of tokenizer share: special ids, decoding up to the ids kept, files.
+
+    Attributes:
+        kind: "characters" or "subwords".
+        normalisation: the form that `encode` brings text to first.
+        size: how many ids there are, the four special ones included.
+        line_break_id: the id of "\\n"; where that is not in the vocabulary, the id of the first learned
+            character. It is the context that an empty prompt starts from.
+    """
+
+    kind: str
+    pad_id, unknown_id, start_id, end_id = 0, 1, 2, 3
+
+    def __init__(self, normalisation: str = "NFC"):
+        super().__init__(name=f"{self.kind}_tokenizer")
+        if normalisation not in NORMALISATIONS:
+            raise ValueError(
+                f"normalisation is {normalisation!r}: expected one of {', '.join(NORMALISATIONS)}"
+            )
+        self.normalisation = normalisation
+        self.size: int
+        self.line_break_id: int
+
+    def encode(self, text: tf.Tensor) -> tf.RaggedTensor:
+        """Token ids, int32 [batch, None], of the normalised `text`, string [batch]. Adds no start or end."""
+        raise NotImplementedError
+
+    def decode(self, ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """The text, string [batch], of the first `lengths` [batch] tokens of `ids` [batch, length].
+
+        Always valid UTF-8. Padding, start and end vanish; unknown tokens, and numbers that are no token,
+        become U+FFFD.
+        """
+        ids = tf.where((ids >= 0) & (ids < self.size), ids, self.unknown_id)
+        shown = (ids == self.unknown_id) | (ids > self.end_id)
+        kept = shown & tf.sequence_mask(lengths, tf.shape(ids)[1])  # [batch, length]
+        return self._decode(tf.ragged.boolean_mask(ids, kept))
+
+    def _decode(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        raise NotImplementedError
+
+    def _content(self) -> dict:
+        """What a file must hold, beside kind and normalisation, to build the tokenizer again."""
+        raise NotImplementedError
+
+    def _json(self) -> str:
+        content = {"kind": self.kind, "normalisation": self.normalisation, **self._content()}
+        return json.dumps({"format": 1, **content}, ensure_ascii=True, indent=1, sort_keys=True) + "\n"
+
+    def fingerprint(self) -> str:
+        """A hexadecimal digest: equal for tokenizers that give equal ids, stable over runs and machines."""
+        return hashlib.sha256(self._json().encode()).hexdigest()
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes one JSON file, whole or not at all."""
+        write_text(path, self._json())
+
+    @staticmethod
+    def load(path: str | os.PathLike) -> "Tokenizer":
+        """Reads what `save` wrote, as the class that wrote it. Raises DataError naming the file."""
+        try:
+            content = json.loads(Path(path).read_text("utf-8"))
+            form = content["normalisation"]
+            if content["kind"] == CharacterTokenizer.kind:
+                return CharacterTokenizer(content["characters"], form)
+            if content["kind"] == SubwordTokenizer.kind:
+                return SubwordTokenizer(base64.b64decode(content["model"], validate=True), form)
+            raise ValueError(f"unknown kind {content['kind']!r}")
+        except OSError as error:
+            raise DataError(f"{path}: cannot read the tokenizer file: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, binascii.Error) as error:
+            raise DataError(f"{path}: not a tokenizer file of kerasapp ({error!r})") from error
+
+
+class CharacterTokenizer(Tokenizer):
+    """One token for every Unicode character (code point) seen in training.
+
+    Args:
+        characters: the known characters, in any order; ids 4, 5, ... go to them by rising code point.
+        normalisation: "NFC", "NFKC" or "none".
+
+    Example:
+
+        CharacterTokenizer("abc").encode(tf.constant(["cab?"]))    # [[6, 4, 5, 1]]
+    """
+
+    kind = "characters"
+
+    def __init__(self, characters: str, normalisation: str = "NFC"):
+        super().__init__(normalisation)
+        if not characters:
+            raise DataError("a character tokenizer needs at least one character")
+        self.characters = "".join(sorted(set(characters)))
+        self.size = 4 + len(self.characters)
+        self.line_break_id = 4 + max(self.characters.find("\n"), 0)
+        # NumPy, not tensors: they become constants of whichever graph uses them, so nothing need be tracked.
+        self._code_points = np.array([ord(c) for c in self.characters], np.int32)
+        special = np.array([0, ord(REPLACEMENT), 0, 0], np.int32)
+        self._surfaces = np.concatenate([special, self._code_points])  # [size]
+
+    @classmethod
+    def learn(cls, texts: Iterable[str], normalisation: str = "NFC") -> "CharacterTokenizer":
+        """The tokenizer of all characters in `texts`, an iterable of strings of any length."""
+        seen = np.zeros(0x110000, bool)
+        for text in texts:
+            seen[np.frombuffer(normalise_string(text, normalisation).encode("utf-32-le"), np.uint32)] = True
+        if not seen.any():
+            raise DataError("no text to learn characters from")
+        return cls("".join(map(chr, np.flatnonzero(seen))), normalisation)
+
+    def encode(self, text):
+        points = tf.strings.unicode_decode(normalise(text, self.normalisation), "UTF-8")
+        last = len(self._code_points) - 1
+        rank = tf.minimum(tf.searchsorted(self._code_points, points.flat_values), last)
+        known = tf.equal(tf.gather(self._code_points, rank), points.flat_values)
+        return points.with_flat_values(tf.where(known, rank + 4, self.unknown_id))
+
+    def _decode(self, ids):
+        points = ids.with_flat_values(tf.gather(self._surfaces, ids.flat_values))
+        return tf.strings.unicode_encode(points, "UTF-8")
+
+    def _content(self):
+        return {"characters": self.characters}
+
+
+class SubwordTokenizer(Tokenizer):
+    """SentencePiece pieces; what no piece covers is spelt in bytes, so every text has tokens.
+
+    Lines are encoded one by one and joined by the token of "\\n": a text may be cut at line breaks without a
+    change to its tokens. The one character that cannot come back is U+2581, which SentencePiece uses for the
+    space: it becomes U+FFFD.
+
+    Args:
+        model: a serialised SentencePiece model, from `learn`.
+        normalisation: "NFC", "NFKC" or "none"; the model itself must not normalise.
+
+    Paper: Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226
+    """
+
+    kind = "subwords"
+
+    def __init__(self, model: bytes, normalisation: str = "NFC"):
+        super().__init__(normalisation)
+        try:
+            pieces = sentencepiece.SentencePieceProcessor(model_proto=model)
+        except RuntimeError as error:
+            raise DataError(f"not a SentencePiece model: {str(error).splitlines()[0]}") from error
+        self.model = model
+        self.size = pieces.get_piece_size()
+        self.line_break_id = pieces.piece_to_id("\n")
+        specials = (pieces.pad_id(), pieces.unk_id(), pieces.bos_id(), pieces.eos_id())
+        if specials != (0, 1, 2, 3) or self.line_break_id == self.unknown_id:
+            raise DataError("the SentencePiece model needs pad, unknown, start, end as 0 to 3, and \\n")
+        self._sentencepiece = tf_text.SentencepieceTokenizer(model)
+
+    @classmethod
+    def learn(
+        cls,
+        texts: Iterable[str],
+        vocabulary_size: int = 8000,
+        model_type: str = "unigram",
+        normalisation: str = "NFC",
+    ) -> "SubwordTokenizer":
+        """Learns pieces from `texts`, an iterable of strings of any length; all are held in memory.
+
+        Args:
+            vocabulary_size: an upper bound; a small text gives a smaller vocabulary.
+            model_type: "unigram" or "bpe".
+
+        Raises:
+            DataError: nothing to learn from, or `vocabulary_size` below 300 (256 are bytes).
+        """
+        chunks = [normalise_string(text, normalisation) for text in texts]
+        return cls(learn_model(chunks, vocabulary_size, model_type), normalisation)
+
+    def encode(self, text):
+        text = tf.strings.regex_replace(normalise(text, self.normalisation), SPACE_MARK, REPLACEMENT)
+        lines = tf.strings.split(text, "\n")  # [batch, lines]
+        pieces = self._sentencepiece.tokenize(lines.flat_values)  # [all lines, tokens]
+        breaks = tf.fill([pieces.nrows(), 1], self.line_break_id)
+        ended = lines.with_values(tf.concat([pieces, breaks], axis=1))  # [batch, lines, tokens and a break]
+        return ended.merge_dims(1, 2)[:, :-1]  # the last line has no break
+
+    def _decode(self, ids):
+        # A byte piece alone can be part of a character: what is not UTF-8 is replaced before it leaves.
+        return tf.strings.unicode_transcode(self._sentencepiece.detokenize(ids), "UTF-8", "UTF-8")
+
+    def _content(self):
+        return {"model": base64.b64encode(self.model).decode()}

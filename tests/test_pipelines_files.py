@@ -1,0 +1,147 @@
+"""Reading text in pieces against reading it whole."""
+
+import gzip
+import os
+import random
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from pipelines import files
+from pipelines.errors import DataError
+from pipelines.files import StoredText, content_hash, locate, normalised, read_text
+
+TEXT = "Füße，春眠\r\n😀 e\u0301\u0323 naïve\n" * 7
+
+
+@pytest.fixture(params=[1, 2, 3, 7, 2**21])
+def piece(request, monkeypatch):
+    """Sizes of pieces that cut characters, and one that takes all at once."""
+    monkeypatch.setattr(files, "PIECE", request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_reads_plain_and_gzip_alike_whatever_the_name(piece, packed, tmp_path):
+    data = TEXT.encode()
+    path = tmp_path / "text.any"
+    path.write_bytes(gzip.compress(data) if packed else data)
+    assert "".join(read_text(path)) == TEXT
+
+
+def test_drops_a_byte_order_mark_at_the_start_alone(piece, tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes("\ufeffa\ufeffb".encode())
+    assert "".join(read_text(path)) == "a\ufeffb"
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\xe6\x98", b"\xed\xa0\x80", b"\xc0\x80"])
+@pytest.mark.parametrize("after", [b"", b"x\n"])
+def test_malformed_bytes_are_located(piece, bad, after, tmp_path):
+    path = tmp_path / "text.txt"
+    before = "\ufeff" + TEXT
+    path.write_bytes(before.encode() + bad + after)
+    offset, line = len(before.encode()), TEXT.count("\n") + 1
+    with pytest.raises(DataError, match=rf"text\.txt: byte {offset}, line {line}: not UTF-8"):
+        list(read_text(path))
+
+
+def test_malformed_bytes_in_gzip_are_located_in_the_text(tmp_path):
+    path = tmp_path / "text.gz"
+    path.write_bytes(gzip.compress(b"one\ntwo\xff"))
+    with pytest.raises(DataError, match=r"text\.gz: byte 7, line 2"):
+        list(read_text(path))
+
+
+def cut_gzip(path):
+    path.write_bytes(gzip.compress(os.urandom(500).hex().encode())[:-200])
+
+
+def corrupt_gzip(path):
+    data = bytearray(gzip.compress(os.urandom(500).hex().encode()))
+    data[-8] ^= 255  # in the check sum
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.mkdir(), "is a directory"),
+        (lambda path: path.write_bytes(b""), "empty"),
+        (lambda path: path.write_bytes(b"\xef\xbb\xbf"), "empty"),
+        (lambda path: path.write_bytes(gzip.compress(b"")), "empty"),
+        (cut_gzip, "gzip"),
+        (corrupt_gzip, "gzip"),
+        (lambda path: path.write_bytes(b"\x1f\x8b"), "gzip"),
+    ],
+)
+def test_unusable_files_are_named_in_one_line(make, message, tmp_path):
+    path = tmp_path / "the file.txt"
+    make(path)
+    with pytest.raises(DataError, match=message) as error:
+        list(read_text(path))
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_without_read_permission(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("text")
+    path.chmod(0)
+    with pytest.raises(DataError, match="Permission denied"):
+        content_hash(path)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC"])
+def test_normalising_in_pieces_is_normalising_the_whole(form):
+    rng = random.Random(5)
+    # Letters that compose with what follows: marks, Hangul, an Indic vowel sign; and some that never do.
+    alphabet = [
+        *"aeo 1春，",
+        "e\u0301",
+        "\u0301",
+        "\u0323",
+        "\u1112",
+        "\u1161",
+        "\u11ab",
+        "가",
+        "ে",
+        "া",
+        "ﬁ",
+        "½",
+    ]
+    for _ in range(200):
+        text = "".join(rng.choices(alphabet, k=40))
+        cuts = sorted(rng.choices(range(len(text) + 1), k=5))
+        pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+        assert "".join(normalised(pieces, form)) == unicodedata.normalize(form, text)
+
+
+def test_normalising_holds_back_little_without_ascii():
+    pieces = list(normalised(["春眠不覺曉" * 100] * 5, "NFC"))
+    assert max(map(len, pieces)) <= 501
+
+
+def test_stored_text_reads_as_slices_do(tmp_path):
+    rng = random.Random(6)
+    pieces = ["春眠", "a", "", "😀é\n" * 3, "xyz"]
+    text, whole = StoredText(tmp_path / "text", pieces), "".join(pieces)
+    assert len(text) == len(whole)
+    for _ in range(50):
+        start, stop = sorted(rng.choices(range(len(whole) + 1), k=2))
+        assert "".join(text.read(start, stop)) == whole[start:stop]
+
+
+def test_samples_are_found_by_name(tmp_path):
+    assert "".join(read_text(locate("sample:tinyshakespeare"))).startswith(
+        "First Citizen:\nBefore we proceed"
+    )
+    assert locate(tmp_path / "sample.txt") == Path(tmp_path / "sample.txt")
+
+
+def test_an_unknown_sample_is_answered_with_the_known():
+    with pytest.raises(DataError, match=r"sample:tinyshakespear: no such sample.*sample:tinyshakespeare"):
+        locate("sample:tinyshakespear")
