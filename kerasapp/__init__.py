@@ -1,0 +1,28 @@
+"""Sequence models in Keras, from raw files to production.
+
+`kerasapp.load(RUN_OR_EXPORT)` answers with a trained model; `kerasapp.Generation` is data, model and export
+of text generation, for a `fit` of your own. TensorFlow is imported when one of them is first used.
+"""
+
+import pipelines
+
+if getattr(pipelines, "PROJECT", None) != "kerasapp":
+    place = pipelines.__spec__.origin or list(pipelines.__path__)
+    raise ImportError(
+        f"kerasapp found another package of the name pipelines, {place}: start Python in another folder, or "
+        "rename that one"
+    )
+
+__version__ = "0.1.0"
+__all__ = ["Generation", "load"]
+
+
+def __getattr__(name):
+    if name not in __all__:
+        raise AttributeError(f"module 'kerasapp' has no attribute {name!r}")
+    from kerasapp.backend import require_tensorflow
+
+    require_tensorflow()
+    from kerasapp import api
+
+    return getattr(api, name)

@@ -1,0 +1,86 @@
+"""Building a configuration from another one and mappings of keys."""
+
+import dataclasses
+import functools
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kerasapp.config.checks import check, hints, show
+from kerasapp.config.registry import nearest
+from kerasapp.config.training import limits
+from kerasapp.errors import ConfigError
+
+
+def build(config: Any, *sources: Mapping[str, Any]) -> Any:
+    """`config` with the keys of each source in turn replaced, types and ranges checked.
+
+    Args:
+        config: The configuration to start from, such as `preset("generation", "tinyshakespeare")`.
+        *sources: Mappings of dotted keys, `{"training.steps": 100}`, or of sections,
+            `{"training": {"steps": 100}}`. A source that gives training.steps switches training.minutes off,
+            and the other way round; one that gives both is refused.
+
+    Raises:
+        ConfigError: a key is unknown, or a value has the wrong type or is out of range.
+    """
+    values = flatten(config)
+    for source in sources:
+        values.update(limits(checked(source, type(config))))
+    return type(config)(
+        **{
+            section: kind(**{name: values[f"{section}.{name}"] for name in hints(kind)})
+            for section, kind in sections(type(config)).items()
+        }
+    )
+
+
+def checked(source: Mapping[str, Any], config_class: type, section: str | None = None) -> dict[str, Any]:
+    """The values of `source` (see `build`) by dotted key, each of them checked alone.
+
+    Raises:
+        ConfigError: a key is unknown, or outside `section` where one is named, or its value is not usable.
+    """
+    known = {key: hint for key, hint in keys(config_class).items() if section in (None, key.split(".")[0])}
+    return {key: check(key, known[key], value) for key, value in _flat_keys(source, known)}
+
+
+def sections(config_class: type) -> dict[str, type]:
+    """The dataclass of each section of a task's configuration, by name."""
+    kinds = typing.get_type_hints(config_class)
+    return {field.name: kinds[field.name] for field in dataclasses.fields(config_class)}
+
+
+@functools.cache
+def keys(config_class: type) -> dict[str, Any]:
+    """The annotation of each dotted key of a task's configuration, such as `training.steps`."""
+    return {
+        f"{section}.{name}": hint
+        for section, kind in sections(config_class).items()
+        for name, hint in hints(kind).items()
+    }
+
+
+def flatten(config: Any) -> dict[str, Any]:
+    """All values of a configuration by dotted key."""
+    return {
+        f"{section}.{name}": value
+        for section, values in vars(config).items()
+        for name, value in vars(values).items()
+    }
+
+
+def _flat_keys(source: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> Iterator:
+    section_names = {key.split(".")[0] for key in known}
+    for name, value in source.items():
+        key = f"{prefix}{name}"
+        if key in known:
+            yield key, value
+        elif key in section_names and isinstance(value, Mapping):
+            yield from _flat_keys(value, known, f"{key}.")
+        elif key in section_names and value is not None:
+            raise ConfigError(
+                f"{key}: {show(value)} is not a section with keys such as {nearest(key, known)}"
+            )
+        elif key not in section_names:
+            raise ConfigError(f"{key}: unknown key; the nearest known one is {nearest(key, known)}")
