@@ -1,0 +1,1 @@
+"""Functional Keras models. They take numbers and know no pipeline."""
