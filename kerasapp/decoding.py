@@ -1,0 +1,155 @@
+"""Turns a step function into sequences, in the graph: sampling a row at a time by its own rules."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Sampling(NamedTuple):
+    """How each row is sampled; every field is one value a row, [batch].
+
+    temperature: float32; 0 takes the likeliest token, 1 samples from the model's own probabilities.
+    top_k: int32; only the k likeliest tokens, 0 for all.
+    top_p: float32; only the likeliest tokens that together reach this probability, 1 for all
+        (nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751). Applied after `top_k`.
+    seed: int32; the same seed gives the same text, whatever else is in the batch.
+    """
+
+    temperature: tf.Tensor
+    top_k: tf.Tensor
+    top_p: tf.Tensor
+    seed: tf.Tensor
+
+
+def uniform(seed, position):
+    """Random numbers in [0, 1), a pure function of a row's seed and a position.
+
+    The PCG hash of Jarzynski and Olano ("Hash Functions for GPU Rendering", JCGT 2020), nested: a few
+    integer operations that any language repeats exactly, so every runtime draws the same numbers.
+
+    Args:
+        seed: int32 [batch].
+        position: int32 [steps].
+
+    Returns: float32 [batch, steps], multiples of 2^-24.
+    """
+    seed = tf.bitcast(seed, tf.uint32)[:, tf.newaxis]  # [batch, 1]
+    position = tf.bitcast(position, tf.uint32)[tf.newaxis, :]  # [1, steps]
+    mixed = _pcg(_pcg(position) + _pcg(seed ^ tf.constant(0x9E3779B9, tf.uint32)))  # [batch, steps]
+    high = tf.bitcast(tf.bitwise.right_shift(mixed, tf.constant(8, tf.uint32)), tf.int32)
+    return tf.cast(high, tf.float32) * 2.0**-24
+
+
+def _pcg(x):
+    x = x * tf.constant(747796405, tf.uint32) + tf.constant(2891336453, tf.uint32)
+    shift = tf.bitwise.right_shift(x, tf.constant(28, tf.uint32)) + tf.constant(4, tf.uint32)
+    x = (tf.bitwise.right_shift(x, shift) ^ x) * tf.constant(277803737, tf.uint32)
+    return tf.bitwise.right_shift(x, tf.constant(22, tf.uint32)) ^ x
+
+
+def choose(logits, sampling, noise, filtered=True):
+    """One token for each row.
+
+    Inverts the cumulative distribution in the order of the vocabulary, so that one uniform number decides,
+    and rows with and without filters take the same path.
+
+    Args:
+        logits: float32 [batch, vocabulary]; -inf for tokens that must not be chosen.
+        sampling: a `Sampling`.
+        noise: float32 [batch], in [0, 1).
+        filtered: Python bool; False skips `top_k` and `top_p` when no row uses them.
+
+    Returns: int32 [batch].
+    """
+    sharpness, noise = _prepare(sampling, noise)
+    return _choose(logits, sharpness, noise, sampling if filtered else None)
+
+
+def _prepare(sampling, noise):
+    """What of `choose` can be done before a loop: the factor of the logits [batch, 1], and the noise
+    [..., batch] with zeros for greedy rows, which with a factor this large take the likeliest token."""
+    greedy = sampling.temperature <= 0
+    sharpness = tf.where(greedy, 1e30, 1.0 / tf.maximum(sampling.temperature, 1e-6))[:, tf.newaxis]
+    return sharpness, tf.where(greedy, 0.0, noise)
+
+
+def _choose(logits, sharpness, noise, filters):
+    weights = tf.exp((logits - tf.reduce_max(logits, axis=1, keepdims=True)) * sharpness)
+    if filters is not None:
+        weights = _keep_likeliest(weights, filters.top_k, filters.top_p)
+    cumulative = tf.cumsum(weights, axis=1)  # [batch, vocabulary]
+    below = cumulative <= noise[:, tf.newaxis] * cumulative[:, -1:]
+    return tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
+
+
+def _keep_likeliest(weights, top_k, top_p):
+    """Zeros the weights outside each row's `top_k` and `top_p`; equal weights stay or go together."""
+    size = tf.shape(weights)[1]
+    ordered = tf.sort(weights, axis=1, direction="DESCENDING")
+    rank = tf.range(size)[tf.newaxis, :]  # [1, vocabulary]
+    k = tf.where(top_k > 0, tf.minimum(top_k, size), size)[:, tf.newaxis]
+    ordered = tf.where(rank < k, ordered, 0.0)
+    before = tf.cumsum(ordered, axis=1, exclusive=True)
+    inside = before < top_p[:, tf.newaxis] * tf.reduce_sum(ordered, axis=1, keepdims=True)
+    inside |= rank == 0  # the likeliest always stays
+    inside |= top_p[:, tf.newaxis] >= 1.0
+    inside &= rank < k
+    last = tf.reduce_sum(tf.cast(inside, tf.int32), axis=1) - 1
+    smallest = tf.gather(ordered, last, batch_dims=1)[:, tf.newaxis]
+    return tf.where(weights >= smallest, weights, 0.0)
+
+
+def sample(step, logits, states, sampling, position, count):
+    """Samples `count` tokens for each row, each token fed back to the step function.
+
+    Args:
+        step: function (tokens [batch] int32, states) -> (logits [batch, vocabulary], states).
+        logits: float32 [batch, vocabulary], of the first token to sample.
+        states: structure of tensors, whatever `step` takes and gives.
+        sampling: a `Sampling`.
+        position: int32 scalar: tokens of this text sampled before. With it a text sampled in pieces equals
+            the text sampled at once.
+        count: int32 scalar, at least 1.
+
+    Returns: (tokens int32 [batch, count], logits of the token after them, states).
+    """
+    filtered = tf.reduce_any((sampling.top_k > 0) | (sampling.top_p < 1.0))
+
+    def loop(with_filters):
+        return lambda: _sampling_loop(step, logits, states, sampling, position, count, with_filters)
+
+    return tf.cond(filtered, loop(True), loop(False))
+
+
+def sample_side_by_side(step, logits, states, sampling, position, count):
+    """`sample` in two halves of the batch that do not wait for each other, which keeps two cores busy.
+
+    The states are name -> [units, batch] here.
+    """
+    middle = tf.shape(logits)[0] // 2
+    halves = []
+    for rows in (slice(None, middle), slice(middle, None)):
+        half_states = {name: state[:, rows] for name, state in states.items()}
+        knobs = Sampling(*(knob[rows] for knob in sampling))
+        halves.append(sample(step, logits[rows], half_states, knobs, position, count))
+    tokens, after, new_states = zip(*halves, strict=True)
+    joined = {name: tf.concat([half[name] for half in new_states], axis=1) for name in states}
+    return tf.concat(tokens, axis=0), tf.concat(after, axis=0), joined
+
+
+def _sampling_loop(step, logits, states, sampling, position, count, filtered):
+    noise = tf.transpose(uniform(sampling.seed, tf.range(position, position + count)))  # [count, batch]
+    sharpness, noise = _prepare(sampling, noise)
+    filters = sampling if filtered else None
+
+    def body(i, logits, states, tokens):
+        chosen = _choose(logits, sharpness, tf.gather(noise, i), filters)
+        logits, states = step(chosen, states)
+        return i + 1, logits, states, tokens.write(i, chosen)
+
+    tokens = tf.TensorArray(tf.int32, size=count, element_shape=[None])
+    _, logits, states, tokens = tf.while_loop(
+        lambda i, *_: i < count, body, (0, logits, states, tokens), parallel_iterations=1
+    )
+    rows = tf.reshape(tokens.stack(), [count, tf.shape(logits)[0]])  # [count, batch]
+    return tf.transpose(rows), logits, states

@@ -1,0 +1,1 @@
+"""One file a task: the only place where pipelines meet models."""

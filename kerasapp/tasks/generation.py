@@ -1,0 +1,225 @@
+"""The task `generation`: text files to a language model that writes on."""
+
+import dataclasses
+import math
+import os
+import sys
+from functools import cached_property
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasapp.config import building, parsing, registry
+from kerasapp.config.generation import default_split
+from kerasapp.errors import ConfigError
+from kerasapp.models.generation import GenerationModel
+from kerasapp.precision import policy
+from kerasapp.tasks.generation_servable import GenerationServable
+from pipelines import generation as pipeline
+from pipelines.text import Tokenizer
+
+LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
+SCORED_AT_ONCE = 1024  # tokens of a stream between two calls of the scoring graph
+BURN_IN = 128  # tokens that a stream reads before those it scores, when a text is scored in several
+
+
+def _report(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+class Generation:
+    """Data, model, metrics and servable of text generation; the only place where pipeline and model meet.
+
+    Args:
+        preset: name of a preset; the default one where neither it nor `config` is given.
+        config: a complete `GenerationConfig`, instead of a preset.
+        tokenizer: a `Tokenizer` to use, such as that of another run; None learns one from the training split.
+        minimum: the least tokens in a split; by default what training needs.
+        **sections: keys to change, as `training={"steps": 100}`.
+
+    Example:
+
+        task = Generation(preset="tinyshakespeare")
+        train, valid = task.datasets()
+        model = task.build()
+        model.compile("adam", task.loss())
+        model.fit(train, validation_data=valid)
+        task.export(model, "saved_models/shakespeare")
+    """
+
+    name = "generation"
+    tokenizer_file = "tokenizer.json"
+    monitor, direction = "nats_per_character", -1  # lower is better
+
+    def __init__(self, preset=None, *, config=None, tokenizer=None, minimum=None, **sections):
+        self.config = building.build(config or registry.preset(self.name, preset), sections)
+        self._given_tokenizer = tokenizer
+        self._minimum = minimum or self.config.data.window + 1
+        self._portable = self._watched = None
+
+    # === Data ===
+
+    @cached_property
+    def corpus(self):
+        """The tokenised text, from the disk cache where it is there (see `pipelines.generation.prepare`)."""
+        c = self.config.data
+        parsing.require_data(self.config)
+        large = sum(os.path.getsize(file) for file in c.files if os.path.isfile(file)) > LARGE
+        return pipeline.prepare(
+            c.files,
+            tokenizer=self._given_tokenizer,
+            kind=c.tokenizer,
+            vocabulary_size=c.vocabulary_size,
+            normalisation=c.normalisation,
+            split=c.split,
+            cache=c.cache,
+            minimum=self._minimum,
+            progress=_report if large else None,
+        )
+
+    def fingerprint(self):
+        """A digest of the data: another one, another run."""
+        return self.corpus.content
+
+    def prepare(self):
+        """Reads the data, so that what is wrong with them shows before anything else is done."""
+        return self.corpus
+
+    @property
+    def tokenizer(self):
+        return self._given_tokenizer or self.corpus.tokenizer
+
+    def save_tokenizer(self, folder):
+        self.tokenizer.save(Path(folder) / self.tokenizer_file)
+
+    @classmethod
+    def load_tokenizer(cls, folder):
+        return Tokenizer.load(Path(folder) / cls.tokenizer_file)
+
+    def tokens(self, split):
+        """The ids of a split, a memory-mapped array."""
+        return self.corpus.part(split)
+
+    def training_data(self, start_step=0):
+        """Endless dataset of (tokens, next tokens) [batch, window] int32, from any step on."""
+        c = self.config
+        return pipeline.training_windows(
+            self.tokens("train"),
+            streams=c.training.batch_size,
+            window=c.data.window,
+            seed=c.training.seed,
+            start_step=start_step,
+        )
+
+    def datasets(self):
+        """(training dataset, validation dataset or None), for a `fit` of your own.
+
+        Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
+        training split, from another offset.
+        """
+        streams, window = self.config.training.batch_size, self.config.data.window
+        tokens = self.tokens("train")
+        steps = pipeline.steps_per_pass(len(tokens), streams=streams, window=window)
+        train = pipeline.each_pass(self.training_data, steps)
+        if not self.corpus.splits["valid"]:
+            return train, None
+        return train, pipeline.validation_windows(self.tokens("valid"), streams=streams, window=window)
+
+    # === Model ===
+
+    def build(self, training=True):
+        """A plain functional `keras.Model`; for training its rows carry their states on."""
+        c = self.config.training
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if c.batch_size % replicas:
+            raise ConfigError(f"training.batch_size: {c.batch_size} is no multiple of the {replicas} devices")
+        return GenerationModel(
+            self.tokenizer.size,
+            streams=c.batch_size // replicas if training else None,
+            dtype=policy(c.precision) if training else None,
+            **dataclasses.asdict(self.config.model),
+        )
+
+    def portable(self, model):
+        """The model as it is stored and served: float32, without carried states; one for all calls."""
+        if self._portable is None:
+            self._portable = self.build(training=False)
+        self._portable.set_weights(model.get_weights())
+        return self._portable
+
+    def loss(self):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def servable(self, model):
+        """The one module that answers (see `GenerationServable`)."""
+        return GenerationServable(model, self.tokenizer)
+
+    # === Evaluation ===
+
+    def evaluate(self, model, split=None, streams=1, progress=None):
+        """Scores a split with the state carried from its first token to its last.
+
+        With one stream the figures depend on neither batch nor window. With several the split is cut into as
+        many pieces, each begun `BURN_IN` tokens early: faster, and a little less exact.
+
+        Args:
+            model: the trained model.
+            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
+            streams: pieces that are read side by side.
+            progress: function that gets the share done, now and then.
+
+        Returns: "nats_per_character", "bits_per_character", "perplexity_per_token"; "items", the
+            characters scored.
+        """
+        split = split or default_split(self.config)
+        if not self.corpus.splits[split]:
+            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
+        return self._score(self.servable(model), split, streams, progress or (lambda share: None))
+
+    def validate(self, model):
+        """The figures of an epoch of the portable model; empty without a validation split."""
+        if not self.corpus.splits["valid"]:
+            return {}
+        figures = self._score(
+            self._watch(model), "valid", self.config.training.batch_size, lambda share: None
+        )
+        return {"nats_per_character": figures["nats_per_character"]}
+
+    def summarise(self, model):
+        """Writes a sample of generated text to the current `tf.summary` writer."""
+        text = self._watch(model).serving_default(tf.constant([""]))["text"][0].numpy().decode()
+        tf.summary.text("sample", "    " + text.replace("\n", "\n    "))  # as preformatted Markdown
+
+    def _watch(self, model):
+        # One servable for all epochs: its graphs are traced once, and read the weights as they are.
+        if self._watched is None:
+            self._watched = self.servable(model)
+        return self._watched
+
+    def _score(self, servable, split, streams, progress):
+        tokens = self.tokens(split)
+        streams = max(1, min(streams, len(tokens) // (4 * BURN_IN)))
+        bounds = np.linspace(0, len(tokens), streams + 1).astype(int)
+        starts = np.maximum(bounds[:-1] - BURN_IN, 0)
+        longest = int((bounds[1:] - starts).max())
+        states = servable.zero_states(streams)
+        nats = 0.0
+        for offset in range(0, longest, SCORED_AT_ONCE):
+            window = min(SCORED_AT_ONCE, longest - offset)
+            positions = starts[:, None] + offset + np.arange(window)  # [streams, window]
+            inside = np.minimum(positions, len(tokens) - 1)
+            targets = tokens[inside].astype(np.int32)
+            before = np.where(inside > 0, tokens[np.maximum(inside - 1, 0)], servable.tokenizer.line_break_id)
+            counted = (positions >= bounds[:-1, None]) & (positions < bounds[1:, None])
+            new, states = servable.score_window(before.astype(np.int32), targets, counted, states)
+            nats += float(np.sum(new, dtype=np.float64))
+            progress(min(1.0, (offset + window) / longest))
+        characters = self.corpus.characters[split]
+        return {
+            "nats_per_character": nats / characters,
+            "bits_per_character": nats / characters / math.log(2.0),
+            "perplexity_per_token": math.exp(min(nats / len(tokens), 700.0)),
+            "items": characters,
+        }

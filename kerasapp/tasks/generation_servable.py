@@ -1,0 +1,307 @@
+"""The servable of `generation`: strings in, text out, in one graph."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from kerasapp.decoding import Sampling, sample, sample_side_by_side
+from kerasapp.models.generation import step_graph, stepper, window_graph
+from pipelines.text import normalise
+
+WINDOW = 64  # tokens a prompt or a scored text is read at once: bounds memory, whatever the length
+PIECE = 1024  # tokens sampled at once: bounds memory, too
+LONGEST = 1_000_000  # tokens that one request may ask for
+MANY = 8  # rows from which a batch is sampled in two halves side by side
+STOP_CHECK = 32  # tokens sampled between two looks for a stop string
+DEFAULTS = {"length": 200, "temperature": 0.8, "top_k": 0, "top_p": 1.0, "seed": 0, "stop": ""}
+
+_INT = tf.TensorSpec([None], tf.int32)
+_FLOAT = tf.TensorSpec([None], tf.float32)
+_STRING = tf.TensorSpec([None], tf.string)
+_IDS = tf.TensorSpec([None, None], tf.int32)
+
+
+class GenerationServable(tf.Module):
+    """Everything that answers: local generation, evaluation, the SavedModel and the phone come from here.
+
+    Every text is read as if it began a line: the model is fed the line break first, from states of zeros.
+
+    Args:
+        model: a `GenerationModel`.
+        tokenizer: the `pipelines.text.Tokenizer` that it was trained with.
+    """
+
+    def __init__(self, model, tokenizer):
+        super().__init__(name="generation")
+        self.tokenizer = tokenizer
+        self.state_names = model.state_names
+        self._units = model.units
+        self._model = model
+        self._window = window_graph(model)
+        self._unpadded = window_graph(model, padded=False)
+        self._step = step_graph(model)
+        special = {tokenizer.pad_id, tokenizer.unknown_id, tokenizer.start_id, tokenizer.end_id}
+        # Added to logits before sampling: tokens that are no text are never chosen.
+        self._text_only = tf.constant(
+            [float("-inf") if i in special else 0.0 for i in range(tokenizer.size)], tf.float32
+        )
+
+    @tf.function(autograph=False, input_signature=[_STRING])
+    def serving_default(self, prompt):
+        """prompt [batch] string -> text [batch] string, with `DEFAULTS`."""
+
+        def every_row(value, dtype):
+            return tf.fill(tf.shape(prompt), tf.constant(value, dtype))
+
+        d = DEFAULTS
+        answer = self.generate(
+            prompt,
+            every_row(d["length"], tf.int32),
+            every_row(d["temperature"], tf.float32),
+            every_row(d["top_k"], tf.int32),
+            every_row(d["top_p"], tf.float32),
+            every_row(d["seed"], tf.int32),
+            every_row(d["stop"], tf.string),
+        )
+        return {"text": answer["text"]}
+
+    @tf.function(autograph=False, input_signature=[_STRING, _INT, _FLOAT, _INT, _FLOAT, _INT, _STRING])
+    def generate(self, prompt, length, temperature, top_k, top_p, seed, stop):
+        """Continues each prompt by up to `length` tokens.
+
+        Args, each [batch], one value a row (see `kerasapp.decoding.Sampling`):
+            prompt: string; any text, the empty one too.
+            length: int32; tokens to generate.
+            temperature: float32. top_k: int32. top_p: float32. seed: int32.
+            stop: string; the text ends before this string comes, "" for none.
+
+        Returns: "text" string, without the prompt; "tokens" int32, how many were generated, the stop
+            string's among them; "stop_reason" string, "length" or "stop".
+        """
+        with tf.control_dependencies(_checks(length, temperature, top_k, top_p)):
+            logits, states = self.begin(prompt)
+        stop = normalise(stop, self.tokenizer.normalisation)
+        sampling = Sampling(temperature, top_k, top_p, seed)
+        longest = tf.reduce_max(tf.concat([length, [0]], 0))
+        piece = tf.where(tf.reduce_any(stop != ""), STOP_CHECK, PIECE)
+
+        def more(done, tokens, logits, states, counts, finished):
+            return (done < longest) & ~tf.reduce_all(finished)
+
+        def generate_piece(done, tokens, logits, states, counts, finished):
+            count = tf.minimum(piece, longest - done)
+            new, logits, states = self._sample(logits, states, sampling, done, count)
+            tokens = tf.concat([tokens, new], axis=1)  # [batch, done + count]
+            done += count
+            counts = tf.where(finished, counts, tf.minimum(length, done))
+            stopped = tf.cond(
+                tf.reduce_any(stop != ""),
+                lambda: _cut(self.tokenizer.decode(tokens, counts), stop)[1],
+                lambda: tf.zeros_like(finished),
+            )
+            return done, tokens, logits, states, counts, (done >= length) | stopped
+
+        states_shape = {name: tf.TensorShape([None, self._units]) for name in self.state_names}
+        nothing = tf.zeros([tf.shape(prompt)[0], 0], tf.int32)
+        _, tokens, _, _, counts, _ = tf.while_loop(
+            more,
+            generate_piece,
+            (0, nothing, logits, states, tf.zeros_like(length), length <= 0),
+            shape_invariants=(
+                tf.TensorShape([]),
+                tf.TensorShape([None, None]),
+                tf.TensorShape([None, self.tokenizer.size]),
+                states_shape,
+                tf.TensorShape([None]),
+                tf.TensorShape([None]),
+            ),
+        )
+        text, stopped = _cut(self.tokenizer.decode(tokens, counts), stop)
+        return {"text": text, "tokens": counts, "stop_reason": tf.where(stopped, "stop", "length")}
+
+    @tf.function(autograph=False, input_signature=[_STRING])
+    def score(self, text):
+        """text [batch] string -> "nats" float32 [batch], the sum of -ln p(token | all before) over the text;
+        "characters" int32 [batch], of the normalised text."""
+        ids = self.tokenizer.encode(text)
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        context, targets = self._after_line_break(ids).to_tensor(), ids.to_tensor()
+        length = tf.shape(targets)[1]
+
+        def score_window(start, nats, states):
+            end = tf.minimum(start + WINDOW, length)
+            counted = tf.sequence_mask(lengths - start, end - start)
+            window = context[:, start:end], targets[:, start:end], counted
+            new, states = self.score_window(*window, states)
+            return end, nats + tf.cast(new, tf.float64), states
+
+        nats = tf.zeros(tf.shape(text), tf.float64)
+        states = self.zero_states(tf.shape(text)[0])
+        _, nats, _ = tf.while_loop(lambda start, *_: start < length, score_window, (0, nats, states))
+        characters = tf.strings.length(normalise(text, self.tokenizer.normalisation), "UTF8_CHAR")
+        return {"nats": tf.cast(nats, tf.float32), "characters": characters}
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def score_window(self, tokens, targets, counted, states):
+        """Scores one window of texts that go on: tokens, targets [batch, time] int32, counted [batch, time]
+        bool, states -> (nats of the counted targets [batch], states)."""
+        out = self._unpadded({"tokens": tokens, **states})
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, out["logits"])  # [batch, time]
+        nats = tf.reduce_sum(tf.where(counted, nats, 0.0), axis=1)
+        return nats, {name: out[name] for name in self.state_names}
+
+    @tf.function(autograph=False, input_signature=[_STRING])
+    def tokenize(self, text):
+        """text [batch] string -> "ids" int32 [batch, length] padded with 0, "lengths" int32 [batch], and
+        "context" int32 [batch], the id to prefill before them: the line break."""
+        ids = self.tokenizer.encode(text)
+        context = tf.fill(tf.shape(text), self.tokenizer.line_break_id)
+        return {"ids": ids.to_tensor(), "lengths": tf.cast(ids.row_lengths(), tf.int32), "context": context}
+
+    @tf.function(autograph=False, input_signature=[_IDS, _INT])
+    def detokenize(self, ids, lengths):
+        """ids [batch, length], lengths [batch] int32 -> "text" string [batch]."""
+        return {"text": self.tokenizer.decode(ids, lengths)}
+
+    @functools.cache  # noqa: B019 - a servable lives as long as its process
+    def signatures(self):
+        """The SavedModel's signatures by name."""
+        specs = {name: tf.TensorSpec([None, self._units], tf.float32, name) for name in self.state_names}
+
+        @tf.function(autograph=False)
+        def prefill(ids, lengths, **states):
+            logits, states = self._read(ids, lengths, states)
+            return {"logits": logits, **states}
+
+        @tf.function(autograph=False)
+        def step(ids, **states):
+            return dict(self._step({"tokens": ids, **states}))
+
+        return {
+            "serving_default": self.serving_default,
+            "generate": self.generate,
+            "score": self.score,
+            "tokenize": self.tokenize,
+            "detokenize": self.detokenize,
+            "prefill": prefill.get_concrete_function(
+                tf.TensorSpec([None, None], tf.int32, "ids"),
+                tf.TensorSpec([None], tf.int32, "lengths"),
+                **specs,
+            ),
+            "step": step.get_concrete_function(tf.TensorSpec([None], tf.int32, "ids"), **specs),
+        }
+
+    def example_requests(self):
+        """A few short requests, (signature, inputs name -> array): to warm up and to compare runtimes."""
+        prompts = np.array(["", "The ", "In the beginning "], object)
+        rows = len(prompts)
+        knobs = {
+            "length": np.full(rows, 20, np.int32),
+            "temperature": np.array([0.0, 0.8, 1.0], np.float32),
+            "top_k": np.array([0, 0, 10], np.int32),
+            "top_p": np.array([1.0, 0.9, 1.0], np.float32),
+            "seed": np.arange(rows, dtype=np.int32),
+            "stop": np.full(rows, "", object),
+        }
+        return [("generate", {"prompt": prompts, **knobs}), ("score", {"text": prompts})]
+
+    @tf.function(autograph=False, input_signature=[_STRING])
+    def begin(self, prompt):
+        """prompt [batch] string -> (logits [batch, vocabulary] of the first token, states): for streaming."""
+        logits, states = self._read(*self._context(prompt))
+        return logits + self._text_only, states
+
+    @tf.function(autograph=False)
+    def proceed(self, logits, states, sampling, done, count):
+        """Samples `count` tokens after `done` others: (tokens [batch, count], logits, states)."""
+        return self._sample(logits, states, sampling, done, count)
+
+    def zero_states(self, batch):
+        """The states that every text starts from: name -> float32 [batch, units]."""
+        return {name: tf.zeros([batch, self._units]) for name in self.state_names}
+
+    def _after_line_break(self, ids):
+        start = tf.fill([ids.nrows(), 1], tf.constant(self.tokenizer.line_break_id, tf.int32))
+        return tf.concat([tf.RaggedTensor.from_tensor(start), ids], axis=1)
+
+    def _context(self, prompt):
+        """prompt [batch] string -> ids [batch, 1 + length] from the line break on, lengths [batch]."""
+        ids = self._after_line_break(self.tokenizer.encode(prompt))
+        return ids.to_tensor(), tf.cast(ids.row_lengths(), tf.int32)
+
+    def _read(self, ids, lengths, states=None):
+        """Reads ids [batch, length] a window at a time: (logits after each row's last id, states)."""
+        batch, length = tf.shape(ids)[0], tf.shape(ids)[1]
+
+        def read_window(start, logits, states):
+            end = tf.minimum(start + WINDOW, length)
+            inside = tf.clip_by_value(lengths - start, 0, end - start)
+            out = self._window({"tokens": ids[:, start:end], "lengths": inside, **states})
+            last = tf.gather(out["logits"], tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, vocabulary]
+            logits = tf.where(inside[:, tf.newaxis] > 0, last, logits)
+            return end, logits, {name: out[name] for name in self.state_names}
+
+        logits = tf.zeros([batch, self.tokenizer.size])
+        states = states or self.zero_states(batch)
+        _, logits, states = tf.while_loop(
+            lambda start, *_: start < length,
+            read_window,
+            (0, logits, states),
+            shape_invariants=(
+                tf.TensorShape([]),
+                tf.TensorShape([None, self.tokenizer.size]),
+                {name: tf.TensorShape([None, self._units]) for name in self.state_names},
+            ),
+        )
+        return logits, states
+
+    def _sample(self, logits, states, sampling, done, count):
+        """Samples in the form that is quicker: few rows with products [batch, k] x [k, units], many the other
+        way round and in two halves (benchmarks/sampling.py compares)."""
+
+        def few():
+            def step(tokens, states):
+                out = dict(self._step({"tokens": tokens, **states}))
+                return out.pop("logits") + self._text_only, out
+
+            return sample(step, logits, states, sampling, done, count)
+
+        def many():
+            model_step = stepper(self._model)
+
+            def step(tokens, states):
+                logits, states = model_step(tokens, states)
+                return logits + self._text_only, states
+
+            columns = {name: tf.transpose(state) for name, state in states.items()}
+            tokens, after, columns = sample_side_by_side(step, logits, columns, sampling, done, count)
+            return tokens, after, {name: tf.transpose(state) for name, state in columns.items()}
+
+        return tf.cond(tf.shape(logits)[0] < MANY, few, many)
+
+
+def _checks(length, temperature, top_k, top_p):
+    """Assertions that end a request whose knobs are out of range, before any work is done."""
+    ranges = {
+        f"length: must be from 0 to {LONGEST}": (length >= 0) & (length <= LONGEST),
+        "temperature: must be 0 or above, and a number": (temperature >= 0) & (temperature < float("inf")),
+        "top_k: must be 0 or above": top_k >= 0,
+        "top_p: must be from 0 to 1": (top_p >= 0) & (top_p <= 1),
+    }
+    return [tf.debugging.Assert(tf.reduce_all(holds), [message]) for message, holds in ranges.items()]
+
+
+def _cut(text, stop):
+    """Each text up to its stop string, and whether it was there: text, stop [batch] -> string, bool."""
+
+    def cut_row(row):
+        text, stop = row
+        pieces = tf.strings.split([text], sep=tf.where(stop == "", "\0\0", stop)).values
+        found = (tf.size(pieces) > 1) & (stop != "")
+        return tf.where(found, tf.concat([pieces, [""]], 0)[0], text), found
+
+    def cut_all():
+        return tf.map_fn(cut_row, (text, stop), fn_output_signature=(tf.string, tf.bool))
+
+    return tf.cond(tf.reduce_any(stop != ""), cut_all, lambda: (text, tf.zeros_like(stop, tf.bool)))

@@ -1,0 +1,151 @@
+"""Sampling against a NumPy account of the same rules, and its promises about batches."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasapp.decoding import Sampling, choose, sample, sample_side_by_side, uniform
+
+
+def pcg(x):
+    """The PCG hash as printed by Jarzynski and Olano, on Python integers."""
+    mask = 0xFFFFFFFF
+    state = (x * 747796405 + 2891336453) & mask
+    word = (((state >> ((state >> 28) + 4)) ^ state) * 277803737) & mask
+    return ((word >> 22) ^ word) & mask
+
+
+def sampling(rows, temperature=1.0, top_k=0, top_p=1.0, seed=0):
+    def column(value, dtype):
+        return tf.constant(np.broadcast_to(value, [rows]).astype(dtype))
+
+    return Sampling(
+        column(temperature, "float32"),
+        column(top_k, "int32"),
+        column(top_p, "float32"),
+        column(seed, "int32"),
+    )
+
+
+def test_uniform_is_the_published_hash():
+    seeds, positions = [0, 7, -1, 2**31 - 1], [0, 1, 1000]
+    mask = 0xFFFFFFFF
+    expected = [
+        [(pcg((pcg(p) + pcg((s & mask) ^ 0x9E3779B9)) & mask) >> 8) / 2**24 for p in positions] for s in seeds
+    ]
+    np.testing.assert_array_equal(uniform(tf.constant(seeds), tf.constant(positions)), np.float32(expected))
+
+
+def test_uniform_is_uniform():
+    draws = uniform(tf.range(100), tf.range(1000)).numpy()
+    counts, _ = np.histogram(draws, bins=16, range=(0, 1))
+    assert np.abs(counts - draws.size / 16).max() < 5 * np.sqrt(draws.size / 16)
+    assert abs(np.corrcoef(draws[0], draws[1])[0, 1]) < 0.1
+    assert abs(np.corrcoef(draws[:, 0], draws[:, 1])[0, 1]) < 0.3
+
+
+def allowed(probabilities, top_k, top_p):
+    """Ids that survive the filters, by the definition: sort, cut at k, then at cumulative p."""
+    order = np.argsort(-probabilities, kind="stable")
+    order = order[: top_k or None]
+    kept = probabilities[order] / probabilities[order].sum()
+    count = 1 + int(np.sum(np.cumsum(kept)[:-1] < top_p)) if top_p < 1 else len(order)
+    return set(order[:count].tolist())
+
+
+@pytest.mark.parametrize("top_k", [0, 1, 3, 100])
+@pytest.mark.parametrize("top_p", [0.0, 0.35, 0.8, 1.0])
+def test_choose_keeps_to_the_filters_and_reaches_all_they_leave(top_k, top_p):
+    logits = np.float32([0.1, 2.0, -1.0, 1.5, 0.7, -3.0])
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    rows = 400
+    noise = tf.constant((np.arange(rows, dtype="float32") + 0.5) / rows)
+    chosen = choose(tf.constant(np.tile(logits, [rows, 1])), sampling(rows, 1.0, top_k, top_p), noise)
+    assert set(chosen.numpy().tolist()) == allowed(probabilities, top_k, top_p)
+
+
+def test_choose_gives_each_token_its_probability():
+    logits = np.float32([0.1, 2.0, -np.inf, 1.5, 0.7])
+    rows, temperature = 10_000, 0.7
+    weights = np.exp(logits / temperature)
+    noise = tf.constant((np.arange(rows, dtype="float32") + 0.5) / rows)
+    chosen = choose(
+        tf.constant(np.tile(logits, [rows, 1])), sampling(rows, temperature), noise, filtered=False
+    )
+    shares = np.bincount(chosen.numpy(), minlength=5) / rows
+    np.testing.assert_allclose(shares, weights / weights.sum(), atol=2e-4)
+
+
+def test_choose_at_temperature_zero_is_greedy():
+    logits = tf.constant(np.random.default_rng(0).normal(size=(50, 9)).astype("float32"))
+    noise = tf.fill([50], 0.999)
+    chosen = choose(logits, sampling(50, temperature=0.0, top_p=0.5), noise)
+    np.testing.assert_array_equal(chosen, np.argmax(logits, axis=1))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1 - 2.0**-24])
+def test_choose_never_takes_what_has_no_probability(noise):
+    logits = tf.constant([[-np.inf, 0.0, 1.0, -np.inf]], tf.float32)
+    for filtered in (False, True):
+        assert int(choose(logits, sampling(1), tf.constant([noise]), filtered)[0]) in (1, 2)
+
+
+def counting_step(tokens, states):
+    """A language whose next token is likely the last one plus one; the state counts the steps of a row."""
+    logits = 3.0 * tf.one_hot((tokens + 1) % 7, 7) + tf.cast(states["n"][0, :, None], tf.float32) % 3.0
+    return logits, {"n": states["n"] + 1}
+
+
+def either(step, logits, states, knobs, position, count):
+    """`sample`, or from 8 rows on `sample_side_by_side`: what a row gets must not depend on which."""
+    arguments = (step, logits, states, knobs, position, count)
+    return tf.cond(
+        tf.shape(logits)[0] < 8, lambda: sample(*arguments), lambda: sample_side_by_side(*arguments)
+    )
+
+
+@tf.function(
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec([None, 7]),
+        {"n": tf.TensorSpec([1, None], tf.int32)},
+        Sampling(*(tf.TensorSpec([None], dtype) for dtype in (tf.float32, tf.int32, tf.float32, tf.int32))),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([], tf.int32),
+    ],
+)
+def sample_numbers(logits, states, knobs, position, count):
+    return either(counting_step, logits, states, knobs, position, count)
+
+
+def run(knobs, first, position=0, count=20):
+    states = {"n": tf.zeros([1, len(first)], tf.int32)}
+    return sample_numbers(
+        tf.one_hot(first, 7) * 2.0, states, knobs, tf.constant(position), tf.constant(count)
+    )
+
+
+def test_sample_of_a_row_does_not_depend_on_the_batch():
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        rows = int(rng.integers(1, 15))
+        knobs = sampling(
+            rows,
+            rng.choice([0.0, 0.5, 1.3], rows),
+            rng.integers(0, 4, rows),
+            rng.choice([0.5, 1.0], rows),
+            rng.integers(-9, 9, rows),
+        )
+        first = rng.integers(0, 7, rows)
+        together = run(knobs, first)[0].numpy()
+        for i in range(rows):
+            alone = run(Sampling(*(field[i : i + 1] for field in knobs)), first[i : i + 1])[0].numpy()
+            np.testing.assert_array_equal(alone[0], together[i])
+
+
+def test_sample_in_pieces_equals_sample_at_once():
+    knobs = sampling(2, 0.9, seed=[1, 2])
+    whole, *_ = run(knobs, [0, 3], count=20)
+    head, logits, states = run(knobs, [0, 3], count=8)
+    tail, *_ = sample_numbers(logits, states, knobs, tf.constant(8), tf.constant(12))
+    np.testing.assert_array_equal(whole, np.concatenate([head, tail], axis=1))
