@@ -1,0 +1,47 @@
+"""A page about an exported model, for whoever finds it later."""
+
+import importlib.metadata
+import platform
+
+from kerasapp.artefact import EXTRA
+from kerasapp.config.building import flatten
+
+PACKAGES = ("kerasapp", "tensorflow", "keras", "tensorflow-text")
+
+
+def text(name, config, model, signatures, folder, metrics):
+    """The card as Markdown: data, metrics, signatures, sizes, versions and the whole configuration, from the
+    staged `folder`."""
+    data = {key: value for key, value in flatten(config).items() if key.startswith("data.") and value}
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    parts = [
+        f"# {name}",
+        f"A `{config.task}` model made by kerasapp.",
+        "## Data",
+        _table(("key", "value"), [(f"`{key}`", value) for key, value in data.items()]),
+        "## Metrics",
+        _table(("figure", "value"), metrics.items()) if metrics else "None were recorded with this export.",
+        "## Model",
+        _table(
+            ("what", "value"),
+            [
+                ("parameters", f"{model.count_params():,}"),
+                ("size of the SavedModel", f"{size / 1e6:.1f} MB"),
+                ("signatures", ", ".join(f"`{signature}`" for signature in sorted(signatures))),
+            ],
+        ),
+        "## Made with",
+        _table(("package", "version"), [("Python", platform.python_version()), *_versions()]),
+        "## Configuration",
+        f"```yaml\n{(folder / EXTRA / 'config.yaml').read_text(encoding='utf-8')}```",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _versions():
+    return [(package, importlib.metadata.version(package)) for package in PACKAGES]
+
+
+def _table(header, rows):
+    lines = [header, ("---", "---"), *rows]
+    return "\n".join(f"| {left} | {right} |" for left, right in lines)

@@ -1,0 +1,88 @@
+"""A trained model as a SavedModel version that TF Serving loads and that holds all that kerasapp needs."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from kerasapp.artefact import EXTRA, versions
+from kerasapp.config import parsing
+from kerasapp.errors import ConfigError
+from kerasapp.export import model_card, warmup
+
+
+def export(task, model, folder, metrics=None):
+    """Writes the next version of a model and returns its folder.
+
+    Everything is written in `folder/.tmp-…` and renamed at the end to the next free number, so that a
+    server that watches the folder never sees half a version.
+
+    Args:
+        task: the task that the model was built by.
+        model: the trained model.
+        folder: `saved_models/NAME`.
+        metrics: what is known of its quality, name -> number, for the model card.
+
+    Raises: ConfigError where the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot export there: {error.strerror}") from None
+    try:
+        portable = task.portable(model)
+        servable = task.servable(portable)
+        tf.saved_model.save(servable, str(staged), signatures=servable.signatures())
+        extra = staged / EXTRA
+        extra.mkdir(parents=True)
+        portable.save(extra / "model.keras")
+        parsing.save(task.config, extra / "config.yaml")
+        task.save_tokenizer(extra)
+        requests = servable.example_requests()
+        warmup.write(staged / "assets.extra" / "tf_serving_warmup_requests", folder.name, requests)
+        (extra / "vectors.json").write_text(
+            json.dumps(vectors(servable, requests), indent=1), encoding="utf-8"
+        )
+        card = model_card.text(
+            folder.name, task.config, portable, servable.signatures(), staged, metrics or {}
+        )
+        (extra / "model_card.md").write_text(card, encoding="utf-8")
+        staged.chmod(0o755)  # mkdtemp's folder is for its owner alone; a server may be another user
+        return _publish(staged, folder)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+
+
+def vectors(servable, requests):
+    """Requests with their answers, as JSON values: what any other runtime has to give for them."""
+    signatures = servable.signatures()
+    found = []
+    for name, inputs in requests:
+        answer = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        outputs = {key: _plain(value.numpy()) for key, value in answer.items()}
+        found.append(
+            {"signature": name, "inputs": {k: _plain(v) for k, v in inputs.items()}, "outputs": outputs}
+        )
+    return found
+
+
+def _plain(value):
+    nested = value.tolist()
+    return [item.decode() if isinstance(item, bytes) else item for item in nested]
+
+
+def _publish(staged, folder):
+    while True:
+        version = folder / str(max(versions(folder), default=0) + 1)
+        try:
+            os.rename(staged, version)
+            return version
+        except OSError:
+            if not version.exists():  # otherwise another export was quicker: take the number after it
+                raise

@@ -1,0 +1,136 @@
+"""The exported folder: complete, atomic, and the same answers in a process that has no kerasapp."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+import kerasapp
+from kerasapp.export import saved_model
+
+WITHOUT_KERASAPP = """
+import json, sys
+sys.modules["kerasapp"] = sys.modules["pipelines"] = None  # any import of them fails
+import tensorflow as tf
+import tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+requests = json.load(sys.stdin)
+answers = []
+for request in requests:
+    signature = model.signatures[request["signature"]]
+    specs = signature.structured_input_signature[1]
+    inputs = {name: tf.constant(value, specs[name].dtype) for name, value in request["inputs"].items()}
+    outputs = {name: value.numpy().tolist() for name, value in signature(**inputs).items()}
+    decode = lambda v: v.decode() if isinstance(v, bytes) else v
+    answers.append({name: [decode(v) for v in values] for name, values in outputs.items()})
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def version(tiny_export):
+    return tiny_export / "1"
+
+
+def test_the_folder_holds_what_design_says(version):
+    files = {str(path.relative_to(version)) for path in version.rglob("*") if path.is_file()}
+    extra = {"model.keras", "config.yaml", "tokenizer.json", "vectors.json", "model_card.md"}
+    assert {f"assets.extra/kerasapp/{name}" for name in extra} <= files
+    assert {"saved_model.pb", "variables/variables.index", "assets.extra/tf_serving_warmup_requests"} <= files
+    assert version.stat().st_mode & 0o055 == 0o055  # a server may be another user
+
+
+def test_answers_without_kerasapp_are_identical(version, tiny_run):
+    generator = kerasapp.load(tiny_run)
+    prompts = ["ROMEO:", "", "人生", "🦜"]
+    request = {
+        "prompt": prompts,
+        "length": [60, 40, 20, 0],
+        "temperature": [0.8, 0.0, 1.2, 1.0],
+        "top_k": [0, 0, 5, 0],
+        "top_p": [0.9, 1.0, 1.0, 1.0],
+        "seed": [1, 2, 3, -4],
+        "stop": ["", "", "\n", ""],
+    }
+    requests = [
+        {"signature": "generate", "inputs": request},
+        {"signature": "serving_default", "inputs": {"prompt": prompts}},
+        {"signature": "score", "inputs": {"text": prompts}},
+        *json.loads((version / "assets.extra" / "kerasapp" / "vectors.json").read_text("utf-8")),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_KERASAPP, str(version)],
+        input=json.dumps(requests),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    generated, default, score, *vectors = json.loads(done.stdout)
+    knobs = {name: values for name, values in request.items() if name != "prompt"}
+    assert generated["text"] == generator.generate(prompts, **knobs)
+    assert default["text"] == generator.generate(prompts)
+    np.testing.assert_allclose(score["nats"], [s["nats"] for s in generator.score(prompts)], rtol=1e-5)
+    for answer, expected in zip(vectors, requests[3:]):
+        for name, values in expected["outputs"].items():
+            if isinstance(values[0], float):
+                np.testing.assert_allclose(answer[name], values, rtol=1e-5)
+            else:
+                assert answer[name] == values
+
+
+def test_signatures_have_the_batch_first_and_plain_types(version):
+    loaded = tf.saved_model.load(str(version))
+    names = {"serving_default", "generate", "score", "tokenize", "detokenize", "prefill", "step"}
+    assert set(loaded.signatures) == names
+    for signature in loaded.signatures.values():
+        specs = [*signature.structured_input_signature[1].values(), *signature.structured_outputs.values()]
+        for spec in specs:
+            assert spec.shape.rank >= 1 and spec.shape[0] is None
+            assert spec.dtype in (tf.string, tf.int32, tf.float32)
+    assert list(loaded.signatures["serving_default"].structured_outputs) == ["text"]
+
+
+def test_warmup_records_are_few_predict_logs_that_the_signatures_take(version):
+    path = version / "assets.extra" / "tf_serving_warmup_requests"
+    logs = [
+        prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        for record in tf.data.TFRecordDataset(str(path))
+    ]
+    assert 0 < len(logs) <= 10
+    loaded = tf.saved_model.load(str(version))
+    for log in logs:
+        request = log.predict_log.request
+        signature = loaded.signatures[request.model_spec.signature_name]
+        signature(**{name: tf.make_ndarray(value) for name, value in request.inputs.items()})
+
+
+def test_versions_count_up_and_a_failed_export_leaves_nothing(tmp_path, tiny_run, monkeypatch):
+    generator = kerasapp.load(tiny_run)
+    (tmp_path / "tiny" / "7").mkdir(parents=True)
+    assert generator.task.export(generator.model, tmp_path / "tiny").name == "8"
+
+    def fail(*_):
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr(saved_model.warmup, "write", fail)
+    with pytest.raises(RuntimeError):
+        generator.task.export(generator.model, tmp_path / "tiny")
+    assert sorted(os.listdir(tmp_path / "tiny")) == ["7", "8"]
+
+
+def test_an_export_alone_is_enough_to_generate_score_and_export_again(version, tiny_run, tmp_path):
+    export, trained = kerasapp.load(version.parent), kerasapp.load(tiny_run)
+    assert export.generate(["Nurse:"], seed=9) == trained.generate(["Nurse:"], seed=9)
+    assert export.evaluate("valid") == trained.evaluate("valid")
+    assert export.task.export(export.model, tmp_path / "again").is_dir()
+
+
+def test_the_card_tells_data_figures_and_versions(version):
+    card = (version / "assets.extra" / "kerasapp" / "model_card.md").read_text("utf-8")
+    for word in ("play.txt", "valid_nats_per_character", "tensorflow", "units: 24", "serving_default"):
+        assert word in card
