@@ -1,0 +1,102 @@
+"""The body of an answer: tensors to JSON, as TF Serving's tensorflow_serving/util/json_tensor.cc writes them.
+
+Floats have the fewest digits (six, or else nine for float and 17 for double) that read back as the same
+number, and always a point or an exponent; NaN, Infinity and -Infinity stand bare.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from itertools import islice
+
+import numpy as np
+
+from kerasapp.serving.errors import invalid
+from kerasapp.serving.tensors import BASE64_KEY
+
+_FULL_PRECISION = {np.dtype(np.float32): "%.9g", np.dtype(np.float64): "%.17g"}
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+_DTYPE_NAMES = {"float16": "half"}
+
+
+def predict_body(outputs: Mapping[str, np.ndarray], row_format: bool) -> bytes:
+    """An answer's JSON; outputs named `..._bytes` are written as {"b64": "..."}.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT where rows are asked for and the outputs do not share a batch, or where
+            a type (half, bfloat16, complex) has no JSON form.
+
+    Example:
+        >>> predict_body({"y": np.float32([1, 0.1])}, row_format=True).decode()
+        '{\\n    "predictions": [1.0, 0.1]\\n}'
+    """
+    if not outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
+    key, text = ("predictions", _rows(outputs)) if row_format else ("outputs", _columns(outputs))
+    return f'{{\n    "{key}": {text}\n}}'.encode()
+
+
+def _rows(outputs: Mapping[str, np.ndarray]) -> str:  # MakeRowFormatJsonFromTensors
+    batch = None
+    for name, array in sorted(outputs.items()):
+        if array.ndim == 0:
+            raise invalid(f"Tensor name: {name} has no shape information ")
+        if batch is not None and len(array) != batch:
+            raise invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {batch}")
+        batch = len(array)
+    columns = {json.dumps(name): _elements(name, array) for name, array in sorted(outputs.items())}
+    if len(columns) == 1:
+        (rows,) = columns.values()
+        return f"[{', '.join(rows)}]"
+    objects = [
+        "        {\n"
+        + ",\n".join(f"            {key}: {item}" for key, item in zip(columns, items, strict=True))
+        + "\n        }"
+        for items in zip(*columns.values(), strict=True)
+    ]
+    return "[\n" + ",\n".join(objects) + "\n    ]" if objects else "[]"
+
+
+def _columns(outputs: Mapping[str, np.ndarray]) -> str:  # MakeColumnarFormatJsonFromTensors
+    columns = {
+        json.dumps(name): _elements(name, array[np.newaxis])[0] for name, array in sorted(outputs.items())
+    }
+    if len(columns) == 1:
+        (column,) = columns.values()
+        return column
+    return "{\n" + ",\n".join(f"        {key}: {column}" for key, column in columns.items()) + "\n    }"
+
+
+def _elements(name: str, array: np.ndarray) -> list[str]:  # AddTensorValues
+    """The JSON text of each element along the first axis."""
+    texts = _scalars(name, array.reshape(-1))
+    for axis in range(array.ndim - 1, 0, -1):
+        items = iter(texts)
+        count = int(np.prod(array.shape[:axis]))
+        texts = [f"[{', '.join(islice(items, array.shape[axis]))}]" for _ in range(count)]
+    return texts
+
+
+def _scalars(name: str, values: np.ndarray) -> list[str]:  # AddSingleValueAndAdvance
+    if values.dtype == object:
+        if name.endswith("_bytes"):
+            return [json.dumps({BASE64_KEY: base64.b64encode(value).decode()}) for value in values]
+        return [json.dumps(value.decode(errors="replace"), ensure_ascii=False) for value in values]
+    if values.dtype in _FULL_PRECISION:
+        return _floats(values)
+    if values.dtype == np.bool_:
+        return ["true" if value else "false" for value in values.tolist()]
+    if values.dtype.kind in "iu":
+        return list(map(str, values.tolist()))
+    dtype = _DTYPE_NAMES.get(values.dtype.name, values.dtype.name)
+    raise invalid(f"Failed to write JSON value for tensor type: {dtype}")
+
+
+def _floats(values: np.ndarray) -> list[str]:  # WriteDecimal
+    numbers = tuple(values.tolist())
+    short = ("%g " * len(numbers) % numbers).split()
+    full = (f"{_FULL_PRECISION[values.dtype]} " * len(numbers) % numbers).split()
+    with np.errstate(over="ignore"):  # six digits of the largest float may round past it
+        same = np.array(list(map(float, short)), np.float64).astype(values.dtype) == values
+    texts = [six if equal else more for six, more, equal in zip(short, full, same.tolist(), strict=True)]
+    return [text if "." in text or "e" in text else _NOT_FINITE.get(text) or f"{text}.0" for text in texts]

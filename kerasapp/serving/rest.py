@@ -1,0 +1,168 @@
+"""TF Serving's REST interface as a Starlette application.
+
+Paths, status codes and messages follow tensorflow_serving/model_servers: http_rest_api_util.cc (paths),
+http_rest_api_handler.cc (dispatch), http_server.cc (codes), get_model_status_impl.cc; and g3doc/api_rest.md.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kerasapp.serving.errors import StatusError, invalid
+from kerasapp.serving.registry import Registry
+from kerasapp.serving.requests import parse_predict
+from kerasapp.serving.responses import predict_body
+
+MAX_BODY = 64 * 2**20  # bytes
+
+_MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
+_POST_PATH = re.compile(rf"{_MODEL}:(classify|regress|predict)", re.IGNORECASE | re.ASCII)
+_GET_PATH = re.compile(rf"{_MODEL}(/metadata)?", re.IGNORECASE | re.ASCII)
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+_HTTP_CODES = {  # ToHTTPStatusCode
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+    "UNAUTHENTICATED": 401,
+}
+
+_logger = logging.getLogger(__name__)
+
+
+def create_app(registry: Registry, executor: ThreadPoolExecutor, *, max_body: int = MAX_BODY) -> Starlette:
+    """The application that answers for a registry.
+
+    Args:
+        registry: the models; may go on loading while the application runs.
+        executor: where requests are parsed, run and written, so that the event loop never waits.
+        max_body: the largest request body, in bytes; a larger one is answered with 413.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        body = await _read(request, max_body)
+        if body is None:
+            return _error(413, f"Request body is larger than {max_body} bytes")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            executor, answer, registry, request.method, request.scope["path"], body
+        )
+
+    return Starlette(routes=[Route("/{path:path}", endpoint, methods=_METHODS)])
+
+
+def answer(registry: Registry, method: str, path: str, body: bytes) -> Response:
+    """Answers one request, whatever goes wrong; `path` is unquoted."""
+    try:
+        return _json(_dispatch(registry, method, path, body))
+    except StatusError as error:
+        return _error(_HTTP_CODES.get(error.code, 500), error.message)
+    except Exception as error:
+        _logger.exception("%s %s failed", method, path.split(":")[0])
+        return _error(500, f"Internal error: {type(error).__name__}")
+
+
+def _dispatch(registry: Registry, method: str, path: str, body: bytes) -> bytes:  # ProcessRequest
+    if not path.lower().startswith("/v1/"):
+        raise StatusError("NOT_FOUND", f"Not found: {path}")
+    if method == "POST" and (match := _POST_PATH.fullmatch(path)):
+        verb = match[4].lower()
+        if verb != "predict":
+            raise StatusError("UNIMPLEMENTED", f"The {verb} API is not supported; use predict")
+        return _predict(registry, match[1], _number(match), body)
+    if method == "GET" and (match := _GET_PATH.fullmatch(path)):
+        return (_metadata if match[4] else _status)(registry, match[1], _number(match))
+    if method == "GET" and path.lower() == "/v1/models":
+        raise invalid("Missing model name in request.")
+    raise invalid(f"Malformed request: {method} {path}")
+
+
+def _number(match: re.Match) -> int | None:
+    """The version asked for, None for the newest."""
+    if match[3]:
+        raise invalid(f"Unrecognized servable version label: {match[3]}")
+    if not match[2]:
+        return None
+    if len(match[2]) > 19 or int(match[2]) >= 2**63:
+        raise invalid(f"Failed to convert version: {match[2]} to numeric.")
+    return int(match[2])
+
+
+def _predict(registry: Registry, model: str, number: int | None, body: bytes) -> bytes:
+    held = None  # found only once the body has proved to be JSON, as TF Serving does
+
+    def inputs_of(signature_name: str):
+        nonlocal held
+        held = registry.get(model, number)
+        return held.bundle.inputs(signature_name)
+
+    request = parse_predict(body, inputs_of)
+    outputs = held.bundle.predict(request.signature_name, request.inputs)
+    return predict_body(outputs, request.row_format)
+
+
+def _status(registry: Registry, model: str, number: int | None) -> bytes:
+    statuses = [
+        {
+            "version": str(version.number),
+            "state": version.state,
+            "status": {"error_code": version.code, "error_message": version.message},
+        }
+        for version in registry.versions(model, number)
+    ]
+    return json.dumps({"model_version_status": statuses}, indent=1).encode()
+
+
+def _metadata(registry: Registry, model: str, number: int | None) -> bytes:
+    from google.protobuf.json_format import MessageToDict
+    from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
+
+    version = registry.get(model, number)
+    signatures = MessageToDict(
+        SignatureDefMap(signature_def=version.bundle.signature_defs),
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+    )
+    spec = {"name": model, "signature_name": "", "version": str(version.number)}
+    return json.dumps({"model_spec": spec, "metadata": {"signature_def": signatures}}, indent=1).encode()
+
+
+async def _read(request: Request, limit: int) -> bytes | None:
+    """The body, or None where it is larger than the limit."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json")
+
+
+def _error(status: int, message: str) -> Response:
+    text = json.dumps({"error": message}, indent=4, ensure_ascii=False)
+    return _json(text.encode(errors="replace"), status)
