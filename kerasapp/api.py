@@ -1,0 +1,51 @@
+"""What Python users call: tasks that export themselves, and trained models that answer."""
+
+import zipfile
+
+import keras
+
+from kerasapp.artefact import find
+from kerasapp.backend import require_tensorflow
+from kerasapp.config import parsing
+from kerasapp.errors import ConfigError
+from kerasapp.export import saved_model
+from kerasapp.tasks import generation
+from kerasapp.tasks.generation_predictor import TextGenerator
+
+require_tensorflow()
+
+
+class Generation(generation.Generation):
+    __doc__ = generation.Generation.__doc__
+
+    predictor = TextGenerator
+
+    def export(self, model, folder, metrics=None):
+        """Writes the next version under `folder`; returns it (see `kerasapp.export.saved_model.export`)."""
+        return saved_model.export(self, model, folder, metrics)
+
+
+TASKS = {task.name: task for task in (Generation,)}
+
+
+def load(path, data=None):
+    """A trained model that answers, from a run or an export.
+
+    Args:
+        path: a run folder, an exported version, or `saved_models/NAME` for its newest version.
+        data: keys of the section `data` to change, as {"files": ["other.txt"]}, for `evaluate`.
+
+    Returns: the task's predictor, such as `TextGenerator`.
+    Raises: ConfigError where there is no trained model.
+    """
+    artefact = find(path)
+    config = parsing.load(artefact.config)
+    if data:
+        config = parsing.override(config, {"data": data})
+    task_class = TASKS[config.task]
+    task = task_class(config=config, tokenizer=task_class.load_tokenizer(artefact.folder), minimum=1)
+    try:
+        model = keras.models.load_model(artefact.model, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"{artefact.model}: cannot load the model: {str(error).splitlines()[0]}") from error
+    return task_class.predictor(task, model)

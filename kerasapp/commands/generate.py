@@ -1,0 +1,97 @@
+"""`kerasapp generate`: lets a trained language model write on."""
+
+import sys
+
+from kerasapp.commands.arguments import Parser, number
+from kerasapp.errors import ConfigError
+
+EPILOG = """examples:
+  kerasapp generate runs/tinyshakespeare --prompt "ROMEO:" --length 300
+  kerasapp generate saved_models/tinyshakespeare --prompt "To be" --temperature 0.5 --seed 7 --stream
+  kerasapp generate runs/mine --prompt "Once" --prompt "Twice" --stop "\\n\\n"
+
+The same seed gives the same text. Each text is printed after its prompt.
+"""
+
+
+def main(argv):
+    parser = Parser("generate", __doc__, EPILOG)
+    parser.add_argument("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
+    parser.add_argument(
+        "--prompt", action="append", type=protected_text, metavar="TEXT",
+        help="text to go on from; may be given several times (default: none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--length", type=number(int, 0, 1_000_000, "a number of tokens to 1000000"), default=500, metavar="N",
+        help="tokens to generate: characters, or subwords where the model has those (default: 500)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--temperature", type=number(float, 0, 100, "a number from 0 to 100"), default=0.8, metavar="T",
+        help="0 takes the likeliest token each time, 1 the model's own probabilities (default: 0.8)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--top-k", type=number(int, 0, 2**31 - 1, "a number of tokens, 0 for all"), default=0, metavar="K",
+        help="choose among the K likeliest tokens only; 0 for all (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--top-p", type=number(float, 0, 1, "a probability from 0 to 1"), default=1.0, metavar="P",
+        help="choose among the likeliest tokens that reach probability P together (default: 1, all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=number(int, -(2**31), 2**31 - 1, "a whole number of 32 bits"), default=0, metavar="S",
+        help="the same seed gives the same text (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stop", type=protected_text, default="", metavar="TEXT",
+        help=r"end a text before TEXT; \n is a line break",
+    )  # fmt: skip
+    parser.add_argument("--stream", action="store_true", help="print the text as it is produced; one prompt")
+    args, _ = parser.parse(protect_texts(argv))
+    prompts = args.prompt or [""]
+    if args.stream and len(prompts) > 1:
+        raise ConfigError(f"--stream takes one --prompt, not {len(prompts)}")
+
+    from kerasapp import api, threads
+
+    threads.run_side_by_side()
+    generator = api.load(args.model)
+    knobs = {name: getattr(args, name) for name in ("length", "temperature", "top_k", "top_p", "seed")}
+    knobs["stop"] = args.stop.replace("\\n", "\n")
+    if args.stream:
+        _write(prompts[0])
+        for piece in generator.stream(prompts[0], **knobs):
+            _write(piece)
+        _write("\n")
+        return 0
+    for i, (prompt, text) in enumerate(zip(prompts, generator.generate(prompts, **knobs))):
+        if i:
+            _write("---\n")
+        _write(f"{prompt}{text}\n")
+    return 0
+
+
+def protect_texts(argv):
+    """The flags with the texts of --prompt and --stop in hexadecimal and joined to them.
+
+    argparse takes a text that begins with - for a flag, and drops the text --; any text has to work.
+    """
+    words, rest = [], list(argv)
+    while rest:
+        word = rest.pop(0)
+        flag, joined, text = word.partition("=")
+        if flag in ("--prompt", "--stop") and (joined or rest):
+            text = text if joined else rest.pop(0)
+            word = f"{flag}={text.encode('utf-8', 'surrogateescape').hex()}"
+        words.append(word)
+    return words
+
+
+def protected_text(word):
+    """A type for `add_argument`: what `protect_texts` has put in hexadecimal."""
+    return bytes.fromhex(word).decode("utf-8", "surrogateescape")
+
+
+def _write(text):
+    # Bytes: a prompt may hold what the terminal's encoding cannot show, and must not end the command.
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    sys.stdout.buffer.flush()

@@ -1,0 +1,109 @@
+"""`kerasapp train TASK`: trains a model, or goes on with a run that was stopped."""
+
+import os
+import shlex
+import shutil
+import sys
+
+from kerasapp.artefact import find
+from kerasapp.config import building, parsing
+from kerasapp.config.registry import TASKS, nearest
+from kerasapp.errors import ConfigError, Interrupted
+
+USAGE = """usage: kerasapp train TASK [--preset NAME] [--config FILE.yaml] [--run DIR] [--from RUN]
+                           [--SECTION.KEY VALUE ...]
+
+tasks: {tasks}
+
+kerasapp train TASK --help lists its presets and every key.
+"""
+
+
+SAMPLE = "sample:"  # begins the name of a text that is shipped
+BEGINNING = {"tokenizer.json", "checkpoints", "logs"}  # what a run has before its configuration
+
+
+def main(argv):
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE.format(tasks=", ".join(TASKS)))
+        return 0 if argv else 2
+    task_name = argv[0]
+    if task_name not in TASKS:
+        raise ConfigError(f"unknown task {task_name!r}; the nearest is {nearest(task_name, TASKS)}")
+    request = parsing.parse(task_name, argv[1:], stored_config, lambda path: parsing.load(find(path).config))
+    config, folder = absolute(request.config), request.folder
+    resuming = prepare_run(folder, config)
+
+    from kerasapp import api, threads, training
+
+    threads.run_side_by_side()
+    task_class, model, tokenizer = api.TASKS[task_name], None, None
+    if request.initial and not resuming:
+        before = api.load(request.initial)
+        model, tokenizer = before.model, before.task.tokenizer
+    elif resuming:
+        tokenizer = task_class.load_tokenizer(folder)
+    task = task_class(config=config, tokenizer=tokenizer)
+    task.prepare()  # before anything is deleted or made: data that cannot be used change nothing
+    if config.training.overwrite:
+        remove(folder)
+    try:
+        state = training.train(task, folder, model)
+    except Interrupted:
+        command = f"kerasapp train {task_name} --run {shlex.quote(str(folder))}"
+        raise Interrupted(f"stopped and saved in {folder}; to go on: {command}") from None
+    best = f"best {task.monitor} {state.best:.4f}" if state.best is not None else "no validation split"
+    print(f"{folder}: {state.step} steps in {state.seconds:.0f} s, {best}", file=sys.stderr)
+    return 0
+
+
+def absolute(config):
+    """The configuration with whole paths, so that the run can be used from any folder."""
+    files = [
+        name if name.startswith(SAMPLE) else os.path.abspath(os.path.expanduser(name))
+        for name in config.data.files
+    ]
+    return building.build(config, {"data": {"files": files}})
+
+
+def stored_config(folder):
+    """The configuration of the run in `folder`, or None where there is no run."""
+    path = folder / "config.yaml"
+    if path.is_file():
+        return parsing.load(path)
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - BEGINNING:
+        raise ConfigError(f"{folder}: is neither empty nor a run; name another folder with --run")
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: is a file; name a folder with --run")
+    return None
+
+
+def remove(folder):
+    """Deletes a run's folder, if it is there."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot delete the run there: {error.strerror or error}") from None
+
+
+def prepare_run(folder, config):
+    """Says what becomes of the folder; True where a run in it goes on.
+
+    Raises: ConfigError where a finished run, or one of another configuration, stands there.
+    """
+    stored = stored_config(folder)
+    if stored is None or config.training.overwrite:
+        return False
+    differing = parsing.differing_keys(stored, config)
+    if differing:
+        raise ConfigError(
+            f"{folder}: holds a run of another configuration ({', '.join(differing)}): give its own, another "
+            "--run, or --training.overwrite true"
+        )
+    if (folder / "finished").exists():
+        raise ConfigError(
+            f"{folder}: this run is finished; name another --run, or give --training.overwrite true"
+        )
+    print(f"{folder}: going on with this run", file=sys.stderr)
+    return True
