@@ -2,6 +2,8 @@
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -14,6 +16,11 @@ from pipelines.errors import DataError
 def default_folder() -> Path:
     """`$XDG_CACHE_HOME/kerasapp`, or `~/.cache/kerasapp`."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasapp"
+
+
+def digest(value: object) -> str:
+    """A hexadecimal digest of anything that JSON can hold: a name for what depends on it alone."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def built_once(root: Path, key: str, build: Callable[[Path], None], intact: Callable[[Path], bool]) -> Path:

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.files import StoredText, normalised, read_text
+from pipelines.splits import SPLITS
 from pipelines.text import Tokenizer
 
-SPLITS = ("train", "valid", "test")
 _ROW = 2**16  # characters encoded as one string
 _BATCH = 32  # such strings at a time
 _SAMPLES = 128  # rows of text that subwords are learned from, where there are more
@@ -72,7 +72,7 @@ def build(
     tokenizer = learn(_sample(text, bounds[1]) if sampled else text.read(0, bounds[1]))
     tokenizer.save(folder / "tokenizer.json")
 
-    dtype = next(t for t in (np.uint8, np.uint16, np.uint32) if tokenizer.size - 1 <= np.iinfo(t).max)
+    dtype = token_dtype(tokenizer.size)
     description = {"dtype": np.dtype(dtype).name, "tokens": {}, "characters": {}}
     with open(folder / "tokens", "wb") as file:
         for name, start, stop in zip(SPLITS, bounds[:-1], bounds[1:], strict=True):
@@ -81,6 +81,11 @@ def build(
             description["characters"][name] = stop - start
     (folder / "text").unlink()
     (folder / "corpus.json").write_text(json.dumps(description, indent=1))
+
+
+def token_dtype(size: int) -> type:
+    """The smallest of uint8, uint16 and uint32 that holds the ids of a vocabulary of `size`."""
+    return next(t for t in (np.uint8, np.uint16, np.uint32) if size - 1 <= np.iinfo(t).max)
 
 
 def _bounds(length: int, fractions: Sequence[float]) -> list[int]:

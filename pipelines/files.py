@@ -24,10 +24,10 @@ def locate(name: str | os.PathLike) -> Path:
     if not name.startswith(SAMPLE):
         return Path(os.path.expanduser(name))  # leaves an unknown ~user as it is
     folder = Path(str(resources.files("pipelines"))) / "samples"
-    known = sorted(path.name.removesuffix(".txt.gz") for path in folder.glob("*.txt.gz"))
-    if name.removeprefix(SAMPLE) not in known:
-        raise DataError(f"{name}: no such sample; there is {', '.join(SAMPLE + other for other in known)}")
-    return folder / f"{name.removeprefix(SAMPLE)}.txt.gz"
+    known = {SAMPLE + path.name.split(".")[0]: path for path in sorted(folder.glob("*.gz"))}
+    if name not in known:
+        raise DataError(f"{name}: no such sample; there is {', '.join(known)}")
+    return known[name]
 
 
 def content_hash(path: Path) -> str:

@@ -6,9 +6,7 @@ for tokens, next_tokens in train:    # int32 [64, 100] each, for ever
     ...
 """
 
-import hashlib
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,10 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.batching import prefetched
-from pipelines.cache import built_once, default_folder
-from pipelines.corpus import SPLITS, Corpus, build, intact, load
+from pipelines.cache import built_once, default_folder, digest
+from pipelines.corpus import Corpus, build, intact, load
 from pipelines.errors import DataError
 from pipelines.files import content_hash, locate
+from pipelines.splits import SPLITS, checked_fractions
 from pipelines.text import CharacterTokenizer, SubwordTokenizer, Tokenizer
 
 FORMAT = 1  # of the cache: raise it when tokens of the same text would differ
@@ -64,7 +63,7 @@ def prepare(
         DataError: a file or a setting that cannot be used; the message is one line.
     """
     say = progress or (lambda line: None)
-    fractions = _fractions(split)
+    fractions = checked_fractions(split)
     if kind not in ("characters", "subwords"):
         raise ValueError(f"kind is {kind!r}: expected characters or subwords")
     if not files:
@@ -76,9 +75,9 @@ def prepare(
     say(f"checking {_names(paths)}")
     settings = {"files": [content_hash(path) for path in paths], "split": fractions, "format": FORMAT}
     learned = [kind, normalisation] + ([model_type, vocabulary_size] if kind == "subwords" else [])
-    key = _digest({**settings, "learned": learned})
+    key = digest({**settings, "learned": learned})
     root = Path(cache).expanduser() if cache else default_folder()
-    content = _digest(settings["files"])
+    content = digest(settings["files"])
 
     def learn(train: Iterator[str]) -> Tokenizer:
         if tokenizer is not None:
@@ -96,7 +95,7 @@ def prepare(
         build(folder, paths, fractions, normalisation, learn, sampled, say)
 
     if tokenizer is not None and not _made_by(tokenizer, root / key):  # otherwise it was learned here
-        key = _digest({**settings, "tokenizer": tokenizer.fingerprint()})
+        key = digest({**settings, "tokenizer": tokenizer.fingerprint()})
         normalisation = tokenizer.normalisation
     corpus = load(built_once(root, key, fill, intact), content, tokenizer)
     for name, fraction in zip(SPLITS, fractions, strict=True):
@@ -106,10 +105,6 @@ def prepare(
                 f" at least {minimum} are needed (one window and one)"
             )
     return corpus
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _made_by(tokenizer: Tokenizer, folder: Path) -> bool:
@@ -211,13 +206,6 @@ def _windows(steps: tf.data.Dataset, gather: Callable, streams: int, window: int
 def _check_window(tokens: np.ndarray, window: int) -> None:
     if len(tokens) < window + 1:
         raise DataError(f"{len(tokens)} tokens are fewer than one window of {window} and one")
-
-
-def _fractions(split: Sequence[float]) -> list[float]:
-    fractions = [float(fraction) for fraction in split]
-    if len(fractions) != 3 or not min(fractions) >= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise DataError(f"split is {tuple(split)}: expected three fractions, none negative, with the sum 1")
-    return fractions
 
 
 def _names(paths: Sequence[Path]) -> str:

@@ -26,6 +26,7 @@ from pipelines.errors import DataError
 from pipelines.subwords import SPACE_MARK, learn_model
 
 NORMALISATIONS = ("NFC", "NFKC", "none")
+SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")  # as SentencePiece writes ids 0 to 3
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -92,6 +93,17 @@ class Tokenizer(tf.Module):
         return self._decode(tf.ragged.boolean_mask(ids, kept))
 
     def _decode(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        raise NotImplementedError
+
+    def pieces(self, ids: tf.Tensor) -> tf.Tensor:
+        """What each of `ids`, int32 of any shape, stands for, to be shown: strings of the same shape.
+
+        The special ids are <pad>, <unk>, <s> and </s>, and numbers that are no token <unk>. In a piece of
+        subwords a space is "▁", and a single byte is "<0xE6>". Always valid UTF-8.
+        """
+        return self._pieces(tf.where((ids >= 0) & (ids < self.size), ids, self.unknown_id))
+
+    def _pieces(self, ids: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
     def _content(self) -> dict:
@@ -174,6 +186,11 @@ class CharacterTokenizer(Tokenizer):
         points = ids.with_flat_values(tf.gather(self._surfaces, ids.flat_values))
         return tf.strings.unicode_encode(points, "UTF-8")
 
+    def _pieces(self, ids):
+        points = tf.gather(self._surfaces, tf.reshape(ids, [-1, 1]))  # [all, 1]
+        pieces = tf.reshape(tf.strings.unicode_encode(points, "UTF-8"), tf.shape(ids))  # as `ids`
+        return tf.where(ids <= self.end_id, tf.gather(SPECIAL_PIECES, tf.minimum(ids, self.end_id)), pieces)
+
     def _content(self):
         return {"characters": self.characters}
 
@@ -239,6 +256,9 @@ class SubwordTokenizer(Tokenizer):
     def _decode(self, ids):
         # A byte piece alone can be part of a character: what is not UTF-8 is replaced before it leaves.
         return tf.strings.unicode_transcode(self._sentencepiece.detokenize(ids), "UTF-8", "UTF-8")
+
+    def _pieces(self, ids):
+        return self._sentencepiece.id_to_string(ids)
 
     def _content(self):
         return {"model": base64.b64encode(self.model).decode()}
