@@ -15,6 +15,8 @@ gradients. What makes them quick:
 import keras
 import tensorflow as tf
 
+from kerasapp.layers.loop import array, columns, unstack
+
 
 class _Recurrent:
     """What the three layers share: the call, the loop over time and its gradient.
@@ -22,12 +24,12 @@ class _Recurrent:
     All the products of a step are one, z = weights x [x; 1; h], z being [rows, batch]. A layer adds:
 
     - `_spread(w, recurrent)` moves the columns of Keras's (recurrent) kernel to the rows that z has.
-    - `_forward(z, *states)`, with the features along `axis`, gives (new states, values for the gradient).
+    - `advance(z, *states)`, with the features along `axis`, gives (new states, values for the gradient).
     - `_backward(values, *dstates)` gives (gradient of z, gradients of the states other than through z, None
       where there is none).
     """
 
-    _values = 0  # how many tensors [units, batch] `_forward` gives for the gradient
+    _values = 0  # how many tensors [units, batch] `advance` gives for the gradient
 
     def __init__(self, units, **options):
         name = type(self).__name__
@@ -84,7 +86,7 @@ class _Recurrent:
                 z = tf.transpose(tf.gather(table, x)) + of_h @ states[0]  # [rows, batch]
             else:
                 z = weights @ tf.concat([x, tf.ones_like(x[:1]), states[0]], axis=0)
-            return self._forward(z, *states)[0]
+            return self.advance(z, *states)[0]
 
         return step
 
@@ -113,7 +115,7 @@ class _Recurrent:
         """As `_all_steps`, for one step: no loop, and no copy of the weights."""
         z = self._spread(sequences[:, 0] @ kernel + bias, False)
         z += self._spread(states[0] @ recurrent_kernel + recurrent_bias, True)  # [batch, rows]
-        new_states, _ = self._forward(z, *states, axis=1)
+        new_states, _ = self.advance(z, *states, axis=1)
         states = _where(mask, new_states, states)
         return states[0][:, None], *states
 
@@ -133,17 +135,17 @@ class _Recurrent:
         """x [time, features + 1, batch] -> h of all steps [time, units, batch], final states, and, if `save`,
         an array of each step's [x; 1; h] and the arrays of its values for the gradient."""
         time, h = tf.shape(x)[0], states[0]
-        xs, masks = _unstack(x), _unstack(mask)
+        xs, masks = unstack(x), unstack(mask)
 
         def step(t, states, hs, saves):
             xh = tf.concat([xs.read(t), states[0]], axis=0)  # [features + 1 + units, batch]
-            new_states, values = self._forward(weights @ xh, *states)
+            new_states, values = self.advance(weights @ xh, *states)
             states = _where(None if mask is None else masks.read(t), new_states, states)
             saves = [array.write(t, v) for array, v in zip(saves, [xh, *values], strict=save)]
             return t + 1, states, hs.write(t, states[0]), saves
 
         rows = [weights.shape[1], *[self.units] * self._values] if save else []
-        loop = [0, states, _array(h, time), [_array(h, time, size) for size in rows]]
+        loop = [0, states, array(h, time, self.units), [array(h, time, size) for size in rows]]
         _, states, hs, saves = tf.while_loop(lambda t, *_: t < time, step, loop)
         return hs.stack(), states, saves
 
@@ -156,7 +158,7 @@ class _Recurrent:
 
             def gradient(dhs, *dstates):
                 dxs, dzs, dstates = self._loop_back(dhs, list(dstates), values, weights, mask)
-                dweights = tf.matmul(_columns(dzs), _columns(xhs), transpose_b=True)
+                dweights = tf.matmul(columns(dzs), columns(xhs), transpose_b=True)
                 return dxs.stack(), dweights, *dstates
 
             return [hs, *states], gradient
@@ -168,7 +170,7 @@ class _Recurrent:
         time, h = tf.shape(dhs)[0], dhs[0]
         features = weights.shape[1] - self.units
         transposed = tf.transpose(weights)  # once: see the top of the file on forms of products
-        douts, masks = _unstack(dhs), _unstack(mask)
+        douts, masks = unstack(dhs), unstack(mask)
 
         def step(t, dstates, dxs, dzs):
             dstates = [dstates[0] + douts.read(t), *dstates[1:]]
@@ -183,7 +185,7 @@ class _Recurrent:
                 dstates = [d + k for d, k in zip(dstates, kept, strict=True)]
             return t - 1, dstates, dxs.write(t, dx), dzs.write(t, dz)
 
-        arrays = [_array(h, time, size) for size in (features, weights.shape[0])]
+        arrays = [array(h, time, size) for size in (features, weights.shape[0])]
         _, dstates, dxs, dzs = tf.while_loop(lambda t, *_: t >= 0, step, [time - 1, dstates, *arrays])
         return dxs, dzs, dstates
 
@@ -222,7 +224,8 @@ class LSTM(_Recurrent, keras.layers.LSTM):
     def _spread(self, w, recurrent):
         return w
 
-    def _forward(self, z, h, c, axis=0):
+    @staticmethod
+    def advance(z, h, c, axis=0):
         i, f, g, o = tf.split(z, 4, axis=axis)
         i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
         next_c = f * c + i * g
@@ -248,7 +251,8 @@ class GRU(_Recurrent, keras.layers.GRU):
         zeros = tf.zeros_like(candidate)
         return tf.concat([gates, zeros, candidate] if recurrent else [gates, candidate, zeros], axis=-1)
 
-    def _forward(self, z, h, axis=0):
+    @staticmethod
+    def advance(z, h, axis=0):
         update, reset, candidate, inner = tf.split(z, 4, axis=axis)
         update, reset = tf.sigmoid(update), tf.sigmoid(reset)
         candidate = tf.tanh(candidate + reset * inner)
@@ -271,7 +275,8 @@ class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
     def _spread(self, w, recurrent):
         return w
 
-    def _forward(self, z, h, axis=0):
+    @staticmethod
+    def advance(z, h, axis=0):
         h = tf.tanh(z)
         return [h], [h]
 
@@ -294,18 +299,3 @@ def _dsigmoid(y, dy):
 
 def _dtanh(y, dy):
     return tf.raw_ops.TanhGrad(y=y, dy=dy)
-
-
-def _array(like, time, rows=None):
-    """An array of `time` tensors like one that is [rows, batch], or with another number of rows."""
-    shape = like.shape if rows is None else [rows, like.shape[1]]
-    return tf.TensorArray(like.dtype, time, element_shape=shape, clear_after_read=False)
-
-
-def _unstack(tensor):
-    return None if tensor is None else _array(tensor[0], tf.shape(tensor)[0]).unstack(tensor)
-
-
-def _columns(array):
-    tensor = tf.transpose(array.stack(), [1, 0, 2])  # [rows, time, batch]
-    return tf.reshape(tensor, [tensor.shape[0], -1])

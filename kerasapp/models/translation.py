@@ -1,0 +1,218 @@
+"""Attention translation: a bidirectional recurrent encoder, attention, a recurrent decoder."""
+
+import keras
+from keras import ops
+
+from kerasapp.layers.attention import ATTENTIONS, summary
+from kerasapp.layers.bidirectional import Bidirectional
+from kerasapp.layers.decoder import CELLS, AttentionDecoder
+
+
+@keras.saving.register_keras_serializable("kerasapp")
+class TranslationModel(keras.Model):
+    """Predicts each next token of a translation from the source and the tokens before it.
+
+    Embeddings, a bidirectional encoder, a decoder with attention and input feeding, further recurrent layers if
+    asked for, logits by the transposed target embedding (Bahdanau et al. 2015, arXiv:1409.0473; Luong et al. 2015,
+    arXiv:1508.04025; Press & Wolf 2017, arXiv:1608.05859). A plain functional model, {"source" [batch, source]
+    int32, "target_in" [batch, target] int32} -> logits [batch, target, target_vocabulary_size] float32. Token 0 is
+    padding. `encode` and `stepper` build inference from the same layers.
+
+    Args:
+        source_vocabulary_size, target_vocabulary_size: number of token ids.
+        cell: "lstm" or "gru".
+        units: width of the decoder; half of it is the encoder's width in each direction.
+        encoder_layers, decoder_layers: number of recurrent layers. Only the decoder's first one attends.
+        embedding_size: width of the token embeddings.
+        attention: a name of `kerasapp.layers.attention.ATTENTIONS`. heads: of "multi_head".
+        joint_vocabulary: one embedding for source, target and logits; the vocabularies are one then.
+        dropout: share of the units dropped between layers and before the logits, one mask a sentence (Gal &
+            Ghahramani 2016, arXiv:1512.05287).
+        embedding_dropout: the same of the embeddings' units.
+        word_dropout: share of the tokens whose embedding is dropped whole (Sennrich & Zhang 2019,
+            arXiv:1905.11901).
+        recurrent_dropout: share of the recurrent weights dropped, one mask a training step.
+
+    Example:
+
+        model = TranslationModel(5000, 4000, units=512)
+        tokens = np.ones([1, 7], "int32")
+        model({"source": tokens, "target_in": tokens}).shape    # (1, 7, 4000)
+    """
+
+    def __init__(
+        self,
+        source_vocabulary_size,
+        target_vocabulary_size,
+        cell="lstm",
+        units=512,
+        encoder_layers=1,
+        decoder_layers=1,
+        embedding_size=256,
+        attention="additive",
+        heads=4,
+        joint_vocabulary=False,
+        dropout=0.0,
+        embedding_dropout=0.0,
+        word_dropout=0.0,
+        recurrent_dropout=0.0,
+        dtype=None,
+        **kwargs,
+    ):
+        # === Layers ===
+        def each_sentence(rate, name):
+            return keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=dtype, name=name)
+
+        def each_word(rate, name):
+            return keras.layers.Dropout(rate, noise_shape=(None, None, 1), dtype=dtype, name=name)
+
+        self.target_embedding = keras.layers.ReversibleEmbedding(
+            target_vocabulary_size, embedding_size, tie_weights=True, dtype=dtype, name="target_embedding"
+        )
+        self.source_embedding = self.target_embedding
+        if not joint_vocabulary:
+            self.source_embedding = keras.layers.Embedding(
+                source_vocabulary_size, embedding_size, dtype=dtype, name="source_embedding"
+            )
+        self.encoders = [
+            Bidirectional(units // 2, cell, recurrent_dropout, dtype=dtype, name=f"encoder_{i}")
+            for i in range(encoder_layers)
+        ]
+        options = {"heads": heads} if attention == "multi_head" else {}
+        self.attention = ATTENTIONS[attention](units, **options, dtype=dtype, name="attention")
+        self.bridges = [
+            keras.layers.Dense(units, activation="tanh", dtype=dtype, name=f"first_{kind}")
+            for kind in (("h", "c") if cell == "lstm" else ("h",))
+        ]
+        self.decoder = AttentionDecoder(
+            self.attention, units, cell, dropout, recurrent_dropout, dtype=dtype, name="decoder"
+        )
+        self.upper = [
+            CELLS[cell](units, recurrent_dropout=recurrent_dropout, dtype=dtype, name=f"decoder_{i}")
+            for i in range(1, decoder_layers)
+        ]
+        self.readout = keras.layers.Dense(embedding_size, dtype=dtype, name="readout")
+        self.to_float32 = keras.layers.Activation("linear", dtype="float32", name="float32_logits")
+
+        # === Functional Model ===
+        source = keras.Input([None], dtype="int32", name="source")
+        target_in = keras.Input([None], dtype="int32", name="target_in")
+        x = each_word(word_dropout, "source_word_dropout")(self.source_embedding(source))
+        x = each_sentence(embedding_dropout, "source_dropout")(x)
+        lengths = _lengths(source)
+        for i, encoder in enumerate(self.encoders):
+            y = each_sentence(dropout, f"encoder_dropout_{i}")(encoder(x, lengths))
+            x = _residual(x, y, i)
+        states = _first_states(self, x, lengths)
+        y = each_word(word_dropout, "target_word_dropout")(self.target_embedding(target_in))
+        y = each_sentence(embedding_dropout, "target_dropout")(y)
+        y, _ = self.decoder(y, x, lengths, states)
+        for i, layer in enumerate(self.upper, 1):
+            y = y + each_sentence(dropout, f"decoder_dropout_{i}")(layer(y)[0])
+        y = each_sentence(embedding_dropout, "readout_dropout")(self.readout(y))
+        logits = self.to_float32(self.target_embedding(y, reverse=True))
+        super().__init__(inputs={"source": source, "target_in": target_in}, outputs=logits, **kwargs)
+
+        # === Config ===
+        self.source_vocabulary_size = source_vocabulary_size
+        self.target_vocabulary_size = target_vocabulary_size
+        self.cell = cell
+        self.units = units
+        self.embedding_size = embedding_size
+        self.attention_name = attention
+        self.heads = heads
+        self.joint_vocabulary = joint_vocabulary
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.word_dropout = word_dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.policy = dtype
+
+    def get_config(self):
+        return {
+            "source_vocabulary_size": self.source_vocabulary_size,
+            "target_vocabulary_size": self.target_vocabulary_size,
+            "cell": self.cell,
+            "units": self.units,
+            "encoder_layers": len(self.encoders),
+            "decoder_layers": 1 + len(self.upper),
+            "embedding_size": self.embedding_size,
+            "attention": self.attention_name,
+            "heads": self.heads,
+            "joint_vocabulary": self.joint_vocabulary,
+            "dropout": self.dropout,
+            "embedding_dropout": self.embedding_dropout,
+            "word_dropout": self.word_dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "dtype": self.policy,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+    @property
+    def state_names(self):
+        """Names of what a step hands to the next, those of the upper layers with their number."""
+        kinds = self.decoder.cell_states
+        return [
+            *self.decoder.state_names,
+            *(f"{k}_{i}" for i in range(1, 1 + len(self.upper)) for k in kinds),
+        ]
+
+
+def encode(model, source):
+    """Reads the source: what a step of the decoder needs.
+
+    Args:
+        model: a `TranslationModel`.
+        source: int32 [batch, source], padded with 0.
+
+    Returns: (prepared, states): dicts of [batch, ...]. `prepared` stays as it is through all steps: "keys",
+        "values" and "mask" of the attention. `states` has the names of `model.state_names`.
+    """
+    x, lengths = model.source_embedding(source), _lengths(source)
+    for i, encoder in enumerate(model.encoders):
+        x = _residual(x, encoder(x, lengths), i)
+    prepared = model.attention.prepare(x, lengths)
+    first = dict(zip(model.decoder.cell_states, _first_states(model, x, lengths), strict=True))
+    states = model.decoder.first_states(first, prepared)
+    upper = [name for name in model.state_names if name not in states]
+    return prepared, {**states, **{name: ops.zeros_like(first["h"]) for name in upper}}
+
+
+def stepper(model):
+    """One step of the decoder as a function (tokens int32 [batch], states, prepared) -> (logits [batch,
+    vocabulary], alignment [batch, source], states). A loop calls `stepper` once, before: weights are arranged."""
+    first, upper = model.decoder.stepper(), [layer.stepper() for layer in model.upper]
+
+    def step(tokens, states, prepared):
+        own = {name: states[name] for name in model.decoder.state_names}
+        alignment, after = first(model.target_embedding(tokens), own, prepared)
+        y = ops.transpose(after["vector"])  # [units, batch]
+        for i, layer_step in enumerate(upper, 1):
+            names = [f"{kind}_{i}" for kind in model.decoder.cell_states]
+            new = layer_step(y, [ops.transpose(states[name]) for name in names])
+            after.update(zip(names, map(ops.transpose, new), strict=True))
+            y = y + new[0]
+        y = model.readout(ops.transpose(y))
+        return model.to_float32(model.target_embedding(y, reverse=True)), alignment, after
+
+    return step
+
+
+def _lengths(source):
+    return ops.sum(ops.cast(ops.not_equal(source, 0), "int32"), axis=1)
+
+
+def _residual(x, y, i):
+    return x + y if i and x.shape[-1] == y.shape[-1] else y
+
+
+def _first_states(model, memory, lengths):
+    """The decoder's first states, from the encoder's last, in either direction."""
+    positions = ops.cumsum(ops.ones_like(memory[:, :, 0]), axis=1)  # [batch, source], from 1
+    mask = ops.cast(positions <= ops.expand_dims(ops.cast(lengths, positions.dtype), 1), memory.dtype)
+    last = summary(memory, mask)
+    return [bridge(last) for bridge in model.bridges]
