@@ -22,7 +22,7 @@ ORDER = (
         "kerasapp.threads",
     ),
     ("kerasapp.models",),
-    ("kerasapp.losses", "kerasapp.metrics", "kerasapp.decoding", "kerasapp.precision"),
+    ("kerasapp.losses", "kerasapp.metrics", "kerasapp.decoding", "kerasapp.beam", "kerasapp.precision"),
     ("kerasapp.tasks",),
     ("kerasapp.callbacks", "kerasapp.training", "kerasapp.export"),
     ("kerasapp.api",),

@@ -1,0 +1,306 @@
+"""Greedy and beam search over a step function, in the graph, each row by its own rules.
+
+A step looks at the candidates of a row: each living beam with one more token, or with the end token. The ends
+among the best `beam_size` candidates make hypotheses, and the row's pool keeps the best of them; the best
+`beam_size` other candidates live on. A row is done when its pool is full and no living beam can beat the worst
+in it, a greedy one with its first hypothesis, and any when `longest` tokens have not ended: then living beams
+fill the pool. Of equal candidates the end comes first, then the better beam, then the lower id.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+NEVER = -float("inf")
+
+# What a source position that no token looked at has for coverage, so that scores stay finite.
+LEAST_COVERAGE = 1e-10
+
+
+class Search(NamedTuple):
+    """How each row is searched; every field is one value a row, [batch].
+
+    The score of a hypothesis is that of Wu et al. 2016 (GNMT, arXiv:1609.08144, equation 14),
+    log p / ((5 + length) / 6) ** length_penalty + coverage_penalty * sum ln(min(coverage, 1)), where length
+    counts the end token and the coverage of a source position is the attention it got, summed over time.
+
+    beam_size: int32, at least 1; 1 is greedy.
+    length_penalty: float32, at least 0; 0 compares log-probabilities as they are, 1 nearly their mean.
+    coverage_penalty: float32, at least 0; 0 is off.
+    shortest: int32; tokens before the end token, at least. The model's probabilities stay as they are.
+    longest: int32, at least 1; tokens before the end token, at most.
+    """
+
+    beam_size: tf.Tensor
+    length_penalty: tf.Tensor
+    coverage_penalty: tf.Tensor
+    shortest: tf.Tensor
+    longest: tf.Tensor
+
+
+class Hypotheses(NamedTuple):
+    """What a search found, best first, finished ones before others; beams is the largest beam size.
+
+    ids: int32 [batch, beams, length], without the end token, padded with 0.
+    lengths: int32 [batch, beams]; 0 where a row has no hypothesis.
+    scores: float32 [batch, beams]; -inf where a row has no hypothesis.
+    log_probabilities: float32 [batch, beams], of the tokens and the end token.
+    finished: bool [batch, beams]; False where the end token did not come in time.
+    alignment: float32 [batch, beams, length + 1, source]: a row for each token and one for the end token,
+        0 elsewhere.
+    """
+
+    ids: tf.Tensor
+    lengths: tf.Tensor
+    scores: tf.Tensor
+    log_probabilities: tf.Tensor
+    finished: tf.Tensor
+    alignment: tf.Tensor
+
+
+class _Rows(NamedTuple):
+    """What stays the same for each row."""
+
+    knobs: Search
+    lengths: tf.Tensor  # [batch], of the source
+    places: tf.Tensor  # bool [batch, beams], which of the places a row may use
+
+
+class _Beams(NamedTuple):
+    """The living beams, likeliest first."""
+
+    tokens: tf.Tensor  # [batch, beams], the last ones
+    log_probabilities: tf.Tensor  # [batch, beams]; -inf in an empty place
+    coverage: tf.Tensor  # [batch, beams, source]
+    states: object  # structure of tensors [batch * beams, ...]
+
+
+class _Pool(NamedTuple):
+    """Hypotheses, best first, [batch, beams]."""
+
+    scores: tf.Tensor  # -inf in an empty place
+    log_probabilities: tf.Tensor
+    lengths: tf.Tensor  # tokens, so also the time at which the hypothesis left the beams
+    beams: tf.Tensor  # which of the beams it was at that time
+
+
+class _History(NamedTuple):
+    """A TensorArray over time each."""
+
+    tokens: tf.TensorArray  # [batch, beams], the token of each new beam
+    parents: tf.TensorArray  # [batch, beams], the old beam that each new one continues
+    alignments: tf.TensorArray  # [batch, beams, source], of the old beams
+
+
+class _Candidates(NamedTuple):
+    """Log-probabilities of the beams with one token more."""
+
+    ending: tf.Tensor  # [batch, beams], with the end token
+    others: tf.Tensor  # [batch, beams * beams], with each of the likeliest other tokens
+    tokens: tf.Tensor  # [batch, beams * beams], those tokens
+
+
+def search(step, states, memory, lengths, knobs, *, start_id, end_id, allowed):
+    """The best sequences under a step function, for each row the same whatever else is in the batch.
+
+    Args:
+        step: function (tokens int32 [rows], states, memory) -> (logits float32 [rows, vocabulary], alignment
+            float32 [rows, source], states), where rows is batch * beams, the beams of a row side by side.
+        states: structure of tensors [batch, ...], carried from step to step with their beams.
+        memory: structure of tensors [batch, ...], the same for all beams of a row.
+        lengths: int32 [batch], source positions that are real; alignment beyond them is 0.
+        knobs: a `Search` of at least one row.
+        start_id, end_id: the token before the first and the one after the last.
+        allowed: float32 [vocabulary], 0 or -inf, added to the logits.
+
+    Returns: a `Hypotheses`.
+    """
+    width = tf.reduce_max(knobs.beam_size)
+    states, memory = tf.nest.map_structure(lambda x: tf.repeat(x, width, axis=0), (states, memory))
+    rows = _Rows(knobs, lengths, tf.range(width) < knobs.beam_size[:, tf.newaxis])
+    words = allowed + tf.one_hot(end_id, tf.size(allowed), on_value=NEVER, off_value=0.0)
+
+    def look(beams):
+        logits, alignment, states = step(tf.reshape(beams.tokens, [-1]), beams.states, memory)
+        candidates = _candidates(beams, logits + words, logits[:, end_id] + allowed[end_id])
+        alignment = tf.reshape(alignment, [*tf.unstack(tf.shape(rows.places)), -1])  # [batch, beams, source]
+        return candidates, alignment, states
+
+    beams, pool, history = _loop(look, _start(rows.places, states, start_id), rows)
+    finished = pool.scores > NEVER
+    pool = _fill(pool, beams, rows)
+    ids, alignment = _trace(history, pool, finished)
+    return Hypotheses(ids, pool.lengths, pool.scores, pool.log_probabilities, finished, alignment)
+
+
+def _start(places, states, start_id):
+    """One living beam a row. The size of the source is known from the first alignment on."""
+    tokens = tf.fill(tf.shape(places), start_id)
+    first = tf.range(tf.shape(places)[1]) == 0
+    log_probabilities = tf.where(places & first, 0.0, NEVER)
+    return _Beams(tokens, log_probabilities, tf.zeros_like(log_probabilities)[..., tf.newaxis], states)
+
+
+def _loop(look, beams, rows):
+    """Steps until every row is done; a row that is done keeps its beams and its pool as they are."""
+
+    def body(t, is_open, beams, pool, history):
+        candidates, alignment, states = look(beams)
+        attended = beams.coverage + alignment
+        pool = _end(t, is_open, candidates, attended, pool, rows)
+        is_open &= t < rows.knobs.longest
+        beams, parents = _continue(is_open, candidates, attended, states, beams, rows.places)
+        written = zip(history, (beams.tokens, parents, alignment), strict=True)
+        history = _History(*(array.write(t, value) for array, value in written))
+        return t + 1, is_open & ~_settled(beams, pool, rows.knobs), beams, pool, history
+
+    zeros = tf.zeros_like(beams.tokens)
+    pool = _Pool(tf.fill(tf.shape(zeros), NEVER), tf.fill(tf.shape(zeros), NEVER), zeros, zeros)
+    history = _History(*(tf.TensorArray(dtype, 0, True) for dtype in (tf.int32, tf.int32, tf.float32)))
+    start = (tf.constant(0), rows.places[:, 0], beams, pool, history)
+    *_, beams, pool, history = tf.while_loop(
+        lambda t, is_open, *_: tf.reduce_any(is_open),
+        body,
+        start,
+        shape_invariants=_any_size(*start),
+        parallel_iterations=1,
+    )
+    return beams, pool, history
+
+
+def _candidates(beams, words, end):
+    """The beams with one token more, from logits [rows, vocabulary] without and [rows] of the end token.
+
+    No more than `beams` continuations of one beam can be among the best of its row, so only so many are kept
+    and only they are normalised.
+    """
+    shape = tf.shape(beams.log_probabilities)
+    logits, tokens = tf.math.top_k(words, tf.minimum(shape[1], tf.shape(words)[1]))  # [rows, beams]
+    end = end[:, tf.newaxis]
+    peak = tf.maximum(logits[:, :1], end)
+    total = tf.reduce_sum(tf.exp(words - peak), axis=1, keepdims=True) + tf.exp(end - peak)
+    before = tf.reshape(beams.log_probabilities, [-1, 1]) - peak - tf.math.log(total)  # [rows, 1]
+    return _Candidates(
+        tf.reshape(before + end, shape),
+        tf.reshape(before + logits, [shape[0], -1]),  # [batch, beams * beams]
+        tf.reshape(tokens, [shape[0], -1]),
+    )
+
+
+def _end(t, is_open, candidates, attended, pool, rows):
+    """The pool with the beams that end now: those whose end is among the best candidates of their row."""
+    ending, beam_size = candidates.ending, rows.knobs.beam_size
+    ending = tf.where((is_open & (t >= rows.knobs.shortest))[:, tf.newaxis], ending, NEVER)
+    best, _ = tf.math.top_k(tf.concat([ending, candidates.others], axis=1), tf.shape(ending)[1])
+    ending = tf.where(ending >= tf.gather(best, beam_size - 1, batch_dims=1)[:, tf.newaxis], ending, NEVER)
+    scores = _score(ending, t + 1, attended, rows)
+    times = tf.fill(tf.shape(ending), t)
+    return _best(pool, _Pool(scores, ending, times, _indices(ending)), rows.places)
+
+
+def _continue(is_open, candidates, attended, states, beams, places):
+    """The beams with one token more in the rows that are open, and the beams that they continue."""
+    width = tf.shape(places)[1]
+    log_probabilities, chosen = tf.math.top_k(candidates.others, width)  # [batch, beams]
+    parents = chosen // (tf.shape(candidates.others)[1] // width)
+    rows = parents + width * tf.range(tf.shape(places)[0])[:, tf.newaxis]
+    rows = tf.reshape(rows, [-1])  # [batch * beams]
+    moves = is_open[:, tf.newaxis]
+    moved = _Beams(
+        tf.gather(candidates.tokens, chosen, batch_dims=1),
+        tf.where(moves, tf.where(places, log_probabilities, NEVER), beams.log_probabilities),
+        tf.where(moves[..., tf.newaxis], tf.gather(attended, parents, batch_dims=1), beams.coverage),
+        tf.nest.map_structure(lambda state: tf.gather(state, rows), states),
+    )
+    return moved, parents
+
+
+def _settled(beams, pool, knobs):
+    """Rows whose pool is full of what no living beam can beat; greedy ones need nothing but an end."""
+    worst = tf.gather(pool.scores, knobs.beam_size - 1, batch_dims=1)  # -inf where a place is free
+    bound = beams.log_probabilities[:, 0] / _length_penalty(knobs.longest + 1, knobs)
+    return (bound <= worst) | ((knobs.beam_size == 1) & (worst > NEVER))
+
+
+def _score(log_probabilities, length, coverage, rows):
+    """The scores [batch, beams] of hypotheses with this coverage [batch, beams, source]."""
+    looked = tf.math.log(tf.clip_by_value(coverage, LEAST_COVERAGE, 1.0))
+    real = tf.sequence_mask(rows.lengths, tf.shape(coverage)[2])[:, tf.newaxis]  # [batch, 1, source]
+    looked = tf.reduce_sum(tf.where(real, looked, 0.0), axis=2)
+    by_length = log_probabilities / _length_penalty(length, rows.knobs)[:, tf.newaxis]
+    return by_length + rows.knobs.coverage_penalty[:, tf.newaxis] * looked
+
+
+def _length_penalty(length, knobs):
+    return ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** knobs.length_penalty
+
+
+def _best(pool, more, places, order=None):
+    """The best of two pools by score, or by `order` [batch, 2 * beams]; of equals the earlier."""
+    joined = _Pool(*(tf.concat(pair, axis=1) for pair in zip(pool, more, strict=True)))
+    _, chosen = tf.math.top_k(joined.scores if order is None else order, tf.shape(places)[1])
+    best = _Pool(*(tf.gather(field, chosen, batch_dims=1) for field in joined))
+    return best._replace(scores=tf.where(places, best.scores, NEVER))
+
+
+def _fill(pool, beams, rows):
+    """The pool with living beams in its free places, behind the finished ones; empty places cleared."""
+    longest = rows.knobs.longest[:, tf.newaxis]
+    finished = pool.scores > NEVER
+    lasting = finished & (pool.lengths == longest)
+    indices = _indices(pool.beams)
+    # A beam whose end token came last of all stands in the pool already.
+    ended = tf.reduce_any(
+        lasting[..., tf.newaxis] & (pool.beams[..., tf.newaxis] == indices[:, tf.newaxis]), 1
+    )
+    living = tf.where(ended, NEVER, beams.log_probabilities)
+    scores = _score(living, rows.knobs.longest, beams.coverage, rows)
+    living = _Pool(scores, living, tf.broadcast_to(longest, tf.shape(indices)), indices)
+    order = tf.concat([tf.where(finished, -NEVER, NEVER), scores], axis=1)
+    filled = _best(pool, living, rows.places, order)
+    used = filled.scores > NEVER
+    return filled._replace(
+        log_probabilities=tf.where(used, filled.log_probabilities, NEVER),
+        lengths=tf.where(used, filled.lengths, 0),
+    )
+
+
+def _trace(history, pool, finished):
+    """The ids and the alignment of the hypotheses, followed back through the parents of their beams."""
+    length = tf.reduce_max(pool.lengths)
+
+    def body(t, beams, ids, alignment):
+        inside = t < pool.lengths
+        token = tf.gather(history.tokens.read(t), beams, batch_dims=1)
+        parents = tf.gather(history.parents.read(t), beams, batch_dims=1)
+        beams = tf.where(inside, parents, beams)
+        looked = tf.gather(history.alignments.read(t), beams, batch_dims=1)  # [batch, beams, source]
+        looks = inside | (finished & (t == pool.lengths))
+        return (
+            t - 1,
+            beams,
+            ids.write(t, tf.where(inside, token, 0)),
+            alignment.write(t, tf.where(looks[..., tf.newaxis], looked, 0.0)),
+        )
+
+    arrays = (tf.TensorArray(dtype, length + 1) for dtype in (tf.int32, tf.float32))
+    start = (length, pool.beams, *arrays)
+    *_, ids, alignment = tf.while_loop(lambda t, *_: t >= 0, body, start, parallel_iterations=1)
+    ids = tf.transpose(ids.stack(), [1, 2, 0])  # [batch, beams, length + 1]
+    return ids[..., :length], tf.transpose(alignment.stack(), [1, 2, 0, 3])
+
+
+def _indices(like):
+    """0, 1, 2 ... in each row of [batch, beams]."""
+    return tf.broadcast_to(tf.range(tf.shape(like)[1]), tf.shape(like))
+
+
+def _any_size(t, is_open, beams, pool, history):
+    """The loop's shape invariants: rows, beams and source of any size; states keep their other axes."""
+
+    def ranks(values):
+        return tf.nest.map_structure(lambda value: tf.TensorShape([None] * value.shape.rank), values)
+
+    states = tf.nest.map_structure(lambda state: tf.TensorShape([None, *state.shape[1:]]), beams.states)
+    arrays = _History(*(tf.TensorShape(None) for _ in history))
+    return ranks(t), ranks(is_open), ranks(beams)._replace(states=states), ranks(pool), arrays
