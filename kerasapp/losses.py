@@ -8,7 +8,7 @@ import tensorflow as tf
 class SmoothedCrossEntropy(keras.losses.Loss):
     """Cross-entropy a token, padding left out, with label smoothing (Szegedy et al. 2016, arXiv:1512.00567).
 
-    The target's share of the probability is 1 - smoothing, and `smoothing` is spread over the whole vocabulary.
+    The target's share of the probability is 1 - smoothing; `smoothing` is spread over the whole vocabulary.
 
     Args:
         smoothing: from 0 to below 1.
@@ -24,7 +24,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     def call(self, targets, logits):
         nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # [batch, time]
         if self.smoothing:
-            # ln p of the mean token = mean(logits) - logsumexp(logits), and nats = logsumexp - logit of the target.
+            # Over all tokens -ln p is logsumexp - mean(logits) on average; `nats` is logsumexp - target's logit.
             target_logits = tf.gather(logits, targets, batch_dims=2)
             nats += self.smoothing * (target_logits - tf.reduce_mean(logits, axis=-1))
         counted = tf.cast(targets != self.pad_id, nats.dtype)

@@ -2,7 +2,7 @@
 
 Notation: q is the decoder's state (query) [batch, query_size], m_s the encoder's output at source position s
 [batch, source, memory_size], e_s the score, a = softmax(e) the alignment over the positions that are real,
-c = sum_s a_s v_s the context. The values v are the encoder's outputs themselves except in multi-head attention.
+c = sum_s a_s v_s the context. The values v are the encoder's outputs themselves, but in multi-head attention.
 
 What of a score does not depend on the query, the keys, is computed once for each sentence by `prepare`.
 """

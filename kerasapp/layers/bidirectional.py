@@ -19,7 +19,8 @@ class Bidirectional(keras.layers.Layer):
         cell: "lstm" or "gru".
         recurrent_dropout: share of the recurrent weights dropped in training (weight drop).
 
-    Call: `x` [batch, time, features], `lengths` int32 [batch] -> [batch, time, 2 * units], forward then backward.
+    Call: `x` [batch, time, features], `lengths` int32 [batch] -> [batch, time, 2 * units], the
+    forward half first.
     """
 
     def __init__(self, units, cell="lstm", recurrent_dropout=0.0, **kwargs):

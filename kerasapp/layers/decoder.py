@@ -18,8 +18,8 @@ class AttentionDecoder(keras.layers.Layer):
 
         h_t = cell([x_t; v_(t-1)], h_(t-1));  c_t, a_t = attention(h_t);  v_t = tanh(W [c_t; h_t] + b)
 
-    v_t is what the layer gives out, and is fed back to the next step. Each half of a training batch has a loop
-    of its own, as in `kerasapp.layers.recurrent`.
+    v_t is what the layer gives out, and is fed to the next step. Each half of a training batch has a loop of
+    its own, as in `kerasapp.layers.recurrent`.
 
     Args:
         attention: a layer of `kerasapp.layers.attention`.
@@ -28,8 +28,8 @@ class AttentionDecoder(keras.layers.Layer):
         dropout: share of v's units dropped in training, the same ones at every step of a sentence.
         recurrent_dropout: share of the weights from h to the gates dropped in training (weight drop).
 
-    Call: `inputs` [batch, time, features], `memory` [batch, source, memory_size], `lengths` int32 [batch] of the
-    source, `states` (list of [batch, units]: h, and c of an LSTM) -> (v [batch, time, units], alignment
+    Call: `inputs` [batch, time, features], `memory` [batch, source, memory_size], `lengths` int32 [batch] of
+    the source, `states` (list of [batch, units]: h, and c of an LSTM) -> (v [batch, time, units], alignment
     [batch, time, source]).
     """
 
@@ -80,10 +80,10 @@ class AttentionDecoder(keras.layers.Layer):
         return {**states, "vector": tf.zeros_like(states["h"]), "attended": tf.zeros_like(prepared["mask"])}
 
     def stepper(self):
-        """One step as a function (x [batch, features], states, prepared) -> (alignment [batch, source], states).
+        """A step: function (x [batch, features], states, prepared) -> (alignment [batch, source], states).
 
-        The states are those of `state_names`, [batch, ...] each, and "vector" is the output; `prepared` is what
-        `attention.prepare` gives. A loop over steps calls `stepper` once, before it.
+        The states are those of `state_names`, [batch, ...] each, and "vector" is the output; `prepared` is
+        what `attention.prepare` gives. A loop over steps calls `stepper` once, before it.
         """
         weights, parameters = self._weights(training=False), self.attention.parameters()
 

@@ -2,8 +2,8 @@
 
 TensorFlow's own gradient of a `while_loop` adds up the gradient of each weight matrix in every step. Here the
 large products of a step are named, and their weights' gradients are one large product each, after the loop.
-Inside the loop tensors are [features, batch]: in the form [rows, k] x [k, batch] TensorFlow's CPU kernel is two
-to three times as fast as in the usual ones.
+Inside the loop tensors are [features, batch]: in the form [rows, k] x [k, batch] TensorFlow's CPU kernel is
+two to three times as fast as in the usual ones.
 """
 
 import tensorflow as tf
@@ -77,7 +77,7 @@ def _backward(step, inputs, states, weights, constants, stacked, saved, dstacked
     time, last = tf.shape(inputs)[0], tf.shape(inputs)[0] - 1
     transposed = {
         name: tf.transpose(w) for name, w in weights.items()
-    }  # once, for the quick form of products
+    }  # once: the quick form
     xs, douts = unstack(inputs), {name: unstack(d) for name, d in dstacked.items()}
     before = {name: unstack(tf.concat([states[name][None], stacked[name][:-1]], axis=0)) for name in states}
 

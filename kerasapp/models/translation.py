@@ -12,11 +12,11 @@ from kerasapp.layers.decoder import CELLS, AttentionDecoder
 class TranslationModel(keras.Model):
     """Predicts each next token of a translation from the source and the tokens before it.
 
-    Embeddings, a bidirectional encoder, a decoder with attention and input feeding, further recurrent layers if
-    asked for, logits by the transposed target embedding (Bahdanau et al. 2015, arXiv:1409.0473; Luong et al. 2015,
-    arXiv:1508.04025; Press & Wolf 2017, arXiv:1608.05859). A plain functional model, {"source" [batch, source]
-    int32, "target_in" [batch, target] int32} -> logits [batch, target, target_vocabulary_size] float32. Token 0 is
-    padding. `encode` and `stepper` build inference from the same layers.
+    Embeddings, a bidirectional encoder, a decoder with attention and input feeding, further recurrent layers
+    if asked for, logits by the transposed target embedding (Bahdanau et al. 2015, arXiv:1409.0473; Luong et
+    al. 2015, arXiv:1508.04025; Press & Wolf 2017, arXiv:1608.05859). A plain functional model, {"source"
+    [batch, source] int32, "target_in" [batch, target] int32} -> logits [batch, target, target_vocabulary_size]
+    float32. Token 0 is padding. `encode` and `stepper` build inference from the same layers.
 
     Args:
         source_vocabulary_size, target_vocabulary_size: number of token ids.
@@ -183,8 +183,8 @@ def encode(model, source):
 
 
 def stepper(model):
-    """One step of the decoder as a function (tokens int32 [batch], states, prepared) -> (logits [batch,
-    vocabulary], alignment [batch, source], states). A loop calls `stepper` once, before: weights are arranged."""
+    """A step of the decoder: function (tokens int32 [batch], states, prepared) -> (logits [batch, vocabulary],
+    alignment [batch, source], states). A loop calls `stepper` once, before: weights are arranged there."""
     first, upper = model.decoder.stepper(), [layer.stepper() for layer in model.upper]
 
     def step(tokens, states, prepared):
