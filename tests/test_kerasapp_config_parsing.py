@@ -179,7 +179,7 @@ def test_flags_refused(words, parts):
         ("model: {units: \x00}", ["not YAML"]),
         ("- 1", ["[1]", "mapping"]),
         ("model: !!python/object:os.system {}", ["not YAML"]),
-        ("task: translation", ["translation", "generation"]),
+        ("task: translation", ['"translation" is not "generation"']),
     ],
 )
 def test_files_refused(file, text, parts):
@@ -263,7 +263,9 @@ def test_a_saved_file_never_overwrites_a_run(tmp_path):
 def test_load_names_file_and_key(file):
     path = file("task: generation\nmodel: {unit: 3}")
     assert refusal(parsing.load, path).startswith(f"{path}: model.unit: unknown key")
-    assert refusal(parsing.load, file("model: {units: 3}")) == f"{path}: task: required, one of generation"
+    assert refusal(parsing.load, file("model: {units: 3}")) == (
+        f"{path}: task: required, one of generation, translation"
+    )
 
 
 def test_differing_keys():

@@ -8,7 +8,6 @@ from typing import Any
 
 from kerasapp.config.checks import check, hints, show
 from kerasapp.config.registry import nearest
-from kerasapp.config.training import limits
 from kerasapp.errors import ConfigError
 
 
@@ -18,15 +17,15 @@ def build(config: Any, *sources: Mapping[str, Any]) -> Any:
     Args:
         config: The configuration to start from, such as `preset("generation", "tinyshakespeare")`.
         *sources: Mappings of dotted keys, `{"training.steps": 100}`, or of sections,
-            `{"training": {"steps": 100}}`. A source that gives training.steps switches training.minutes off,
-            and the other way round; one that gives both is refused.
+            `{"training": {"steps": 100}}`. A source that gives one of two keys that exclude each other
+            switches the other off (`Section.replaces`); one that gives both is refused.
 
     Raises:
         ConfigError: a key is unknown, or a value has the wrong type or is out of range.
     """
     values = flatten(config)
     for source in sources:
-        values.update(limits(checked(source, type(config))))
+        values.update(_with_replaced(checked(source, type(config)), type(config)))
     return type(config)(
         **{
             section: kind(**{name: values[f"{section}.{name}"] for name in hints(kind)})
@@ -43,6 +42,18 @@ def checked(source: Mapping[str, Any], config_class: type, section: str | None =
     """
     known = {key: hint for key, hint in keys(config_class).items() if section in (None, key.split(".")[0])}
     return {key: check(key, known[key], value) for key, value in _flat_keys(source, known)}
+
+
+def check_same_shape(initial: Any, config: Any) -> None:
+    """Raises ConfigError where the weights of one configuration do not fit the other, naming the key."""
+    if initial.task != config.task:
+        raise ConfigError(f"--from: a run of {initial.task}; one of {config.task} is needed")
+    for key, value in vars(config.model).items():
+        before = getattr(initial.model, key)
+        if not key.endswith("dropout") and value != before:
+            raise ConfigError(
+                f"model.{key}: {show(value)} is not {show(before)}, that of the run to start from"
+            )
 
 
 def sections(config_class: type) -> dict[str, type]:
@@ -68,6 +79,16 @@ def flatten(config: Any) -> dict[str, Any]:
         for section, values in vars(config).items()
         for name, value in vars(values).items()
     }
+
+
+def _with_replaced(values: dict[str, Any], config_class: type) -> dict[str, Any]:
+    """`values` by dotted key, with what they replace: minutes by steps, a pair of files by another."""
+    replaced = {}
+    for name, kind in sections(config_class).items():
+        for key, others in kind.replaces.items():
+            if values.get(f"{name}.{key}") is not None:
+                replaced |= {f"{name}.{other}": value for other, value in others.items()}
+    return {**replaced, **values}
 
 
 def _flat_keys(source: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "") -> Iterator:

@@ -7,6 +7,7 @@ import math
 import os
 import types
 import typing
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Union
 
 from kerasapp.errors import ConfigError
@@ -49,8 +50,15 @@ class Note:
         return f"({self.text})"
 
 
+Fraction = Annotated[float, Range(least=0, most=1)]
+Rate = Annotated[float, Range(least=0, below=1)]
+
+
 class Section:
     """Base of the dataclasses that hold one section of a configuration, such as `training`.
+
+    `replaces` has, for a key that excludes others, the values that those take where a file or a command line
+    gives that key and not them, such as `{"steps": {"minutes": None}}`.
 
     Every field is checked against its annotation when an instance is made, whatever it is made from.
 
@@ -59,11 +67,18 @@ class Section:
     """
 
     name: ClassVar[str]
+    replaces: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __post_init__(self):
         for field, hint in hints(type(self)).items():
             # The instances are frozen; this is where a list from a file becomes the annotation's tuple.
             object.__setattr__(self, field, check(f"{self.name}.{field}", hint, getattr(self, field)))
+
+
+def check_shares(split: tuple[float, float, float]) -> None:
+    """Raises ConfigError where `data.split`, shares for training, validation and test, does not sum to 1."""
+    if abs(sum(split) - 1) > 1e-6:
+        raise ConfigError(f"data.split: {show(split)} is not three shares that sum to 1")
 
 
 @functools.cache

@@ -3,12 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.config.checks import Range, Section, show
+from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
-
-Fraction = Annotated[float, Range(least=0, most=1)]
-Rate = Annotated[float, Range(least=0, below=1)]
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,7 @@ class TextData(Section):
 
     def __post_init__(self):
         super().__post_init__()
-        if abs(sum(self.split) - 1) > 1e-6:
-            raise ConfigError(f"data.split: {show(self.split)} is not three shares that sum to 1")
+        check_shares(self.split)
 
 
 @dataclass(frozen=True)
@@ -130,16 +126,6 @@ def check_trainable(config: GenerationConfig) -> None:
         )
 
 
-def check_same_shape(initial: GenerationConfig, config: GenerationConfig) -> None:
-    """Raises ConfigError where the weights of one configuration do not fit the other, naming the key."""
-    for key, value in vars(config.model).items():
-        before = getattr(initial.model, key)
-        if not key.endswith("dropout") and value != before:
-            raise ConfigError(
-                f"model.{key}: {show(value)} is not {show(before)}, that of the run to start from"
-            )
-
-
 def default_split(config: GenerationConfig) -> str:
     """What `evaluate` scores where no split is named: the first of test, valid, train that is not empty."""
     _, valid, test = config.data.split
@@ -222,6 +208,7 @@ def chinese_poetry() -> GenerationConfig:
 
 
 CONFIG = GenerationConfig
+PATHS = ("data.files",)
 PRESETS = {  # the first is the default
     "tinyshakespeare": tinyshakespeare,
     "tinyshakespeare-best": tinyshakespeare_best,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # jsonargparse, docstring_parser and yaml are imported where they are used, as they take the longest.
-from kerasapp.config.building import build, checked, flatten, keys, sections
+from kerasapp.config.building import build, check_same_shape, checked, flatten, keys, sections
 from kerasapp.config.checks import check, hints, limits_of, plain, show
 from kerasapp.config.registry import TASKS, default_preset, nearest, preset, recipe, task_module
 from kerasapp.errors import ConfigError
@@ -75,7 +75,8 @@ def parse(
         SystemExit: `--help` was asked for and printed.
     """
     # The help shows the defaults of the preset that stands beside it.
-    given = _read_flags(parser(task, _value_after("--preset", argv)), argv)
+    flags = parser(task, _value_after("--preset", argv))
+    given = _read_flags(flags, argv, task_module(task).CONFIG)
     options = {name: given.pop(name) for name in ("preset", "config", "run", "from") if name in given}
     name = options.get("preset", default_preset(task))
     folder = Path(options.get("run") or Path("runs") / name)
@@ -84,10 +85,11 @@ def parse(
         base = stored(folder)
     source = _read_yaml(options["config"], task)[1] if "config" in options else {}
     initial = trained(options["from"]) if "from" in options else None
-    shape = {"model": vars(initial.model)} if initial else {}
-    config = build(base or preset(task, name), shape, source, given)
+    base = base or preset(task, name)
+    shape = {"model": vars(initial.model)} if initial and initial.task == task else {}
+    config = build(base, shape, source, given)
     if initial:
-        task_module(task).check_same_shape(initial, config)
+        check_same_shape(initial, config)
     require_data(config, name)
     task_module(task).check_trainable(config)
     return Request(config, folder, options.get("from"))
@@ -117,7 +119,7 @@ def override(config: Any, given: Sequence[str] | Mapping[str, Any], section: str
         flags = _bare_parser("kerasapp", "")
         for name in sections(type(config)) if section is None else [section]:
             _add_section(flags, type(config), name, flatten(config))
-        given = _read_flags(flags, given)
+        given = _read_flags(flags, given, type(config))
     return build(config, checked(given, type(config), section))
 
 
@@ -131,9 +133,14 @@ def _add_section(target, config_class: type, section: str, values: Mapping[str, 
     from docstring_parser import parse_from_object
 
     kind = sections(config_class)[section]
-    document = parse_from_object(kind)
-    helps = {item.arg_name: " ".join(item.description.split()) for item in document.params}
-    group = target.add_argument_group(section, document.short_description)
+    # The base's first: a field that a class declares anew has the text that stands there.
+    documents = [parse_from_object(base) for base in reversed(kind.mro()) if dataclasses.is_dataclass(base)]
+    helps = {
+        item.arg_name: " ".join(item.description.split())
+        for document in documents
+        for item in document.params
+    }
+    group = target.add_argument_group(section, documents[-1].short_description)
     for name, hint in hints(kind).items():
         key = f"{section}.{name}"
         value_type, several, limit = plain(hint), {}, limits_of(hint)
@@ -158,7 +165,7 @@ def _metavar(name: str, value_type: Any) -> dict[str, str]:
     return {}  # jsonargparse lists the choices
 
 
-def _read_flags(flags, argv: Sequence[str]) -> dict[str, Any]:
+def _read_flags(flags, argv: Sequence[str], config_class: type) -> dict[str, Any]:
     """The dotted keys that `argv` gives, without defaults."""
     from argparse import ArgumentError
 
@@ -174,15 +181,14 @@ def _read_flags(flags, argv: Sequence[str]) -> dict[str, Any]:
     try:
         return dict(flags.parse_args(list(argv), defaults=False).items())
     except ArgumentError as error:
-        raise ConfigError(_one_line(str(error))) from None
+        raise ConfigError(_one_line(str(error), keys(config_class))) from None
 
 
-def _one_line(message: str) -> str:
+def _one_line(message: str, known: Mapping[str, Any]) -> str:
     """jsonargparse's message about one key as "key: value is not what is expected"."""
     key = re.match(r'Parser key "([^"]+)"', message)
     values = re.findall(r"(?:Got|Given) value: (.*)", message)
     if key and values:
-        known = {name: hint for module in TASKS.values() for name, hint in keys(module.CONFIG).items()}
         check(key[1], known[key[1]], values[-1])
     return " ".join(message.removeprefix("argument --").split())
 

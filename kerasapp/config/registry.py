@@ -4,12 +4,12 @@ import difflib
 from collections.abc import Iterable
 from types import ModuleType
 
-from kerasapp.config import generation
+from kerasapp.config import generation, translation
 from kerasapp.errors import ConfigError
 
-# Each module has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), missing() and
-# check_trainable().
-TASKS: dict[str, ModuleType] = {"generation": generation}
+# Each module has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), PATHS (the
+# keys that name files), missing(), check_trainable() and default_split().
+TASKS: dict[str, ModuleType] = {"generation": generation, "translation": translation}
 
 
 def task_module(task: str) -> ModuleType:

@@ -12,6 +12,7 @@ class TrainingConfig(Section):
     """How the model is trained."""
 
     name: ClassVar[str] = "training"
+    replaces: ClassVar = {"steps": {"minutes": None}, "minutes": {"steps": None}}
 
     seed: Annotated[int, Range(least=0, below=2**31)] = 0
     """Seed of the weights, the dropout and the order of the data: on one machine the same seed and
@@ -76,14 +77,3 @@ class TrainingConfig(Section):
                 f"training.steps: {show(self.steps)} and training.minutes: {show(self.minutes)}: "
                 "exactly one of them limits a run, and the other is null"
             )
-
-
-def limits(keys: dict) -> dict:
-    """`keys` with the limit that stands in it replacing the other one: minutes by steps, or steps by minutes.
-
-    Args:
-        keys: What one source (a file, a command line) gives, by dotted names such as `training.steps`.
-    """
-    names = {"training.steps": "training.minutes", "training.minutes": "training.steps"}
-    replaced = {names[key]: None for key, value in keys.items() if key in names and value is not None}
-    return {**replaced, **keys}

@@ -1,0 +1,254 @@
+"""Configuration and presets of `translation`: a recurrent model with attention, from sentence pairs."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
+from kerasapp.config.training import TrainingConfig
+from kerasapp.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TranslationData(Section):
+    """The pairs of sentences to learn from, and how they become tokens."""
+
+    name: ClassVar[str] = "data"
+    # Aligned files say by their names which is which, so a preset's swapped columns are not theirs.
+    replaces: ClassVar = {
+        "pairs": {"source": None, "target": None},
+        "source": {"pairs": None, "swap": False},
+        "target": {"pairs": None, "swap": False},
+    }
+
+    pairs: str | None = None
+    """A UTF-8 file, .gz or not, with a source sentence, a tab and its translation a line, and perhaps a third
+    column that is not read; sample:NAME is one shipped with kerasapp. Give this, or data.source and
+    data.target"""
+
+    source: str | None = None
+    """A UTF-8 file, .gz or not, with a sentence a line"""
+
+    target: str | None = None
+    """The file with their translations, line by line"""
+
+    swap: bool = False
+    """Let source and target change places: the second column of data.pairs is then what is translated"""
+
+    valid_source: str | None = None
+    """Sentences to validate on, with data.valid_target; without them data.split says what is held out"""
+
+    valid_target: str | None = None
+    """The translations of data.valid_source, line by line"""
+
+    test_source: str | None = None
+    """Sentences to test on, with data.test_target; without them data.split says what is held out"""
+
+    test_target: str | None = None
+    """The translations of data.test_source, line by line"""
+
+    split: tuple[Fraction, Fraction, Fraction] = (0.9, 0.05, 0.05)
+    """Shares of the pairs for training, validation and test, in this order. Pairs that have a sentence in
+    common stay together; the share of a part that has files of its own goes to training"""
+
+    normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
+    """Unicode normalisation of all sentences. NFKC also turns full-width punctuation, as in Chinese, into
+    ASCII"""
+
+    tokenizer: Literal["subwords", "characters"] = "subwords"
+    """What a token is: a SentencePiece subword learned from the training split, or a character"""
+
+    joint_vocabulary: bool = False
+    """One vocabulary for both languages: for two that share an alphabet and many names"""
+
+    vocabulary_size: Annotated[int, Range(least=300, most=1_000_000)] = 5000
+    """Subwords to learn for each language, or for both where joint, with the 4 special ids and the 256 bytes;
+    characters take as many as there are"""
+
+    max_length: Annotated[int, Range(least=1, most=10_000)] = 100
+    """Tokens of a sentence, on either side, above which a pair is left out of training"""
+
+    batch_tokens: Annotated[int, Range(least=1, most=10_000_000)] = 3000
+    """Source and target tokens of a training batch at most, padding included"""
+
+    cache: str | None = None
+    """Folder for the tokenised pairs, kept between runs; null: a folder in the user's cache directory"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_shares(self.split)
+        for key in ("source", "target"):
+            if self.pairs is not None and getattr(self, key) is not None:
+                raise ConfigError(
+                    f"data.pairs: {show(self.pairs)} and data.{key}: {show(getattr(self, key))}: give either "
+                    "data.pairs, or data.source and data.target"
+                )
+        for part in ("valid", "test"):
+            given = {side: getattr(self, f"{part}_{side}") is not None for side in ("source", "target")}
+            if given["source"] != given["target"]:
+                lacking, other = ("target", "source") if given["source"] else ("source", "target")
+                raise ConfigError(f"data.{part}_{lacking}: required beside data.{part}_{other}")
+
+    def has(self, part: str) -> bool:
+        """Whether "train", "valid" or "test" gets pairs: a share of the split, or files of its own."""
+        train, valid, test = self.split
+        own = {name: getattr(self, f"{name}_source") is not None for name in ("valid", "test")}
+        if part == "train":
+            return train + valid * own["valid"] + test * own["test"] > 0
+        return own[part] or {"valid": valid, "test": test}[part] > 0
+
+
+@dataclass(frozen=True)
+class TranslationModelConfig(Section):
+    """The network: bidirectional recurrent encoder, attention, recurrent decoder with input feeding."""
+
+    name: ClassVar[str] = "model"
+
+    cell: Literal["lstm", "gru"] = "lstm"
+    """Kind of the recurrent layers"""
+
+    units: Annotated[int, Range(least=2, most=16_384)] = 512
+    """Size of the decoder's state, an even number; the encoder has half of it in each direction. Time and
+    memory grow with its square"""
+
+    encoder_layers: Annotated[int, Range(least=1, most=32)] = 1
+    """Bidirectional layers, one on the other, that read the source"""
+
+    decoder_layers: Annotated[int, Range(least=1, most=32)] = 1
+    """Recurrent layers, one on the other, that write the target"""
+
+    embedding_size: Annotated[int, Range(least=1, most=16_384)] = 256
+    """Size of the vector that stands for a token"""
+
+    attention: Literal["dot", "scaled_dot", "general", "additive", "location", "multi_head", "none"] = (
+        "additive"
+    )
+    """How the decoder finds the source words that matter (formulas and papers in
+    kerasapp/layers/attention.py); none: it has the encoder's last state alone"""
+
+    heads: Annotated[int, Range(least=1, most=256)] = 4
+    """Heads of the multi_head attention; model.units is a multiple of it"""
+
+    dropout: Rate = 0.3
+    """Share of the units dropped between layers and before the logits; more where the training loss falls and
+    the validation loss does not"""
+
+    embedding_dropout: Rate = 0.2
+    """Share of the embeddings' units dropped"""
+
+    word_dropout: Rate = 0.1
+    """Share of whole tokens whose embedding is dropped, on both sides"""
+
+    recurrent_dropout: Rate = 0.0
+    """Share of the recurrent kernel's weights dropped, the same ones for a whole training step"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.units % 2:
+            raise ConfigError(f"model.units: {self.units} is not even, which the encoder's two halves need")
+        if self.attention == "multi_head" and self.units % self.heads:
+            raise ConfigError(f"model.heads: {self.heads} does not divide model.units, {self.units}")
+
+
+@dataclass(frozen=True)
+class TranslationTraining(TrainingConfig):
+    """How the model is trained."""
+
+    batch_size: Annotated[int, Range(least=1, most=65_536)] = 256
+    """Pairs of sentences of a training batch at most; data.batch_tokens limits it too"""
+
+    label_smoothing: Rate = 0.1
+    """Share of the probability that the loss wants spread over all tokens, not on the right one alone"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationConfig:
+    """Everything that makes a run of `translation`.
+
+    Example:
+        >>> data = TranslationData(source="corpus.de", target="corpus.en")
+        >>> config = TranslationConfig(data=data, training=TranslationTraining(minutes=20))
+        >>> config.model.attention
+        'additive'
+    """
+
+    task: ClassVar[str] = "translation"
+
+    data: TranslationData = field(default_factory=TranslationData)
+    model: TranslationModelConfig = field(default_factory=TranslationModelConfig)
+    training: TranslationTraining
+
+
+def missing(config: TranslationConfig) -> str | None:
+    """The key without which the task has no data to read, or None where all is given."""
+    data = config.data
+    if data.pairs is not None or (data.source is not None and data.target is not None):
+        return None
+    if data.source is None and data.target is None:
+        return "data.pairs, or data.source and data.target"
+    return "data.target" if data.target is None else "data.source"
+
+
+def check_trainable(config: TranslationConfig) -> None:
+    """Raises ConfigError where training lacks pairs that an evaluation can do without."""
+    if not config.data.has("train"):
+        raise ConfigError(f"data.split: {show(config.data.split)} leaves no pairs to train on")
+    if config.training.patience and not config.data.has("valid"):
+        raise ConfigError(
+            f"training.patience: {config.training.patience} needs validation pairs, and "
+            f"data.split: {show(config.data.split)} leaves none"
+        )
+
+
+def default_split(config: TranslationConfig) -> str:
+    """What `evaluate` scores where no split is named: the first of test, valid, train that has pairs."""
+    return next(part for part in ("test", "valid", "train") if config.data.has(part))
+
+
+def small_corpus() -> TranslationConfig:
+    """Some tens of thousands of pairs of yours (not shipped), strongly regularised; 80 minutes.
+
+    kerasapp train translation --preset small-corpus --data.source corpus.de --data.target corpus.en
+
+    Eighty minutes of training on two cores. Where a validation and a test set come with the corpus, give them
+    with --data.valid_source and so on.
+    """
+    return TranslationConfig(training=TranslationTraining(minutes=80, average=0.999, learning_rate=2e-3))
+
+
+def tatoeba_zh_en() -> TranslationConfig:
+    """Chinese to English, 27,000 short sentences of Tatoeba (shipped); 20 minutes.
+
+    kerasapp train translation --preset tatoeba-zh-en
+
+    Twenty minutes of training on two cores.
+    """
+    return _tatoeba(swap=True)
+
+
+def tatoeba_en_zh() -> TranslationConfig:
+    """English to Chinese, 27,000 short sentences of Tatoeba (shipped); 20 minutes.
+
+    kerasapp train translation --preset tatoeba-en-zh
+
+    Twenty minutes of training on two cores.
+    """
+    return _tatoeba(swap=False)
+
+
+def _tatoeba(swap: bool) -> TranslationConfig:
+    return TranslationConfig(
+        data=TranslationData(pairs="sample:tatoeba-cmn-eng", swap=swap),  # English is the first column
+        training=TranslationTraining(minutes=20, average=0.999, learning_rate=2e-3),
+    )
+
+
+CONFIG = TranslationConfig
+PATHS = (
+    "data.pairs",
+    *(f"data.{part}{side}" for part in ("", "valid_", "test_") for side in ("source", "target")),
+)
+PRESETS = {  # the first is the default
+    "small-corpus": small_corpus,
+    "tatoeba-zh-en": tatoeba_zh_en,
+    "tatoeba-en-zh": tatoeba_en_zh,
+}

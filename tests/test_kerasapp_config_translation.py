@@ -1,0 +1,99 @@
+"""The configuration of translation: what replaces what, what is refused, what each part of the data is."""
+
+import pytest
+
+from kerasapp.config import parsing
+from kerasapp.config.building import build, flatten
+from kerasapp.config.registry import TASKS, preset
+from kerasapp.config.translation import PATHS, TranslationData, TranslationTraining, default_split
+from kerasapp.errors import ConfigError
+
+FILES = ("--data.source", "a.de", "--data.target", "a.en")
+
+
+def parse(*words):
+    return parsing.parse("translation", words).config
+
+
+def test_the_default_preset_takes_a_corpus_of_two_files():
+    config = parse(*FILES)
+    assert config == build(
+        preset("translation", "small-corpus"), {"data": {"source": "a.de", "target": "a.en"}}
+    )
+    assert (config.training.minutes, config.training.label_smoothing) == (80, 0.1)
+
+
+def test_pairs_and_files_replace_each_other():
+    chinese = preset("translation", "tatoeba-zh-en")
+    assert (chinese.data.pairs, chinese.data.swap) == ("sample:tatoeba-cmn-eng", True)
+    data = parse("--preset", "tatoeba-zh-en", *FILES).data
+    assert (data.pairs, data.source, data.target, data.swap) == (None, "a.de", "a.en", False)
+    other = build(chinese, {"data.pairs": "b.tsv"}).data
+    assert (other.pairs, other.swap) == ("b.tsv", True)  # columns in the order that was trained on
+    again = build(parse(*FILES), {"data.pairs": "b.tsv"}).data
+    assert (again.pairs, again.source, again.target) == ("b.tsv", None, None)
+    assert build(chinese, {"data": vars(chinese.data)}) == chinese
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ([], ["data.pairs", "kerasapp train translation --preset small-corpus --data.source"]),
+        (["--data.source", "a"], ["data.target: required"]),
+        (["--preset", "tatoeba-zh-en", "--data.target", "a"], ["data.source: required"]),
+        (["--data.pairs", "a", "--data.source", "b"], ["data.pairs", "data.source"]),
+        ([*FILES, "--data.valid_source", "v"], ["data.valid_target: required beside data.valid_source"]),
+        ([*FILES, "--data.test_target", "v"], ["data.test_source: required beside data.test_target"]),
+        ([*FILES, "--data.split", "0.9", "0.1", "0.1"], ["data.split", "sum to 1"]),
+        ([*FILES, "--data.split", "0", "0.5", "0.5"], ["data.split", "train on"]),
+        ([*FILES, "--data.split", "1", "0", "0", "--training.patience", "2"], ["training.patience"]),
+        ([*FILES, "--data.files", "a"], ["--data.files;", "--data."]),
+        ([*FILES, "--model.units", "7"], ["model.units: 7", "even"]),
+        ([*FILES, "--model.cell", "simple_rnn"], ["model.cell", "lstm, gru"]),
+        ([*FILES, "--model.attention", "dots"], ["model.attention", "scaled_dot"]),
+        ([*FILES, "--model.attention", "multi_head", "--model.heads", "3"], ["model.heads: 3", "512"]),
+        ([*FILES, "--training.label_smoothing", "1"], ["training.label_smoothing", "below 1"]),
+    ],
+)
+def test_refused(words, parts):
+    with pytest.raises(ConfigError) as caught:
+        parse(*words)
+    assert [part for part in parts if part not in str(caught.value)] == []
+    assert "\n" not in str(caught.value)
+
+
+def test_parts_with_files_of_their_own():
+    held_out = TranslationData(split=(0.9, 0.1, 0))
+    assert [held_out.has(part) for part in ("train", "valid", "test")] == [True, True, False]
+    files = TranslationData(split=(0, 0.5, 0.5), test_source="t", test_target="t")  # its half is for training
+    assert [files.has(part) for part in ("train", "valid", "test")] == [True, True, True]
+    own = {"valid_source": "v", "valid_target": "v", "split": (1, 0, 0)}
+    config = build(preset("translation", "tatoeba-zh-en"), {"data": own, "training.patience": 3})
+    assert default_split(config) == "valid"
+    TASKS["translation"].check_trainable(config)
+
+
+def test_every_path_is_a_key():
+    assert set(PATHS) < flatten(preset("translation")).keys()
+    assert sorted(PATHS) == sorted(set(PATHS)) and len(PATHS) == 7
+
+
+def test_a_run_of_another_task_is_no_start():
+    with pytest.raises(ConfigError, match="a run of generation"):
+        parsing.parse("translation", [*FILES, "--from", "x"], trained=lambda path: preset("generation"))
+
+
+def test_save_and_load_agree(tmp_path):
+    config = build(preset("translation", "tatoeba-zh-en"), {"training.label_smoothing": 0.2})
+    parsing.save(config, tmp_path / "config.yaml")
+    assert parsing.load(tmp_path / "config.yaml") == config
+    assert isinstance(config.training, TranslationTraining)
+
+
+def test_help_has_the_texts_of_inherited_keys(capsys):
+    with pytest.raises(SystemExit):
+        parsing.parse("translation", ["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for text in ("Peak learning rate", "Pairs of sentences of a training batch", "spread over all tokens"):
+        assert text in shown
+    assert "Examples in a training step" not in shown
