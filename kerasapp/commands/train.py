@@ -7,7 +7,7 @@ import sys
 
 from kerasapp.artefact import find
 from kerasapp.config import building, parsing
-from kerasapp.config.registry import TASKS, nearest
+from kerasapp.config.registry import TASKS, nearest, task_module
 from kerasapp.errors import ConfigError, Interrupted
 
 USAGE = """usage: kerasapp train TASK [--preset NAME] [--config FILE.yaml] [--run DIR] [--from RUN]
@@ -20,7 +20,8 @@ kerasapp train TASK --help lists its presets and every key.
 
 
 SAMPLE = "sample:"  # begins the name of a text that is shipped
-BEGINNING = {"tokenizer.json", "checkpoints", "logs"}  # what a run has before its configuration
+TOKENIZERS = {"tokenizer.json", "source_tokenizer.json", "target_tokenizer.json"}
+BEGINNING = TOKENIZERS | {"checkpoints", "logs"}  # what a run has before its configuration
 
 
 def main(argv):
@@ -59,11 +60,21 @@ def main(argv):
 
 def absolute(config):
     """The configuration with whole paths, so that the run can be used from any folder."""
-    files = [
-        name if name.startswith(SAMPLE) else os.path.abspath(os.path.expanduser(name))
-        for name in config.data.files
-    ]
-    return building.build(config, {"data": {"files": files}})
+    given = building.flatten(config)
+    paths = {key: given[key] for key in task_module(config.task).PATHS}
+    return building.build(
+        config,
+        {
+            key: [absolute_path(name) for name in value] if isinstance(value, tuple) else absolute_path(value)
+            for key, value in paths.items()
+            if value is not None
+        },
+    )
+
+
+def absolute_path(name):
+    """The whole path of a file; the name of a sample stays as it is."""
+    return name if name.startswith(SAMPLE) else os.path.abspath(os.path.expanduser(name))
 
 
 def stored_config(folder):
