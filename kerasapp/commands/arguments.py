@@ -1,6 +1,7 @@
 """What the commands' parsers share."""
 
 import argparse
+from pathlib import Path
 
 from kerasapp.config.registry import nearest
 from kerasapp.errors import ConfigError
@@ -45,3 +46,13 @@ def number(kind, least, most, words):
         return value
 
     return read
+
+
+def output_file(text):
+    """A type for `add_argument`: a path where a file can be written, told before any work is done."""
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder; a file's name is expected")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{path}: there is no folder {path.parent}")
+    return path

@@ -43,6 +43,10 @@ class TextData(Section):
         super().__post_init__()
         check_shares(self.split)
 
+    def has(self, part: str) -> bool:
+        """Whether "train", "valid" or "test" gets a share of the text."""
+        return self.split[("train", "valid", "test").index(part)] > 0
+
 
 @dataclass(frozen=True)
 class LanguageModelConfig(Section):
@@ -116,10 +120,9 @@ def missing(config: GenerationConfig) -> str | None:
 
 def check_trainable(config: GenerationConfig) -> None:
     """Raises ConfigError where training lacks text that an evaluation can do without."""
-    train, valid, _ = config.data.split
-    if not train:
+    if not config.data.has("train"):
         raise ConfigError(f"data.split: {show(config.data.split)} leaves no text to train on")
-    if config.training.patience and not valid:
+    if config.training.patience and not config.data.has("valid"):
         raise ConfigError(
             f"training.patience: {config.training.patience} needs validation text, and "
             f"data.split: {show(config.data.split)} leaves none"
@@ -128,8 +131,7 @@ def check_trainable(config: GenerationConfig) -> None:
 
 def default_split(config: GenerationConfig) -> str:
     """What `evaluate` scores where no split is named: the first of test, valid, train that is not empty."""
-    _, valid, test = config.data.split
-    return "test" if test else "valid" if valid else "train"
+    return next(part for part in ("test", "valid", "train") if config.data.has(part))
 
 
 def tinyshakespeare() -> GenerationConfig:
@@ -208,7 +210,8 @@ def chinese_poetry() -> GenerationConfig:
 
 
 CONFIG = GenerationConfig
-PATHS = ("data.files",)
+PATHS = CUT = ("data.files",)
+VOCABULARY = ("data.tokenizer", "data.normalisation", "data.vocabulary_size")
 PRESETS = {  # the first is the default
     "tinyshakespeare": tinyshakespeare,
     "tinyshakespeare-best": tinyshakespeare_best,

@@ -32,7 +32,8 @@ class TranslationData(Section):
     """The file with their translations, line by line"""
 
     swap: bool = False
-    """Let source and target change places: the second column of data.pairs is then what is translated"""
+    """Let source and target change places in all files: the second column of data.pairs is then what is
+    translated"""
 
     valid_source: str | None = None
     """Sentences to validate on, with data.valid_target; without them data.split says what is held out"""
@@ -243,10 +244,9 @@ def _tatoeba(swap: bool) -> TranslationConfig:
 
 
 CONFIG = TranslationConfig
-PATHS = (
-    "data.pairs",
-    *(f"data.{part}{side}" for part in ("", "valid_", "test_") for side in ("source", "target")),
-)
+CUT = ("data.pairs", "data.source", "data.target")
+PATHS = (*CUT, "data.valid_source", "data.valid_target", "data.test_source", "data.test_target")
+VOCABULARY = ("data.tokenizer", "data.normalisation", "data.vocabulary_size", "data.joint_vocabulary")
 PRESETS = {  # the first is the default
     "small-corpus": small_corpus,
     "tatoeba-zh-en": tatoeba_zh_en,

@@ -1,0 +1,68 @@
+"""What `kerasapp evaluate` scores: the run's own data, or other files whole; and each task's own options."""
+
+import argparse
+
+import pytest
+
+from kerasapp.commands.evaluate import data_to_score, options_of
+from kerasapp.config.building import build
+from kerasapp.config.registry import preset
+from kerasapp.errors import ConfigError
+
+OWN = {"test_source": "t.de", "test_target": "t.en"}
+FILES = build(preset("translation"), {"data": {"source": "a.de", "target": "a.en", **OWN}})
+CHINESE = preset("translation", "tatoeba-zh-en")
+
+
+def test_the_runs_own_data():
+    assert data_to_score(FILES, []) == FILES
+    assert data_to_score(CHINESE, ["--data.split", "0.5", "0.5", "0"]).data.split == (0.5, 0.5, 0)
+
+
+def test_other_files_are_scored_whole():
+    data = data_to_score(FILES, ["--data.pairs", "b.tsv"]).data
+    assert (data.pairs, data.source, data.test_source, data.split) == ("b.tsv", None, None, (0, 0, 1))
+    data = data_to_score(CHINESE, ["--data.source", "b.zh", "--data.target=b.en"]).data
+    assert (data.pairs, data.source, data.target, data.swap) == (None, "b.zh", "b.en", False)
+    assert data.split == (0, 0, 1)
+    assert data_to_score(CHINESE, ["--data.pairs", "b.tsv"]).data.swap
+    text = data_to_score(preset("generation"), ["--data.files", "b.txt"]).data
+    assert (text.files, text.split) == (("b.txt",), (0, 0, 1))
+
+
+def test_other_files_with_a_split_or_parts_of_their_own():
+    data = data_to_score(FILES, ["--data.pairs", "b.tsv", "--data.split", "0", "1", "0"]).data
+    assert (data.split, data.test_source) == ((0, 1, 0), None)
+    flags = ["--data.pairs", "b.tsv", "--data.test_source", "c.de", "--data.test_target", "c.en"]
+    data = data_to_score(FILES, flags).data
+    assert (data.test_source, data.split) == ("c.de", FILES.data.split)
+
+
+@pytest.mark.parametrize(
+    ("flags", "key"),
+    [
+        (["--data.joint_vocabulary", "true"], "--data.joint_vocabulary"),
+        (["--data.tokenizer", "characters"], "--data.tokenizer"),
+        (["--data.vocabulary_size", "999"], "--data.vocabulary_size"),
+        (["--data.files", "a"], "--data.files"),
+    ],
+)
+def test_the_models_tokenizers_stay(flags, key):
+    with pytest.raises(ConfigError, match=key):
+        data_to_score(FILES, flags)
+
+
+def test_options_of_each_task():
+    def args(**given):
+        return argparse.Namespace(
+            **{"model": "m", "streams": None, "beam_size": None, "output": None} | given
+        )
+
+    assert options_of("generation", args()) == {"streams": 1}
+    assert options_of("translation", args(beam_size=1)) == {"beam_size": 1, "output": None}
+    with pytest.raises(
+        ConfigError, match="--streams: an option of generation, and m is a model of translation"
+    ):
+        options_of("translation", args(streams=2))
+    with pytest.raises(ConfigError, match="--beam-size: an option of translation"):
+        options_of("generation", args(beam_size=2))
