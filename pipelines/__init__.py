@@ -1,4 +1,4 @@
-"""From raw files to batches: text for now; pairs of sentences and speech are to follow.
+"""From raw files to batches: text, and pairs of sentences; speech is to follow.
 
 `pipelines` imports TensorFlow and never `kerasapp`, so that it can be used alone:
 

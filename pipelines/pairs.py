@@ -73,7 +73,7 @@ def read_aligned(first: Path, second: Path, form: str) -> Iterator[tuple[str, st
         if None in pair:
             counts = [number - (line is None) + sum(1 for _ in rest) for line, rest in zip(pair, lines)]
             raise DataError(
-                f"{first}: {counts[0]:,} lines, but {second} has {counts[1]:,};"
+                f"{first}: ends after line {counts[0]:,}, but {second} after line {counts[1]:,};"
                 " expected line by line a sentence and its translation"
             )
         pair = tuple(map(squeeze_string, pair))
@@ -130,7 +130,7 @@ def assign(digests: Digests, fractions: Sequence[float]) -> np.ndarray:
     roots = _groups(digests)
     sizes = np.bincount(roots, minlength=count)  # [pairs], 0 where a pair is no root
     smallest = np.full(count, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(smallest, roots, digests.both)
+    np.minimum.at(smallest, roots, digests.first + digests.second)  # the same whichever is the source
     groups = np.flatnonzero(sizes)
     large = sizes[groups] > _LARGE * count * min(filter(None, fractions))
     room = [fraction * count for fraction in fractions]

@@ -62,7 +62,7 @@ class Sequences:
     @cached_property
     def lengths(self) -> np.ndarray:
         """int32 [sequences]"""
-        return np.diff(self.offsets).astype(np.int32)
+        return np.diff(np.asarray(self.offsets)).astype(np.int32)
 
     def ended(self, indices: np.ndarray) -> np.ndarray:
         """Sequences with the end token, padded: int32 [batch, longest + 1]."""

@@ -33,7 +33,7 @@ from pipelines.splits import SPLITS, checked_fractions
 from pipelines.text import CharacterTokenizer, SubwordTokenizer, Tokenizer
 from pipelines.token_batches import BatchPlan, cut
 
-FORMAT = 1  # of the cache: raise it when tokens or splits of the same files would differ
+FORMAT = 2  # of the cache: raise it when tokens or splits of the same files would differ
 
 File = str | os.PathLike
 
@@ -181,10 +181,10 @@ def training_batches(
     seed: int,
     start_step: int = 0,
 ) -> tf.data.Dataset:
-    """Endless batches of pairs of like length, in another order each pass.
+    """Endless batches of pairs of like lengths, in other company and another order each pass.
 
     In a pass every pair that is not too long comes once. The pairs are sorted by the lengths of target and
-    source, those of equal lengths at random, and cut into batches, which come in a random order. A batch has
+    source, those of like lengths at random, and cut into batches, which come in a random order. A batch has
     at most `batch_size` rows, and at most `batch_tokens` positions in source and target together, end tokens
     and padding included, unless a single pair has more. Above 8 rows it has a multiple of 8.
 
@@ -221,9 +221,11 @@ def steps_per_pass(pairs: SentencePairs, *, batch_tokens: int, batch_size: int, 
     return BatchPlan(pairs, batch_tokens, batch_size, max_length).steps
 
 
-def padding_ratio(pairs: SentencePairs, *, batch_tokens: int, batch_size: int, max_length: int) -> float:
+def padding_ratio(
+    pairs: SentencePairs, *, batch_tokens: int, batch_size: int, max_length: int, seed: int = 0
+) -> float:
     """The share of the positions of a training pass that are padding, of source and target together."""
-    return BatchPlan(pairs, batch_tokens, batch_size, max_length).padding_ratio()
+    return BatchPlan(pairs, batch_tokens, batch_size, max_length).padding_ratio(seed)
 
 
 def too_long(pairs: SentencePairs, max_length: int) -> int:

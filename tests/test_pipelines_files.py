@@ -139,9 +139,17 @@ def test_samples_are_found_by_name(tmp_path):
     assert "".join(read_text(locate("sample:tinyshakespeare"))).startswith(
         "First Citizen:\nBefore we proceed"
     )
+    table = "".join(read_text(locate("sample:tatoeba-cmn-eng"))).split("\n")
+    assert len(table) == 27371 + 1  # the last line has an end too
+    assert table[0].split("\t")[:2] == ["Hi.", "嗨。"]
+    assert all("CC-BY 2.0 (France) Attribution: tatoeba.org #" in line for line in table[:-1])
     assert locate(tmp_path / "sample.txt") == Path(tmp_path / "sample.txt")
 
 
 def test_an_unknown_sample_is_answered_with_the_known():
-    with pytest.raises(DataError, match=r"sample:tinyshakespear: no such sample.*sample:tinyshakespeare"):
+    with pytest.raises(
+        DataError, match=r"tinyshakespear: no such sample.*sample:tatoeba-cmn-eng, sample:tiny"
+    ):
         locate("sample:tinyshakespear")
+    with pytest.raises(DataError, match="no such sample"):
+        locate("sample:tinyshakespeare.txt")

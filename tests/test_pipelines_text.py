@@ -153,6 +153,28 @@ def test_subwords_decode_to_utf8_wherever_they_are_cut(subwords):
             assert decode(subwords, [ids[start:stop]])[0].decode().count("龘") == whole.count("龘")
 
 
+def test_pieces_are_sentencepieces_own(subwords):
+    reference = sentencepiece.SentencePieceProcessor(model_proto=subwords.model)
+    ids = np.arange(subwords.size, dtype=np.int32)
+    expected = [reference.id_to_piece(int(i)) for i in ids]
+    assert [piece.decode() for piece in subwords.pieces(ids).numpy()] == expected
+    assert expected[:4] == ["<pad>", "<unk>", "<s>", "</s>"]
+
+
+def test_pieces_of_characters_by_hand():
+    ids = tf.constant([[0, 1, 2, 3], [6, 4, 5, 7]])
+    expected = [["<pad>", "<unk>", "<s>", "</s>"], ["é", "\n", "a", "春"]]
+    pieces = CharacterTokenizer("\naé春").pieces(ids).numpy()
+    assert [[piece.decode() for piece in row] for row in pieces] == expected
+
+
+def test_pieces_have_the_shape_of_the_ids_and_take_any_number(tokenizer):
+    ids = tf.constant([[[-1], [tokenizer.size]]])
+    for function in (tokenizer.pieces, tf.function(tokenizer.pieces, autograph=False)):
+        assert function(ids).numpy().tolist() == [[[b"<unk>"], [b"<unk>"]]]
+        assert function(tf.zeros([2, 0, 3], tf.int32)).shape == [2, 0, 3]
+
+
 def test_subwords_replace_sentencepieces_own_space(subwords):
     assert decode(subwords, subwords.encode(tf.constant(["a\u2581 b"])).to_list()) == ["a\ufffd b".encode()]
 
