@@ -9,23 +9,34 @@ from kerasapp.backend import require_tensorflow
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.export import saved_model
-from kerasapp.tasks import generation
+from kerasapp.tasks import generation, translation
 from kerasapp.tasks.generation_predictor import TextGenerator
+from kerasapp.tasks.translation_predictor import Translator
 
 require_tensorflow()
 
 
-class Generation(generation.Generation):
-    __doc__ = generation.Generation.__doc__
-
-    predictor = TextGenerator
+class _Exporting:
+    """What a task can do here and not in `kerasapp.tasks`, which comes before the export."""
 
     def export(self, model, folder, metrics=None):
         """Writes the next version under `folder`; returns it (see `kerasapp.export.saved_model.export`)."""
         return saved_model.export(self, model, folder, metrics)
 
 
-TASKS = {task.name: task for task in (Generation,)}
+class Generation(_Exporting, generation.Generation):
+    __doc__ = generation.Generation.__doc__
+
+    predictor = TextGenerator
+
+
+class Translation(_Exporting, translation.Translation):
+    __doc__ = translation.Translation.__doc__
+
+    predictor = Translator
+
+
+TASKS = {task.name: task for task in (Generation, Translation)}
 
 
 def load(path, data=None):

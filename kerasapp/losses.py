@@ -22,9 +22,10 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         self.smoothing, self.pad_id = smoothing, pad_id
 
     def call(self, targets, logits):
+        targets = tf.cast(targets, tf.int32)  # Keras hands them over as floats
         nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # [batch, time]
         if self.smoothing:
-            # Over all tokens -ln p is logsumexp - mean(logits) on average; `nats` is logsumexp - target's logit.
+            # -ln p is on average logsumexp - mean(logits), and `nats` is logsumexp - the target's logit.
             target_logits = tf.gather(logits, targets, batch_dims=2)
             nats += self.smoothing * (target_logits - tf.reduce_mean(logits, axis=-1))
         counted = tf.cast(targets != self.pad_id, nats.dtype)

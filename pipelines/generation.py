@@ -6,7 +6,6 @@ for tokens, next_tokens in train:    # int32 [64, 100] each, for ever
     ...
 """
 
-import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -154,21 +153,6 @@ def training_windows(
         return tokens[positions].astype(np.int32)
 
     return _windows(tf.data.Dataset.counter(start_step), gather, streams, window)
-
-
-def each_pass(endless: Callable[[int], tf.data.Dataset], steps: int) -> tf.data.Dataset:
-    """A finite dataset of `steps` elements that goes on, each time it is iterated, where it ended before.
-
-    Args:
-        endless: as `training_windows`, of the start step alone.
-        steps: of one pass.
-    """
-    passes = itertools.count()
-    starts = tf.data.Dataset.from_generator(
-        lambda: iter([next(passes) * steps]), output_signature=tf.TensorSpec([], tf.int64)
-    )
-    dataset = starts.flat_map(lambda start: endless(start).take(steps))
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def validation_windows(tokens: np.ndarray, *, streams: int, window: int) -> tf.data.Dataset:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from kerasapp.artefact import EXTRA, versions
@@ -73,8 +74,9 @@ def vectors(servable, requests):
 
 
 def _plain(value):
-    nested = value.tolist()
-    return [item.decode() if isinstance(item, bytes) else item for item in nested]
+    if value.dtype == object:  # strings
+        value = np.vectorize(bytes.decode, otypes=[object])(value) if value.size else value
+    return value.tolist()
 
 
 def _publish(staged, folder):

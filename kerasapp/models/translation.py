@@ -15,8 +15,8 @@ class TranslationModel(keras.Model):
     Embeddings, a bidirectional encoder, a decoder with attention and input feeding, further recurrent layers
     if asked for, logits by the transposed target embedding (Bahdanau et al. 2015, arXiv:1409.0473; Luong et
     al. 2015, arXiv:1508.04025; Press & Wolf 2017, arXiv:1608.05859). A plain functional model, {"source"
-    [batch, source] int32, "target_in" [batch, target] int32} -> logits [batch, target, target_vocabulary_size]
-    float32. Token 0 is padding. `encode` and `stepper` build inference from the same layers.
+    [batch, source] int32, "target_in" [batch, target] int32} -> logits float32 [batch, target,
+    target_vocabulary_size]. Token 0 is padding. `encode` and `stepper` build inference from the same layers.
 
     Args:
         source_vocabulary_size, target_vocabulary_size: number of token ids.
@@ -183,7 +183,7 @@ def encode(model, source):
 
 
 def stepper(model):
-    """A step of the decoder: function (tokens int32 [batch], states, prepared) -> (logits [batch, vocabulary],
+    """A decoder's step: function (tokens int32 [batch], states, prepared) -> (logits [batch, vocabulary],
     alignment [batch, source], states). A loop calls `stepper` once, before: weights are arranged there."""
     first, upper = model.decoder.stepper(), [layer.stepper() for layer in model.upper]
 

@@ -11,13 +11,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.config import building, parsing, registry
+from kerasapp.config import parsing
 from kerasapp.config.generation import default_split
 from kerasapp.errors import ConfigError
 from kerasapp.models.generation import GenerationModel
 from kerasapp.precision import policy
 from kerasapp.tasks.generation_servable import GenerationServable
+from kerasapp.tasks.task import Task
 from pipelines import generation as pipeline
+from pipelines.batching import each_pass
 from pipelines.text import Tokenizer
 
 LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
@@ -29,15 +31,10 @@ def _report(line):
     print(line, file=sys.stderr, flush=True)
 
 
-class Generation:
+class Generation(Task):
     """Data, model, metrics and servable of text generation; the only place where pipeline and model meet.
 
-    Args:
-        preset: name of a preset; the default one where neither it nor `config` is given.
-        config: a complete `GenerationConfig`, instead of a preset.
-        tokenizer: a `Tokenizer` to use, such as that of another run; None learns one from the training split.
-        minimum: the least tokens in a split; by default what training needs.
-        **sections: keys to change, as `training={"steps": 100}`.
+    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is a `pipelines.text.Tokenizer`.
 
     Example:
 
@@ -52,12 +49,6 @@ class Generation:
     name = "generation"
     tokenizer_file = "tokenizer.json"
     monitor, direction = "nats_per_character", -1  # lower is better
-
-    def __init__(self, preset=None, *, config=None, tokenizer=None, minimum=None, **sections):
-        self.config = building.build(config or registry.preset(self.name, preset), sections)
-        self._given_tokenizer = tokenizer
-        self._minimum = minimum or self.config.data.window + 1
-        self._portable = self._watched = None
 
     # === Data ===
 
@@ -75,21 +66,12 @@ class Generation:
             normalisation=c.normalisation,
             split=c.split,
             cache=c.cache,
-            minimum=self._minimum,
+            minimum=self._minimum or c.window + 1,
             progress=_report if large else None,
         )
 
-    def fingerprint(self):
-        """A digest of the data: another one, another run."""
-        return self.corpus.content
-
-    def prepare(self):
-        """Reads the data, so that what is wrong with them shows before anything else is done."""
-        return self.corpus
-
-    @property
-    def tokenizer(self):
-        return self._given_tokenizer or self.corpus.tokenizer
+    def _learned_tokenizer(self):
+        return self.corpus.tokenizer
 
     def save_tokenizer(self, folder):
         self.tokenizer.save(Path(folder) / self.tokenizer_file)
@@ -122,7 +104,7 @@ class Generation:
         streams, window = self.config.training.batch_size, self.config.data.window
         tokens = self.tokens("train")
         steps = pipeline.steps_per_pass(len(tokens), streams=streams, window=window)
-        train = pipeline.each_pass(self.training_data, steps)
+        train = each_pass(self.training_data, steps)
         if not self.corpus.splits["valid"]:
             return train, None
         return train, pipeline.validation_windows(self.tokens("valid"), streams=streams, window=window)
@@ -141,13 +123,6 @@ class Generation:
             dtype=policy(c.precision) if training else None,
             **dataclasses.asdict(self.config.model),
         )
-
-    def portable(self, model):
-        """The model as it is stored and served: float32, without carried states; one for all calls."""
-        if self._portable is None:
-            self._portable = self.build(training=False)
-        self._portable.set_weights(model.get_weights())
-        return self._portable
 
     def loss(self):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -183,20 +158,14 @@ class Generation:
         if not self.corpus.splits["valid"]:
             return {}
         figures = self._score(
-            self._watch(model), "valid", self.config.training.batch_size, lambda share: None
+            self.watched(model), "valid", self.config.training.batch_size, lambda share: None
         )
         return {"nats_per_character": figures["nats_per_character"]}
 
     def summarise(self, model):
         """Writes a sample of generated text to the current `tf.summary` writer."""
-        text = self._watch(model).serving_default(tf.constant([""]))["text"][0].numpy().decode()
+        text = self.watched(model).serving_default(tf.constant([""]))["text"][0].numpy().decode()
         tf.summary.text("sample", "    " + text.replace("\n", "\n    "))  # as preformatted Markdown
-
-    def _watch(self, model):
-        # One servable for all epochs: its graphs are traced once, and read the weights as they are.
-        if self._watched is None:
-            self._watched = self.servable(model)
-        return self._watched
 
     def _score(self, servable, split, streams, progress):
         tokens = self.tokens(split)

@@ -1,0 +1,57 @@
+"""What the tasks share: configuration, the model that is stored, the servable that watches a training."""
+
+from functools import cached_property
+
+from kerasapp.config import building, registry
+
+
+class Task:
+    """Base of the tasks; a subclass has `corpus`, `build(training)` and `servable(model)`.
+
+    Args:
+        preset: name of a preset; the default one where neither it nor `config` is given.
+        config: a complete configuration of the task, instead of a preset.
+        tokenizer: what `load_tokenizer` gives, such as that of another run; None learns one from the training
+            split.
+        minimum: the least tokens or examples in a split; by default what training needs.
+        **sections: keys to change, as `training={"steps": 100}`.
+    """
+
+    name: str
+
+    def __init__(self, preset=None, *, config=None, tokenizer=None, minimum=None, **sections):
+        self.config = building.build(config or registry.preset(self.name, preset), sections)
+        self._given_tokenizer = tokenizer
+        self._minimum = minimum
+
+    @property
+    def tokenizer(self):
+        return self._given_tokenizer or self._learned_tokenizer()
+
+    def fingerprint(self):
+        """A digest of the data: another one, another run."""
+        return self.corpus.content
+
+    def prepare(self):
+        """Reads the data, so that what is wrong with them shows before anything else is done."""
+        return self.corpus
+
+    def portable(self, model):
+        """The model as it is stored and served: float32, nothing of training in it; one for all calls."""
+        self._portable.set_weights(model.get_weights())
+        return self._portable
+
+    def watched(self, model):
+        """A servable of the portable model, one for all epochs: its graphs are traced once, and read the
+        weights as they are."""
+        if model is not self._portable:
+            return self.servable(model)
+        return self._watched
+
+    @cached_property
+    def _portable(self):
+        return self.build(training=False)
+
+    @cached_property
+    def _watched(self):
+        return self.servable(self._portable)

@@ -1,0 +1,206 @@
+"""The task `translation`: pairs of sentences to a model that translates."""
+
+import dataclasses
+import os
+import sys
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasapp import plots
+from kerasapp.config import parsing
+from kerasapp.config.translation import default_split
+from kerasapp.errors import ConfigError
+from kerasapp.losses import SmoothedCrossEntropy
+from kerasapp.metrics import translation_scores
+from kerasapp.models.translation import TranslationModel
+from kerasapp.precision import policy
+from kerasapp.tasks.task import Task
+from kerasapp.tasks.translation_predictor import Translator
+from kerasapp.tasks.translation_servable import TranslationServable
+from pipelines import translation as pipeline
+from pipelines.batching import each_pass
+from pipelines.text import Tokenizer
+
+LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
+WATCHED = 300  # validation pairs that are translated in each epoch, at most
+SHOWN = 8  # of them, those that TensorBoard shows
+
+
+def _report(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+class Translation(Task):
+    """Data, model, metrics and servable of translation; the only place where pipeline and model meet.
+
+    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is the pair of source and target.
+
+    Example:
+
+        task = Translation(preset="tatoeba-zh-en")
+        train, valid = task.datasets()
+        model = task.build()
+        model.compile("adam", task.loss())
+        model.fit(train, validation_data=valid)
+        task.export(model, "saved_models/zh-en")
+    """
+
+    name = "translation"
+    tokenizer_files = ("source_tokenizer.json", "target_tokenizer.json")
+    monitor, direction = "nats_per_token", -1  # lower is better
+
+    # === Data ===
+
+    @cached_property
+    def corpus(self):
+        """The tokenised pairs, from the disk cache where they are there (see `pipelines.translation`)."""
+        c = self.config.data
+        parsing.require_data(self.config)
+        files = [c.pairs] if c.pairs else [c.source, c.target]
+        large = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > LARGE
+        return pipeline.prepare(
+            pairs=c.pairs,
+            source=c.source,
+            target=c.target,
+            swap=c.swap,
+            valid=(c.valid_source, c.valid_target) if c.valid_source else None,
+            test=(c.test_source, c.test_target) if c.test_source else None,
+            tokenizers=self._given_tokenizer,
+            kind=c.tokenizer,
+            joint=c.joint_vocabulary,
+            vocabulary_size=c.vocabulary_size,
+            normalisation=c.normalisation,
+            split=c.split,
+            cache=c.cache,
+            progress=_report if large else None,
+        )
+
+    def _learned_tokenizer(self):
+        return self.corpus.tokenizers
+
+    def save_tokenizer(self, folder):
+        for tokenizer, name in zip(self.tokenizer, self.tokenizer_files, strict=True):
+            tokenizer.save(Path(folder) / name)
+
+    @classmethod
+    def load_tokenizer(cls, folder):
+        return tuple(Tokenizer.load(Path(folder) / name) for name in cls.tokenizer_files)
+
+    def training_data(self, start_step=0):
+        """Endless dataset of ({"source", "target_in"}, target_out), int32 [batch, time], from any step on."""
+        training = self.config.training
+        return pipeline.training_batches(
+            self.corpus.part("train"), **self._batch_limits(), seed=training.seed, start_step=start_step
+        )
+
+    def datasets(self):
+        """(training dataset, validation dataset or None), for a `fit` of your own.
+
+        Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
+        training pairs, in another order.
+        """
+        steps = pipeline.steps_per_pass(self.corpus.part("train"), **self._batch_limits())
+        valid = self._batches("valid") if self.corpus.sizes["valid"] else None
+        return each_pass(self.training_data, steps), valid
+
+    def _batch_limits(self):
+        data = self.config.data
+        return {
+            "batch_tokens": data.batch_tokens,
+            "batch_size": self.config.training.batch_size,
+            "max_length": data.max_length,
+        }
+
+    def _batches(self, split):
+        limits = self._batch_limits()
+        limits.pop("max_length")  # nothing is left out of a score
+        return pipeline.validation_batches(self.corpus.part(split), **limits)
+
+    # === Model ===
+
+    def build(self, training=True):
+        """A plain functional `keras.Model`."""
+        source, target = self.tokenizer
+        return TranslationModel(
+            source.size,
+            target.size,
+            joint_vocabulary=self.config.data.joint_vocabulary,
+            dtype=policy(self.config.training.precision) if training else None,
+            **dataclasses.asdict(self.config.model),
+        )
+
+    def loss(self):
+        return SmoothedCrossEntropy(self.config.training.label_smoothing)
+
+    def servable(self, model):
+        """The one module that answers (see `TranslationServable`)."""
+        return TranslationServable(model, self.tokenizer)
+
+    # === Evaluation ===
+
+    def evaluate(self, translator, split=None, progress=None, beam_size=4):
+        """Translates a split and compares.
+
+        Args:
+            translator: a `Translator` of the trained model.
+            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
+            progress: function that gets the share done, now and then.
+            beam_size: of the search.
+
+        Returns: ({"bleu", "chrf", "signature", "nats_per_token", "unfinished": translations that did not end,
+            "items": pairs}, the translations).
+        """
+        split = split or default_split(self.config)
+        if not self.corpus.sizes[split]:
+            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
+        sources, references = self.corpus.texts(split)
+        answers = translator.translate(sources, beam_size=beam_size, progress=progress)
+        texts = [answer.text for answer in answers]
+        figures = {
+            **translation_scores(texts, references),
+            "nats_per_token": self._nats_per_token(translator.servable, split),
+            "unfinished": sum(not answer.finished for answer in answers),
+            "items": len(texts),
+        }
+        return figures, texts
+
+    def validate(self, model):
+        """The figures of an epoch of the portable model; empty without a validation split."""
+        if not self.corpus.sizes["valid"]:
+            return {}
+        self._sample = self._translate_sample(model)
+        scores = translation_scores([answer.text for answer in self._sample], self._watched_pairs[1])
+        return {"nats_per_token": self._nats_per_token(self.watched(model), "valid"), "bleu": scores["bleu"]}
+
+    def summarise(self, model):
+        """Writes translations and pictures of their alignment to the current `tf.summary` writer."""
+        if not self.corpus.sizes["valid"]:
+            return
+        shown = list(zip(*self._watched_pairs, self._sample))[:SHOWN]
+        rows = [f"| {s} | {answer.text} | {r} |" for s, r, answer in shown]
+        table = "\n".join(["| source | translation | reference |", "|---|---|---|", *rows])
+        tf.summary.text("translations", table)
+        for i, (_, _, answer) in enumerate(shown[:3]):
+            picture = plots.alignment_image(answer.source_tokens, answer.target_tokens, answer.alignment)
+            tf.summary.image(f"alignment/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
+
+    @cached_property
+    def _watched_pairs(self):
+        """Validation pairs that stand for all: evenly spread, (sources, references)."""
+        sources, references = self.corpus.texts("valid")
+        chosen = np.unique(np.linspace(0, len(sources) - 1, min(WATCHED, len(sources))).astype(int))
+        return [sources[i] for i in chosen], [references[i] for i in chosen]
+
+    def _translate_sample(self, model):
+        return Translator(self, model, self.watched(model)).translate(self._watched_pairs[0], beam_size=1)
+
+    def _nats_per_token(self, servable, split):
+        nats, tokens = 0.0, 0
+        for inputs, targets in self._batches(split):
+            new = servable.nats(inputs["source"], inputs["target_in"], targets).numpy()
+            nats += float(np.sum(new, dtype=np.float64))
+            tokens += int(np.count_nonzero(targets))
+        return nats / tokens

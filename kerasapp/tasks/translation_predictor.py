@@ -1,0 +1,191 @@
+"""Translation in Python: sentences as strings, knobs as plain values."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kerasapp.tasks.translation_servable import DEFAULTS, LONGEST, WIDEST
+from pipelines.atomic import write_text
+
+AT_ONCE = 64  # sentences in a batch
+TOKENS_AT_ONCE = 4096  # beams times source tokens in a batch, which bounds the memory for long sentences
+SIDE_BY_SIDE = 2  # batches that are translated at the same time
+
+
+class Translation(NamedTuple):
+    """A sentence's translation.
+
+    text; score: ln p by the length penalty; finished: False where it was cut at its greatest length.
+    n_best: [(text, score)], best first. source_tokens, target_tokens: lists of strings, with the end tokens.
+    alignment: float32 [target, source], how much each target token looked at each source token.
+    """
+
+    text: str
+    score: float
+    finished: bool
+    n_best: list
+    source_tokens: list
+    target_tokens: list
+    alignment: np.ndarray
+
+
+class Translator:
+    """A trained model that translates; what `kerasapp.load` gives for a run or an export.
+
+    Args:
+        task: the `Translation` task, with configuration and tokenizers.
+        model: its trained model.
+        servable: one to use; by default the task builds one of the model.
+
+    Example:
+
+        translator = kerasapp.load("saved_models/tatoeba-zh-en")
+        for translation in translator.translate(["我很高兴。", "你好！"], beam_size=4):
+            print(translation.text, translation.score)
+    """
+
+    def __init__(self, task, model, servable=None):
+        self.task, self.model = task, model
+        self.servable = servable or task.servable(model)
+
+    def translate(self, sentences, progress=None, **knobs):
+        """Translates sentences; the answer to one depends on no other.
+
+        Args:
+            sentences: list of strings. A blank one has a blank translation.
+            progress: function that gets the share done, now and then.
+            beam_size: hypotheses that are followed, 1 for greedy. length_penalty: above 0 favours longer
+                translations. coverage_penalty: above 0 favours those that leave no source word out.
+                n_best: translations to give. min_ratio, max_ratio: tokens of a translation for each of the
+                source. Each is one value for all or a list of one for each sentence; `DEFAULTS` where not
+                given.
+
+        Returns: list of `Translation`.
+        Raises: ValueError for a knob that is unknown or out of range, or a sentence that is too long.
+        """
+        knobs, lengths = _columns(knobs, len(sentences)), self._lengths(sentences)
+        for i, reason in enumerate(_reasons(lengths)):
+            if reason:
+                raise ValueError(f"sentence {i + 1} {reason}")
+        batches = _batches(lengths * knobs["beam_size"])
+        answers, done = [None] * len(sentences), 0
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            found = pool.map(
+                lambda batch: self._translate_batch([sentences[i] for i in batch], _rows(knobs, batch)),
+                batches,
+            )
+            for batch, translations in zip(batches, found, strict=True):
+                for i, translation in zip(batch, translations, strict=True):
+                    answers[i] = translation
+                done += len(batch)
+                if progress:
+                    progress(done / len(sentences))
+        return answers
+
+    def check(self, sentences):
+        """What is wrong with each sentence: list of None, or of words such as "has 6,214 tokens; ..."."""
+        return _reasons(self._lengths(sentences))
+
+    def score(self, sources, targets):
+        """How likely the model finds each translation: list of {"log_probability", "tokens"}."""
+        answer = self.servable.score(_strings(sources), _strings(targets))
+        pairs = zip(
+            answer["log_probability"].numpy().tolist(), answer["tokens"].numpy().tolist(), strict=True
+        )
+        return [{"log_probability": p, "tokens": n} for p, n in pairs]
+
+    def evaluate(self, split=None, progress=None, beam_size=4, output=None):
+        """Figures on a split of the configuration's data (see `kerasapp.tasks.translation.Translation`).
+
+        Args:
+            output: a file for the translations, one a line, in the order of the data.
+        """
+        figures, texts = self.task.evaluate(self, split, progress, beam_size)
+        if output:
+            write_text(output, "".join(f"{text}\n" for text in texts))
+        return figures
+
+    def _lengths(self, sentences):
+        rows = [sentences[start : start + 1024] for start in range(0, len(sentences), 1024)]
+        found = [self.servable.tokenize(_strings(part))["lengths"].numpy() - 1 for part in rows]
+        return np.concatenate([np.zeros(0, np.int32), *found])
+
+    def _translate_batch(self, sentences, knobs):
+        answer = self.servable.translate(_strings(sentences), **knobs)
+        answer = {name: value.numpy() for name, value in answer.items()}
+        return [
+            _translation({name: value[i] for name, value in answer.items()}) for i in range(len(sentences))
+        ]
+
+
+def _translation(row):
+    source, target = (
+        [token.decode() for token in row[f"{side}_tokens"] if token] for side in ("source", "target")
+    )
+    texts, scores = row["translations"][: row["count"]], row["scores"][: row["count"]]
+    return Translation(
+        text=row["translation"].decode(),
+        score=float(row["score"]),
+        finished=bool(row["finished"]),
+        n_best=[(text.decode(), float(score)) for text, score in zip(texts, scores, strict=True)],
+        source_tokens=source,
+        target_tokens=target,
+        alignment=row["alignment"][: len(target), : len(source)],
+    )
+
+
+def _batches(costs):
+    """Lists of sentences of like cost, the dearest first."""
+    batches, batch = [], []
+    for i in np.argsort(-costs, kind="stable"):
+        if batch and (len(batch) == AT_ONCE or (len(batch) + 1) * costs[batch[0]] > TOKENS_AT_ONCE):
+            batches, batch = [*batches, batch], []
+        batch.append(int(i))
+    return [*batches, batch] if batch else batches
+
+
+def _reasons(lengths):
+    return [
+        f"has {n:,} tokens; at most {LONGEST:,} are translated" if n > LONGEST else None
+        for n in lengths.tolist()
+    ]
+
+
+def _rows(knobs, batch):
+    return {name: tf.constant(values[batch]) for name, values in knobs.items()}
+
+
+def _strings(texts):
+    """A list of strings as a tensor [batch]; what a shell passes on that is not UTF-8 stays as it is."""
+    if isinstance(texts, str | bytes):
+        raise ValueError(f"a list of strings is expected, not the string {texts!r}")
+    encoded = [t.encode("utf-8", "surrogateescape") if isinstance(t, str) else t for t in texts]
+    return tf.constant(encoded, tf.string, [len(encoded)])
+
+
+def _columns(knobs, rows):
+    """An array [rows] for each knob, defaults filled in."""
+    unknown = set(knobs) - set(DEFAULTS)
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(DEFAULTS)}")
+    columns = {}
+    for name, default in DEFAULTS.items():
+        values = knobs.get(name, default)
+        values = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
+        if len(values) != rows:
+            raise ValueError(f"{name}: {len(values)} values for {rows} sentences")
+        columns[name] = np.array(values, np.int32 if isinstance(default, int) else np.float32)
+    most = {
+        "beam_size": WIDEST,
+        "n_best": columns["beam_size"],
+        "min_ratio": columns["max_ratio"],
+        "max_ratio": 100,
+    }
+    for name, values in columns.items():
+        least, greatest = int(name in ("beam_size", "n_best")), np.broadcast_to(most.get(name, 10), [rows])
+        for value, top in zip(values, greatest, strict=True):
+            if not least <= value <= top:
+                raise ValueError(f"{name}: {value:g} is not from {least} to {top:g}")
+    return columns

@@ -1,0 +1,246 @@
+"""The servable of `translation`: a sentence in, its translation out, in one graph."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from kerasapp.beam import Search, search
+from kerasapp.models.translation import encode, stepper
+from pipelines import sentences
+
+LONGEST = 1000  # tokens of a source sentence, and of a translation, at most
+SPARE = 10  # tokens that a translation may have beyond max_ratio times those of its source
+DEFAULTS = {
+    "beam_size": 4,
+    "length_penalty": 1.0,
+    "coverage_penalty": 0.0,
+    "n_best": 1,
+    "min_ratio": 0.0,
+    "max_ratio": 2.0,
+}
+WIDEST = 64  # beams
+
+_INT = tf.TensorSpec([None], tf.int32)
+_FLOAT = tf.TensorSpec([None], tf.float32)
+_STRING = tf.TensorSpec([None], tf.string)
+_IDS = tf.TensorSpec([None, None], tf.int32)
+
+
+class TranslationServable(tf.Module):
+    """Everything that answers: local translation, evaluation, the SavedModel and the phone come from here.
+
+    Args:
+        model: a `TranslationModel`.
+        tokenizers: those of source and target that it was trained with.
+    """
+
+    def __init__(self, model, tokenizers):
+        super().__init__(name="translation")
+        self.source_tokenizer, self.target_tokenizer = tokenizers
+        self._model = model
+        target = self.target_tokenizer
+        never = (target.pad_id, target.unknown_id, target.start_id)
+        # Added to logits: tokens that are no text are never chosen.
+        self._allowed = tf.constant([float("-inf") if i in never else 0.0 for i in range(target.size)])
+
+    @tf.function(autograph=False, input_signature=[_STRING])
+    def serving_default(self, source):
+        """source [batch] string -> translation [batch] string, with `DEFAULTS`."""
+        knobs = {name: tf.fill(tf.shape(source), tf.constant(value)) for name, value in DEFAULTS.items()}
+        return {"translation": self.translate(source, **knobs)["translation"]}
+
+    @tf.function(autograph=False, input_signature=[_STRING, _INT, _FLOAT, _FLOAT, _INT, _FLOAT, _FLOAT])
+    def translate(self, source, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio):
+        """Translates each sentence; a blank one has a blank translation.
+
+        Args, each [batch], one value a row (see `kerasapp.beam.Search`):
+            source: string; of up to `LONGEST` tokens.
+            beam_size: int32, from 1 (greedy) to `WIDEST`.
+            length_penalty, coverage_penalty: float32.
+            n_best: int32, from 1 to `beam_size`; translations to give.
+            min_ratio, max_ratio: float32; the tokens of a translation are at least `min_ratio` and at most
+                `max_ratio` times those of the source, and `SPARE` more.
+
+        Returns:
+            "translation" string [batch], "score" float32 [batch], "finished" int32 [batch]: 0 where the
+                translation had reached its greatest length and did not end.
+            "translations" string, "scores" float32 [batch, most n_best], "count" int32 [batch], how many of
+                them there are; then "" and 0.
+            "source_tokens" string [batch, source], "target_tokens" string [batch, target], with the end
+                tokens, then ""; "alignment" float32 [batch, target, source] between them.
+        """
+        ids = sentences.encode(self.source_tokenizer, source)
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        with tf.control_dependencies(
+            _checks(lengths, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio)
+        ):
+            ids = self._ended(ids)
+        shortest, longest = _limits(lengths, min_ratio, max_ratio)
+        knobs = Search(beam_size, length_penalty, coverage_penalty, shortest, longest)
+        found = self._search(ids, lengths + 1, knobs)
+        blank = lengths == 0
+        texts = self._texts(found, blank)  # [batch, beams]
+        most = tf.reduce_max(n_best)
+        real = (tf.range(tf.shape(texts)[1]) < n_best[:, tf.newaxis]) & (found.scores > float("-inf"))
+        scores = tf.where(real & ~blank[:, tf.newaxis], found.scores, 0.0)
+        return {
+            "translation": texts[:, 0],
+            "score": scores[:, 0],
+            "finished": tf.cast(found.finished[:, 0] | blank, tf.int32),
+            "translations": tf.where(real, texts, "")[:, :most],
+            "scores": scores[:, :most],
+            "count": tf.reduce_sum(tf.cast(real, tf.int32), axis=1),
+            **self._alignment(ids, lengths, found),
+        }
+
+    @tf.function(autograph=False, input_signature=[_STRING, _STRING])
+    def score(self, source, target):
+        """source, target [batch] string -> "log_probability" float32 [batch], ln p(target | source), the end
+        included; "tokens" int32 [batch], those that it is the sum of."""
+        ids = sentences.encode(self.source_tokenizer, source)
+        target_ids = sentences.encode(self.target_tokenizer, target)
+        longest = tf.cast(
+            tf.maximum(tf.reduce_max(ids.row_lengths()), tf.reduce_max(target_ids.row_lengths())), tf.int32
+        )
+        with tf.control_dependencies([_fits(longest)]):
+            target_out = self._ended(target_ids)
+        start = tf.fill([tf.shape(source)[0], 1], self.target_tokenizer.start_id)
+        target_in = tf.concat([start, target_ids.to_tensor()], axis=1)  # [batch, time]
+        nats = self.nats(self._ended(ids), target_in, target_out)
+        return {"log_probability": -nats, "tokens": tf.cast(target_ids.row_lengths(), tf.int32) + 1}
+
+    @tf.function(autograph=False, input_signature=[_IDS, _IDS, _IDS])
+    def nats(self, source, target_in, target_out):
+        """-ln p [batch] of the tokens `target_out` that are not padding, all [batch, time]."""
+        logits = self._model({"source": source, "target_in": target_in}, training=False)
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(target_out, logits)  # [batch, time]
+        return tf.reduce_sum(tf.where(target_out == self.target_tokenizer.pad_id, 0.0, nats), axis=1)
+
+    @tf.function(autograph=False, input_signature=[_STRING])
+    def tokenize(self, text):
+        """text [batch] string, of the source -> "ids" int32 [batch, length] with the end token, padded with
+        0, "lengths" int32 [batch], and "start" int32 [batch], the first token to give to `step`."""
+        ids = sentences.encode(self.source_tokenizer, text)
+        start = tf.fill(tf.shape(text), self.target_tokenizer.start_id)
+        return {"ids": self._ended(ids), "lengths": tf.cast(ids.row_lengths(), tf.int32) + 1, "start": start}
+
+    @tf.function(autograph=False, input_signature=[_IDS, _INT])
+    def detokenize(self, ids, lengths):
+        """ids [batch, length] int32 of the target, lengths [batch] int32 -> "text" string [batch]."""
+        return {"text": sentences.decode(self.target_tokenizer, ids, lengths)}
+
+    @tf.function(autograph=False, input_signature=[_IDS, _INT])
+    def encode(self, ids, lengths):
+        """ids [batch, source] int32 with the end token, lengths [batch] int32 -> all that `step` needs beside
+        the token, [batch, ...]: "keys", "values" and "mask", which stay, and the states."""
+        prepared, states = encode(self._model, _masked(ids, lengths))
+        return {**prepared, **states}
+
+    @functools.cache  # noqa: B019 - a servable lives as long as its process
+    def signatures(self):
+        """The SavedModel's signatures by name."""
+        outputs = self.encode.get_concrete_function().structured_outputs
+        specs = {name: tf.TensorSpec(out.shape, out.dtype, name) for name, out in outputs.items()}
+
+        @tf.function(autograph=False)
+        def step(ids, **inputs):
+            states = {name: inputs.pop(name) for name in self._model.state_names}
+            logits, alignment, states = stepper(self._model)(ids, states, inputs)
+            return {"logits": logits, "alignment": alignment, **states}
+
+        return {
+            "serving_default": self.serving_default,
+            "translate": self.translate,
+            "score": self.score,
+            "tokenize": self.tokenize,
+            "detokenize": self.detokenize,
+            "encode": self.encode,
+            "step": step.get_concrete_function(tf.TensorSpec([None], tf.int32, "ids"), **specs),
+        }
+
+    def example_requests(self):
+        """A few short requests, (signature, inputs name -> array): to warm up and to compare runtimes."""
+        size = self.source_tokenizer.size
+        ids = tf.constant([[size // 2, size // 3, size // 4, size - 1, size // 5]])
+        source = sentences.decode(
+            self.source_tokenizer, tf.repeat(ids, 3, axis=0), tf.constant([5, 2, 0])
+        ).numpy()
+        knobs = {name: np.full(3, value, np.array(value).dtype) for name, value in DEFAULTS.items()}
+        knobs = {n: k.astype(np.int32 if k.dtype.kind == "i" else np.float32) for n, k in knobs.items()}
+        knobs["n_best"] = np.array([1, 2, 1], np.int32)
+        return [("translate", {"source": source, **knobs}), ("score", {"source": source, "target": source})]
+
+    def _ended(self, ids):
+        """Ragged ids [batch, None] -> int32 [batch, longest + 1], with the end token, padded with 0."""
+        end = tf.fill([ids.nrows(), 1], self.target_tokenizer.end_id)
+        return tf.concat([ids, tf.RaggedTensor.from_tensor(end)], axis=1).to_tensor()
+
+    def _search(self, ids, lengths, knobs):
+        prepared, states = encode(self._model, ids)
+        return search(
+            stepper(self._model),
+            states,
+            prepared,
+            lengths,
+            knobs,
+            start_id=self.target_tokenizer.start_id,
+            end_id=self.target_tokenizer.end_id,
+            allowed=self._allowed,
+        )
+
+    def _texts(self, found, blank):
+        """The text of each hypothesis, string [batch, beams]; "" of a blank sentence."""
+        batch, beams = tf.unstack(tf.shape(found.lengths))
+        ids = tf.reshape(found.ids, [batch * beams, -1])
+        texts = sentences.decode(self.target_tokenizer, ids, tf.reshape(found.lengths, [-1]))
+        return tf.where(blank[:, tf.newaxis], "", tf.reshape(texts, [batch, beams]))
+
+    def _alignment(self, ids, lengths, found):
+        """The tokens of source and best hypothesis and the alignment between them, see `translate`."""
+        target, count = found.ids[:, 0], found.lengths[:, 0]
+        ended = found.finished[:, 0] & (lengths > 0)
+        count = tf.where(lengths > 0, count, 0)
+        target = tf.pad(target, [[0, 0], [0, 1]])  # [batch, target]
+        places = tf.range(tf.shape(target)[1])
+        target = tf.where(
+            (places == count[:, tf.newaxis]) & ended[:, tf.newaxis], self.target_tokenizer.end_id, target
+        )
+        inside = places < (count + tf.cast(ended, tf.int32))[:, tf.newaxis]
+        real = (ids != self.source_tokenizer.pad_id) & (lengths > 0)[:, tf.newaxis]
+        return {
+            "source_tokens": tf.where(real, self.source_tokenizer.pieces(ids), ""),
+            "target_tokens": tf.where(inside, self.target_tokenizer.pieces(target), ""),
+            "alignment": tf.where(inside[..., tf.newaxis], found.alignment[:, 0], 0.0),
+        }
+
+
+def _masked(ids, lengths):
+    return tf.where(tf.sequence_mask(lengths, tf.shape(ids)[1]), ids, 0)
+
+
+def _limits(lengths, min_ratio, max_ratio):
+    """The least and the greatest number of tokens of each translation."""
+    tokens = tf.cast(lengths, tf.float32)
+    longest = tf.minimum(tf.cast(tokens * max_ratio, tf.int32) + SPARE, LONGEST)
+    shortest = tf.minimum(tf.cast(tokens * min_ratio, tf.int32), longest)
+    return shortest, tf.where(lengths > 0, longest, 1)
+
+
+def _fits(longest):
+    message = f"source: a sentence has more than {LONGEST} tokens"
+    return tf.debugging.Assert(longest <= LONGEST, [message])
+
+
+def _checks(lengths, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio):
+    """Assertions that end a request whose knobs are out of range, before any work is done."""
+    ranges = {
+        f"source: a sentence has more than {LONGEST} tokens": lengths <= LONGEST,
+        f"beam_size: must be from 1 to {WIDEST}": (beam_size >= 1) & (beam_size <= WIDEST),
+        "length_penalty: must be from 0 to 10": (length_penalty >= 0) & (length_penalty <= 10),
+        "coverage_penalty: must be from 0 to 10": (coverage_penalty >= 0) & (coverage_penalty <= 10),
+        "n_best: must be from 1 to beam_size": (n_best >= 1) & (n_best <= beam_size),
+        "min_ratio: must be from 0 to max_ratio": (min_ratio >= 0) & (min_ratio <= max_ratio),
+        "max_ratio: must be from 0 to 100": (max_ratio >= 0) & (max_ratio <= 100),
+    }
+    return [tf.debugging.Assert(tf.reduce_all(holds), [message]) for message, holds in ranges.items()]
