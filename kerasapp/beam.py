@@ -2,7 +2,7 @@
 
 A step looks at the candidates of a row: each living beam with one more token, or with the end token. The ends
 among the best `beam_size` candidates make hypotheses, and the row's pool keeps the best of them; the best
-`beam_size` other candidates live on. A row is done when its pool is full and no living beam can beat the worst
+`beam_size` other candidates live on. A row is done when its pool is full and no living beam can beat what is
 in it, a greedy one with its first hypothesis, and any when `longest` tokens have not ended: then living beams
 fill the pool. Of equal candidates the end comes first, then the better beam, then the lower id.
 """
@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 NEVER = -float("inf")
+BLOCK = 50  # logits; divides the usual sizes of vocabularies, others are padded
 
 # What a source position that no token looked at has for coverage, so that scores stay finite.
 LEAST_COVERAGE = 1e-10
@@ -96,8 +97,8 @@ class _Candidates(NamedTuple):
     """Log-probabilities of the beams with one token more."""
 
     ending: tf.Tensor  # [batch, beams], with the end token
-    others: tf.Tensor  # [batch, beams * beams], with each of the likeliest other tokens
-    tokens: tf.Tensor  # [batch, beams * beams], those tokens
+    others: tf.Tensor  # [batch, beams * (beams + 1)], with each of the likeliest other tokens
+    tokens: tf.Tensor  # [batch, beams * (beams + 1)], those tokens
 
 
 def search(step, states, memory, lengths, knobs, *, start_id, end_id, allowed):
@@ -118,11 +119,10 @@ def search(step, states, memory, lengths, knobs, *, start_id, end_id, allowed):
     width = tf.reduce_max(knobs.beam_size)
     states, memory = tf.nest.map_structure(lambda x: tf.repeat(x, width, axis=0), (states, memory))
     rows = _Rows(knobs, lengths, tf.range(width) < knobs.beam_size[:, tf.newaxis])
-    words = allowed + tf.one_hot(end_id, tf.size(allowed), on_value=NEVER, off_value=0.0)
 
     def look(beams):
         logits, alignment, states = step(tf.reshape(beams.tokens, [-1]), beams.states, memory)
-        candidates = _candidates(beams, logits + words, logits[:, end_id] + allowed[end_id])
+        candidates = _candidates(beams, logits + allowed, end_id)
         alignment = tf.reshape(alignment, [*tf.unstack(tf.shape(rows.places)), -1])  # [batch, beams, source]
         return candidates, alignment, states
 
@@ -147,7 +147,9 @@ def _loop(look, beams, rows):
     def body(t, is_open, beams, pool, history):
         candidates, alignment, states = look(beams)
         attended = beams.coverage + alignment
-        pool = _end(t, is_open, candidates, attended, pool, rows)
+        pool, ended = _end(t, is_open, candidates, attended, pool, rows)
+        # At `longest`, what has not ended is left as it is for `_fill`.
+        beams = beams._replace(log_probabilities=tf.where(ended, NEVER, beams.log_probabilities))
         is_open &= t < rows.knobs.longest
         beams, parents = _continue(is_open, candidates, attended, states, beams, rows.places)
         written = zip(history, (beams.tokens, parents, alignment), strict=True)
@@ -168,34 +170,45 @@ def _loop(look, beams, rows):
     return beams, pool, history
 
 
-def _candidates(beams, words, end):
-    """The beams with one token more, from logits [rows, vocabulary] without and [rows] of the end token.
+def _candidates(beams, logits, end_id):
+    """The beams with one token more, from logits [rows, vocabulary].
 
-    No more than `beams` continuations of one beam can be among the best of its row, so only so many are kept
-    and only they are normalised.
+    No more than `beams` other tokens of one beam can be among the best of its row: only so many are kept.
     """
-    shape = tf.shape(beams.log_probabilities)
-    logits, tokens = tf.math.top_k(words, tf.minimum(shape[1], tf.shape(words)[1]))  # [rows, beams]
-    end = end[:, tf.newaxis]
-    peak = tf.maximum(logits[:, :1], end)
-    total = tf.reduce_sum(tf.exp(words - peak), axis=1, keepdims=True) + tf.exp(end - peak)
-    before = tf.reshape(beams.log_probabilities, [-1, 1]) - peak - tf.math.log(total)  # [rows, 1]
+    shape = tf.shape(beams.tokens)
+    values, tokens = _top_k(logits, tf.minimum(shape[1] + 1, tf.shape(logits)[1]))  # [rows, beams + 1]
+    # The softmax of the largest logit is 1 / sum(exp(logits - largest)); cheaper than a log-softmax.
+    share = tf.gather(tf.nn.softmax(logits), tokens[:, :1], batch_dims=1)
+    before = tf.reshape(beams.log_probabilities, [-1, 1]) - values[:, :1] + tf.math.log(share)  # [rows, 1]
+    others = tf.where(tokens == end_id, NEVER, before + values)
     return _Candidates(
-        tf.reshape(before + end, shape),
-        tf.reshape(before + logits, [shape[0], -1]),  # [batch, beams * beams]
+        tf.reshape(before[:, 0] + logits[:, end_id], shape),
+        tf.reshape(others, [shape[0], -1]),
         tf.reshape(tokens, [shape[0], -1]),
     )
 
 
+def _top_k(logits, k):
+    """`tf.math.top_k`, much faster: the k largest stand in the k blocks that have the largest maxima."""
+    rows, size = tf.unstack(tf.shape(logits))
+    blocks = tf.pad(logits, [[0, 0], [0, -size % BLOCK]], constant_values=NEVER)
+    blocks = tf.reshape(blocks, [rows, -1, BLOCK])  # [rows, blocks, BLOCK]
+    _, best = tf.math.top_k(tf.reduce_max(blocks, axis=2), tf.minimum(k, tf.shape(blocks)[1]))
+    best = tf.sort(best, axis=1)  # so that of equal logits the lower id still comes first
+    blocks = tf.gather(blocks, best, batch_dims=1)
+    values, places = tf.math.top_k(tf.reshape(blocks, [rows, -1]), k)
+    return values, tf.gather(best, places // BLOCK, batch_dims=1) * BLOCK + places % BLOCK
+
+
 def _end(t, is_open, candidates, attended, pool, rows):
-    """The pool with the beams that end now: those whose end is among the best candidates of their row."""
+    """The pool with the beams that end, their end being among the best candidates of their row; and which."""
     ending, beam_size = candidates.ending, rows.knobs.beam_size
     ending = tf.where((is_open & (t >= rows.knobs.shortest))[:, tf.newaxis], ending, NEVER)
     best, _ = tf.math.top_k(tf.concat([ending, candidates.others], axis=1), tf.shape(ending)[1])
     ending = tf.where(ending >= tf.gather(best, beam_size - 1, batch_dims=1)[:, tf.newaxis], ending, NEVER)
     scores = _score(ending, t + 1, attended, rows)
-    times = tf.fill(tf.shape(ending), t)
-    return _best(pool, _Pool(scores, ending, times, _indices(ending)), rows.places)
+    new = _Pool(scores, ending, tf.fill(tf.shape(ending), t), _indices(ending))
+    return _best(pool, new, rows.places), ending > NEVER
 
 
 def _continue(is_open, candidates, attended, states, beams, places):
@@ -247,15 +260,9 @@ def _fill(pool, beams, rows):
     """The pool with living beams in its free places, behind the finished ones; empty places cleared."""
     longest = rows.knobs.longest[:, tf.newaxis]
     finished = pool.scores > NEVER
-    lasting = finished & (pool.lengths == longest)
     indices = _indices(pool.beams)
-    # A beam whose end token came last of all stands in the pool already.
-    ended = tf.reduce_any(
-        lasting[..., tf.newaxis] & (pool.beams[..., tf.newaxis] == indices[:, tf.newaxis]), 1
-    )
-    living = tf.where(ended, NEVER, beams.log_probabilities)
-    scores = _score(living, rows.knobs.longest, beams.coverage, rows)
-    living = _Pool(scores, living, tf.broadcast_to(longest, tf.shape(indices)), indices)
+    scores = _score(beams.log_probabilities, rows.knobs.longest, beams.coverage, rows)
+    living = _Pool(scores, beams.log_probabilities, tf.broadcast_to(longest, tf.shape(indices)), indices)
     order = tf.concat([tf.where(finished, -NEVER, NEVER), scores], axis=1)
     filled = _best(pool, living, rows.places, order)
     used = filled.scores > NEVER
