@@ -64,7 +64,8 @@ class _Rows(NamedTuple):
 
     knobs: Search
     lengths: tf.Tensor  # [batch], of the source
-    places: tf.Tensor  # bool [batch, beams], which of the places a row may use
+    indices: tf.Tensor  # [batch, beams]: 0, 1, 2 ...
+    places: tf.Tensor  # bool [batch, beams], which of the beams a row may use
 
 
 class _Beams(NamedTuple):
@@ -118,27 +119,27 @@ def search(step, states, memory, lengths, knobs, *, start_id, end_id, allowed):
     """
     width = tf.reduce_max(knobs.beam_size)
     states, memory = tf.nest.map_structure(lambda x: tf.repeat(x, width, axis=0), (states, memory))
-    rows = _Rows(knobs, lengths, tf.range(width) < knobs.beam_size[:, tf.newaxis])
+    indices = tf.repeat(tf.range(width)[tf.newaxis], tf.size(lengths), axis=0)  # [batch, beams]
+    rows = _Rows(knobs, lengths, indices, indices < knobs.beam_size[:, tf.newaxis])
 
     def look(beams):
         logits, alignment, states = step(tf.reshape(beams.tokens, [-1]), beams.states, memory)
         candidates = _candidates(beams, logits + allowed, end_id)
-        alignment = tf.reshape(alignment, [*tf.unstack(tf.shape(rows.places)), -1])  # [batch, beams, source]
+        alignment = tf.reshape(alignment, [*tf.unstack(tf.shape(indices)), -1])  # [batch, beams, source]
         return candidates, alignment, states
 
-    beams, pool, history = _loop(look, _start(rows.places, states, start_id), rows)
+    beams, pool, history = _loop(look, _start(indices, states, start_id), rows)
     finished = pool.scores > NEVER
     pool = _fill(pool, beams, rows)
     ids, alignment = _trace(history, pool, finished)
     return Hypotheses(ids, pool.lengths, pool.scores, pool.log_probabilities, finished, alignment)
 
 
-def _start(places, states, start_id):
+def _start(indices, states, start_id):
     """One living beam a row. The size of the source is known from the first alignment on."""
-    tokens = tf.fill(tf.shape(places), start_id)
-    first = tf.range(tf.shape(places)[1]) == 0
-    log_probabilities = tf.where(places & first, 0.0, NEVER)
-    return _Beams(tokens, log_probabilities, tf.zeros_like(log_probabilities)[..., tf.newaxis], states)
+    log_probabilities = tf.where(indices == 0, 0.0, NEVER)
+    coverage = tf.zeros_like(log_probabilities)[..., tf.newaxis]  # [batch, beams, 1]
+    return _Beams(tf.fill(tf.shape(indices), start_id), log_probabilities, coverage, states)
 
 
 def _loop(look, beams, rows):
@@ -156,18 +157,13 @@ def _loop(look, beams, rows):
         history = _History(*(array.write(t, value) for array, value in written))
         return t + 1, is_open & ~_settled(beams, pool, rows.knobs), beams, pool, history
 
-    zeros = tf.zeros_like(beams.tokens)
-    pool = _Pool(tf.fill(tf.shape(zeros), NEVER), tf.fill(tf.shape(zeros), NEVER), zeros, zeros)
+    none = tf.fill(tf.shape(rows.indices), NEVER)
+    pool = _Pool(none, none, rows.indices, rows.indices)
     history = _History(*(tf.TensorArray(dtype, 0, True) for dtype in (tf.int32, tf.int32, tf.float32)))
     start = (tf.constant(0), rows.places[:, 0], beams, pool, history)
-    *_, beams, pool, history = tf.while_loop(
-        lambda t, is_open, *_: tf.reduce_any(is_open),
-        body,
-        start,
-        shape_invariants=_any_size(*start),
-        parallel_iterations=1,
-    )
-    return beams, pool, history
+    return tf.while_loop(
+        lambda t, is_open, *_: tf.reduce_any(is_open), body, start, _any_size(*start), parallel_iterations=1
+    )[2:]
 
 
 def _candidates(beams, logits, end_id):
@@ -207,7 +203,7 @@ def _end(t, is_open, candidates, attended, pool, rows):
     best, _ = tf.math.top_k(tf.concat([ending, candidates.others], axis=1), tf.shape(ending)[1])
     ending = tf.where(ending >= tf.gather(best, beam_size - 1, batch_dims=1)[:, tf.newaxis], ending, NEVER)
     scores = _score(ending, t + 1, attended, rows)
-    new = _Pool(scores, ending, tf.fill(tf.shape(ending), t), _indices(ending))
+    new = _Pool(scores, ending, tf.fill(tf.shape(ending), t), rows.indices)
     return _best(pool, new, rows.places), ending > NEVER
 
 
@@ -216,8 +212,7 @@ def _continue(is_open, candidates, attended, states, beams, places):
     width = tf.shape(places)[1]
     log_probabilities, chosen = tf.math.top_k(candidates.others, width)  # [batch, beams]
     parents = chosen // (tf.shape(candidates.others)[1] // width)
-    rows = parents + width * tf.range(tf.shape(places)[0])[:, tf.newaxis]
-    rows = tf.reshape(rows, [-1])  # [batch * beams]
+    rows = tf.reshape(parents + width * tf.range(tf.shape(places)[0])[:, tf.newaxis], [-1])  # [batch * beams]
     moves = is_open[:, tf.newaxis]
     moved = _Beams(
         tf.gather(candidates.tokens, chosen, batch_dims=1),
@@ -258,11 +253,10 @@ def _best(pool, more, places, order=None):
 
 def _fill(pool, beams, rows):
     """The pool with living beams in its free places, behind the finished ones; empty places cleared."""
-    longest = rows.knobs.longest[:, tf.newaxis]
     finished = pool.scores > NEVER
-    indices = _indices(pool.beams)
     scores = _score(beams.log_probabilities, rows.knobs.longest, beams.coverage, rows)
-    living = _Pool(scores, beams.log_probabilities, tf.broadcast_to(longest, tf.shape(indices)), indices)
+    lengths = tf.broadcast_to(rows.knobs.longest[:, tf.newaxis], tf.shape(scores))
+    living = _Pool(scores, beams.log_probabilities, lengths, rows.indices)
     order = tf.concat([tf.where(finished, -NEVER, NEVER), scores], axis=1)
     filled = _best(pool, living, rows.places, order)
     used = filled.scores > NEVER
@@ -283,23 +277,14 @@ def _trace(history, pool, finished):
         beams = tf.where(inside, parents, beams)
         looked = tf.gather(history.alignments.read(t), beams, batch_dims=1)  # [batch, beams, source]
         looks = inside | (finished & (t == pool.lengths))
-        return (
-            t - 1,
-            beams,
-            ids.write(t, tf.where(inside, token, 0)),
-            alignment.write(t, tf.where(looks[..., tf.newaxis], looked, 0.0)),
-        )
+        alignment = alignment.write(t, tf.where(looks[..., tf.newaxis], looked, 0.0))
+        return t - 1, beams, ids.write(t, tf.where(inside, token, 0)), alignment
 
     arrays = (tf.TensorArray(dtype, length + 1) for dtype in (tf.int32, tf.float32))
     start = (length, pool.beams, *arrays)
     *_, ids, alignment = tf.while_loop(lambda t, *_: t >= 0, body, start, parallel_iterations=1)
     ids = tf.transpose(ids.stack(), [1, 2, 0])  # [batch, beams, length + 1]
     return ids[..., :length], tf.transpose(alignment.stack(), [1, 2, 0, 3])
-
-
-def _indices(like):
-    """0, 1, 2 ... in each row of [batch, beams]."""
-    return tf.broadcast_to(tf.range(tf.shape(like)[1]), tf.shape(like))
 
 
 def _any_size(t, is_open, beams, pool, history):
