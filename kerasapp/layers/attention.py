@@ -49,7 +49,7 @@ class Attention(keras.layers.Layer):
         if previous is None:
             previous = ops.zeros_like(prepared["mask"])
         if self.projects_query:
-            query = query @ ops.transpose(self.query_kernel)
+            query = query @ ops.transpose(self.cast(self.query_kernel))
         return self.attend(query, prepared, previous, self.parameters())
 
     def prepare(self, memory, lengths):
@@ -86,6 +86,10 @@ class Attention(keras.layers.Layer):
         """Size of the context."""
         return self.memory_size
 
+    def cast(self, weight):
+        """A weight in the compute dtype: Keras sees to that within `call` alone."""
+        return ops.cast(weight, self.compute_dtype)
+
     def get_config(self):
         return {**super().get_config(), "size": self.size}
 
@@ -115,7 +119,7 @@ class General(Dot):
         self.kernel = self._matrix("kernel", self.memory_size, self.query_size)
 
     def keys(self, memory):
-        return memory @ self.kernel
+        return memory @ self.cast(self.kernel)
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -128,7 +132,7 @@ class ScaledDot(Dot):
         self.kernel = self._matrix("kernel", self.memory_size, self.size)
 
     def keys(self, memory):
-        return memory @ self.kernel / self.size**0.5
+        return memory @ self.cast(self.kernel) / self.size**0.5
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -143,10 +147,10 @@ class Additive(Attention):
         self.vector = self.add_weight(shape=[self.size], initializer=_vector(self.size), name="vector")
 
     def keys(self, memory):
-        return memory @ self.kernel + self.bias
+        return memory @ self.cast(self.kernel) + self.cast(self.bias)
 
     def parameters(self):
-        return {"vector": ops.convert_to_tensor(self.vector)}
+        return {"vector": self.cast(self.vector)}
 
     def score(self, query, keys, previous, parameters):
         hidden = ops.tanh(keys + ops.expand_dims(query, 1))  # [batch, source, size]
@@ -177,7 +181,7 @@ class LocationSensitive(Additive):
 
     def parameters(self):
         # F and W_f are both linear: as one set of `size` filters they cost one convolution a step.
-        filters = ops.convert_to_tensor(self.convolution) @ self.location_kernel  # [width, 1, size]
+        filters = self.cast(self.convolution) @ self.cast(self.location_kernel)  # [width, 1, size]
         return {**super().parameters(), "filters": filters}
 
     def score(self, query, keys, previous, parameters):
@@ -212,10 +216,10 @@ class MultiHead(Attention):
         self.value_kernel = self._matrix("value_kernel", self.memory_size, self.size)
 
     def keys(self, memory):
-        return self._split(memory @ self.key_kernel / (self.size // self.heads) ** 0.5)
+        return self._split(memory @ self.cast(self.key_kernel) / (self.size // self.heads) ** 0.5)
 
     def values(self, memory, mask):
-        return self._split(memory @ self.value_kernel)
+        return self._split(memory @ self.cast(self.value_kernel))
 
     def attend(self, query, prepared, previous, parameters):
         query = ops.reshape(query, [-1, self.heads, self.size // self.heads, 1])

@@ -131,16 +131,16 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _weights(self, training):
         """The matrices of a step's products, by name."""
-        gates = keras.ops.convert_to_tensor(self.gates)
+        gates = tf.cast(self.gates, self.compute_dtype)
         if self.cell == "gru":  # the candidate takes h, through the reset gate, from a product of its own
             gates *= self._gru_mask(gates.shape)
         if training and self.recurrent_dropout:
             others, recurrent = gates[:, : -self.units], gates[:, -self.units :]
             recurrent = keras.random.dropout(recurrent, self.recurrent_dropout, seed=self.seed_generator)
             gates = tf.concat([others, recurrent], axis=1)
-        weights = {"gates": gates, "output": keras.ops.convert_to_tensor(self.output_kernel)}
+        weights = {"gates": gates, "output": tf.cast(self.output_kernel, self.compute_dtype)}
         if self.attention.projects_query:
-            weights["query"] = keras.ops.convert_to_tensor(self.attention.query_kernel)
+            weights["query"] = self.attention.cast(self.attention.query_kernel)
         return weights
 
     def _gru_mask(self, shape):
