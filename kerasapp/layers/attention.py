@@ -282,7 +282,9 @@ def summary(memory, mask):
 def _softmax(scores, mask):
     """Softmax over the last axis where `mask` is 1; zeros elsewhere, and everywhere where it is all 0."""
     scores = ops.where(mask > 0, scores, -1e9)
-    weights = ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)) * mask
+    # `initial`: Keras refuses the maximum of half a batch without a row. Its gradient would add up to 0.
+    top = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True, initial=-1e9))
+    weights = ops.exp(scores - top) * mask
     return weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1e-9)
 
 
