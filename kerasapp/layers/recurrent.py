@@ -7,9 +7,8 @@ gradients. What makes them quick:
   the weights is one large product after the loop, where TensorFlow would add up a small one for each step.
 - Inside the loop tensors are [features, batch]: the gates split without a copy, and each product has the form
   [rows, k] x [k, batch], in which TensorFlow's CPU kernel is two to three times as fast as in the usual ones.
-- In training each half of the batch has a loop of its own, and the two run side by side. With
-  `tf.config.threading.set_intra_op_parallelism_threads(1)` two cores are then busy all the time, with no
-  waiting for each other at every small product.
+- In training each half of the batch has a loop of its own, and the two run side by side. With one thread an
+  operation (`tf.config.threading.set_intra_op_parallelism_threads(1)`) two cores never wait for each other.
 """
 
 import keras
@@ -25,8 +24,7 @@ class _Recurrent:
 
     - `_spread(w, recurrent)` moves the columns of Keras's (recurrent) kernel to the rows that z has.
     - `advance(z, *states)`, with the features along `axis`, gives (new states, values for the gradient).
-    - `_backward(values, *dstates)` gives (gradient of z, gradients of the states other than through z, None
-      where there is none).
+    - `_backward(values, *dstates)` gives (gradient of z, that of each state other than through z, or None).
     """
 
     _values = 0  # how many tensors [units, batch] `advance` gives for the gradient
@@ -92,9 +90,8 @@ class _Recurrent:
 
     def _weights(self, training):
         """Keras's kernel, recurrent kernel, and the bias of either, in the compute dtype."""
-        kernel, recurrent_kernel = (
-            tf.cast(w, self.compute_dtype) for w in (self.cell.kernel, self.cell.recurrent_kernel)
-        )
+        kernels = self.cell.kernel, self.cell.recurrent_kernel
+        kernel, recurrent_kernel = (tf.cast(kernel, self.compute_dtype) for kernel in kernels)
         if training and self.recurrent_dropout:
             recurrent_kernel = keras.random.dropout(
                 recurrent_kernel, self.recurrent_dropout, seed=self.cell.seed_generator
