@@ -1,0 +1,154 @@
+"""The translation model: shapes, files, steps against the whole, independence of padding and batch."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import reference
+import tensorflow as tf
+
+from kerasapp.layers.attention import ATTENTIONS
+from kerasapp.losses import SmoothedCrossEntropy
+from kerasapp.models.translation import TranslationModel, encode, stepper
+
+OPTIONS = {
+    "dot": {"encoder_layers": 2},
+    "scaled_dot": {"cell": "gru", "decoder_layers": 2},
+    "general": {"embedding_size": 5},
+    "additive": {},
+    "location": {"cell": "gru"},
+    "multi_head": {"heads": 2, "encoder_layers": 2, "decoder_layers": 3},
+    "none": {"joint_vocabulary": True},
+}
+LENGTHS = [6, 2, 4]
+RANDOM = np.random.default_rng(0)
+SOURCE = np.where(np.arange(6) < np.array(LENGTHS)[:, None], RANDOM.integers(1, 11, [3, 6]), 0).astype(
+    "int32"
+)
+TARGET = RANDOM.integers(1, 11, [3, 5]).astype("int32")
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@functools.cache
+def build(attention):
+    options = {"units": 8, "embedding_size": 8, "attention": attention, **OPTIONS[attention]}
+    model = TranslationModel(11, 11 if "joint_vocabulary" in options else 13, **options)
+    reference.randomise(model)
+    return model
+
+
+def run(model, source=SOURCE, target=TARGET):
+    return model({"source": source, "target_in": target}).numpy()
+
+
+def decode(model, source, target):
+    """Logits and alignments of the tokens one by one."""
+    prepared, states = encode(model, source)
+    step, logits, alignments = stepper(model), [], []
+    for tokens in target.T:
+        assert sorted(states) == sorted(model.state_names)
+        now, alignment, states = step(tf.constant(tokens), states, prepared)
+        logits.append(now)
+        alignments.append(alignment)
+    return np.stack(logits, axis=1), np.stack(alignments, axis=1)
+
+
+def test_every_attention_is_tested():
+    assert sorted(OPTIONS) == sorted(ATTENTIONS)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_logits_config_and_file_round_trip(attention, tmp_path):
+    model = build(attention)
+    logits = run(model)
+    assert logits.shape == (3, 5, model.target_vocabulary_size) and logits.dtype == np.float32
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.get_config() == model.get_config()
+    np.testing.assert_array_equal(run(loaded), logits)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_steps_are_the_whole(attention):
+    model = build(attention)
+    logits, alignments = decode(model, SOURCE, TARGET)
+    np.testing.assert_allclose(logits, run(model), **CLOSE)
+    real = np.arange(6) < np.array(LENGTHS)[:, None]
+    assert not np.any(alignments * ~real[:, None])
+    total = 0.0 if attention == "none" else 1.0
+    np.testing.assert_allclose(alignments.sum(-1), np.full([3, 5], total), atol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_padding_and_the_rest_of_the_batch_change_nothing(attention):
+    model = build(attention)
+    truth = run(model)
+    padded = run(model, np.pad(SOURCE, [(0, 0), (0, 4)]), np.pad(TARGET, [(0, 0), (0, 2)]))
+    np.testing.assert_allclose(padded[:, :5], truth, **CLOSE)
+    for row, length in enumerate(LENGTHS):
+        alone = run(model, SOURCE[row : row + 1, :length], TARGET[row : row + 1])
+        np.testing.assert_allclose(alone[0], truth[row], **CLOSE)
+    assert np.all(np.isfinite(run(model, np.zeros_like(SOURCE))))
+
+
+@pytest.mark.parametrize("attention", ["additive", "multi_head", "none"])
+def test_logits_depend_on_the_source_and_the_tokens_before_alone(attention):
+    model, truth = build(attention), run(build(attention))
+    later = TARGET.copy()
+    later[:, 3] = TARGET[:, 3] % 10 + 1
+    changed = run(model, target=later)
+    np.testing.assert_array_equal(changed[:, :3], truth[:, :3])
+    assert np.all(np.abs(changed[:, 3:] - truth[:, 3:]).max(-1) > 1e-4)
+    other = SOURCE.copy()
+    other[:, 0] = SOURCE[:, 0] % 10 + 1
+    assert np.all(np.abs(run(model, other) - truth).max(-1) > 1e-4)
+
+
+def test_a_joint_vocabulary_has_one_embedding():
+    joint, separate = build("none"), build("additive")
+    assert joint.source_embedding is joint.target_embedding
+
+    def of_tokens(model):
+        return sorted(tuple(w.shape) for w in model.weights if {11, 13} & set(w.shape))
+
+    assert of_tokens(joint) == [(11, 8)]
+    assert of_tokens(separate) == [(11, 8), (13, 8)]
+
+
+def test_training_reaches_every_weight_and_drops_by_the_seed():
+    model = TranslationModel(
+        11, 13, units=8, embedding_size=8, decoder_layers=2,
+        dropout=0.2, embedding_dropout=0.2, word_dropout=0.2, recurrent_dropout=0.2,
+    )  # fmt: skip
+    seeds = [v for v in model.non_trainable_variables if "seed" in v.path]
+    start = [seed.numpy() for seed in seeds]
+
+    @tf.function(autograph=False)
+    def step():
+        with tf.GradientTape() as tape:
+            logits = model({"source": SOURCE, "target_in": TARGET}, training=True)
+            loss = SmoothedCrossEntropy(0.1)(TARGET, logits)
+        return logits, tape.gradient(loss, [w.value for w in model.trainable_weights])
+
+    first, gradients = step()
+    assert all(g is not None and np.any(tf.convert_to_tensor(g)) for g in gradients)
+    assert np.any(step()[0] != first), "each call draws masks of its own"
+    for seed, value in zip(seeds, start):
+        seed.assign(value)
+    np.testing.assert_allclose(step()[0], first, **CLOSE)
+    np.testing.assert_array_equal(run(model), run(model))
+
+
+@pytest.mark.parametrize(("cell", "attention"), [("lstm", "additive"), ("gru", "location")])
+def test_mixed_bfloat16(cell, attention):
+    options = {"cell": cell, "attention": attention, "units": 8, "embedding_size": 8, "decoder_layers": 2}
+    model, truth = (TranslationModel(11, 13, **options, dtype=d) for d in ("mixed_bfloat16", "float32"))
+    reference.randomise(truth)
+    truth.set_weights([0.3 * w for w in truth.get_weights()])
+    model.set_weights(truth.get_weights())
+    assert {w.dtype for w in model.weights} == {"float32"}
+    logits = run(model)
+    assert logits.dtype == np.float32
+    np.testing.assert_allclose(logits, run(truth), rtol=0.05, atol=0.05)
+    np.testing.assert_allclose(decode(model, SOURCE, TARGET)[0], logits, rtol=0.05, atol=0.05)
