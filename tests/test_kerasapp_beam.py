@@ -298,6 +298,28 @@ def test_search_stops_when_all_rows_are_done():
     assert len(searched_eagerly(step, knobs(2, 1, shortest=[0, 7], longest=[50, 90]))[1]) == 8
 
 
+def test_search_with_one_beam_ends_with_its_first_end():
+    def step(position, tokens):
+        row = [1e-9, 1e-9, 0.5, 0.4, 0.1, 1e-9] if position == 0 else [1e-9, 1e-9, 1.0, 1e-9, 1e-9, 1e-9]
+        return tf.math.log(tf.constant([row] * len(tokens))), tf.ones([len(tokens), 1])
+
+    found, taken = searched_eagerly(step, knobs(1, 1, length_penalty=3.0))
+    assert len(taken) == 1 and found.lengths[0, 0] == 0
+    found, _ = searched_eagerly(step, knobs(1, 2, length_penalty=3.0))
+    assert found.ids[0, 0].tolist() == [3]  # ln(0.4) / (7 / 6) ** 3 > ln(0.5)
+    np.testing.assert_allclose(found.scores[0], [np.log(0.4) / (7 / 6) ** 3, np.log(0.5)], rtol=1e-5)
+
+
+def test_search_takes_the_lower_of_equal_ids():
+    def step(position, tokens):
+        row = np.zeros(170, "float32")
+        row[[110, 7, 58, 111, 155]] = [2.0, 1.0, 1.0, 1.0, 1.0]
+        return tf.constant([row] * len(tokens)), tf.ones([len(tokens), 1])
+
+    found, _ = searched_eagerly(step, knobs(1, 4, longest=1), size=170)
+    assert found.ids[0, :, 0].tolist() == [110, 7, 58, 111] and not found.finished.any()
+
+
 def test_search_where_only_the_end_is_possible():
     def step(position, tokens):
         row = np.where(np.arange(6) == END, 0.0, -np.inf).astype("float32")
