@@ -2,13 +2,13 @@
 
 import functools
 import io
+import os
 import sys
 import unicodedata
 import warnings
+from pathlib import Path
 
 import numpy as np
-
-from pipelines.atomic import replacing
 
 CELL = 0.36  # inches of a token on an axis
 LARGEST = 36.0  # inches of all tokens on an axis, at most: above that cells and letters shrink
@@ -31,8 +31,13 @@ def alignment(path, source_tokens, target_tokens, alignment):
     Raises: ValueError where the shapes do not fit; OSError where the file cannot be written.
     """
     picture = alignment_image(source_tokens, target_tokens, alignment)
-    with replacing(path) as file:
-        file.write(picture)
+    path = Path(path)
+    beside = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        beside.write_bytes(picture)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def alignment_image(source_tokens, target_tokens, alignment):

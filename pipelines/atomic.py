@@ -1,24 +1,22 @@
 """Writing files that others read."""
 
-import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A binary file to write, which takes its place whole or not at all: beside it at first, then renamed.
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a UTF-8 file whole or not at all: beside its place, then renamed.
 
     Raises:
         OSError: the file cannot be written.
     """
     path = Path(path)
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}-", delete=False
+    ) as file:
         try:
-            yield file
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
             os.chmod(file.name, 0o644)  # others may read it: mkstemp's files are for their owner alone
@@ -26,9 +24,3 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
         except BaseException:
             os.unlink(file.name)
             raise
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a UTF-8 file whole or not at all (see `replacing`)."""
-    with replacing(path) as file:
-        file.write(text.encode())
