@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a model on your files",
     "evaluate": "score a trained model on a split or a file",
     "generate": "let a trained model write on",
+    "translate": "translate a sentence, or a file of any size",
     "export": "write a SavedModel version that servers load",
     "serve": "answer over HTTP as TF Serving does (TF-Serving-compatible)",
 }
@@ -31,6 +32,8 @@ kerasapp COMMAND --help explains a command. Begin with
   kerasapp quickstart
   kerasapp train generation --data.files my.txt --run runs/mine
   kerasapp generate runs/mine --prompt "Once upon a time"
+  kerasapp train translation --data.source my.de --data.target my.en --run runs/de-en
+  kerasapp translate runs/de-en "Guten Tag"
 """
 
 

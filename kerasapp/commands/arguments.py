@@ -1,10 +1,17 @@
 """What the commands' parsers share."""
 
 import argparse
+import re
 from pathlib import Path
 
+from kerasapp.artefact import find
+from kerasapp.config import parsing
 from kerasapp.config.registry import nearest
 from kerasapp.errors import ConfigError
+
+MARK = "\0"  # begins a text in place of its own beginning; no word of a command line can hold it
+FLAG = re.compile("-h|--[a-z][a-z-]*")
+ANSWERS = {"generation": "generate", "translation": "translate"}  # the command that answers, of each task
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,10 +31,12 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv, extra_prefix=None):
         """The known flags, and those that begin with `extra_prefix` as they are."""
-        known, others = self.parse_known_args(argv)
+        # Intermixed: otherwise a positional that may be left out cannot follow a flag.
+        parse = self.parse_known_args if extra_prefix else self.parse_known_intermixed_args
+        known, others = parse(argv)
         if others and not (extra_prefix and others[0].startswith(extra_prefix)):
             flags = [flag for action in self._actions for flag in action.option_strings]
-            word = others[0].partition("=")[0]
+            word = protected_text(others[0]).partition("=")[0]
             hint = f"; the nearest known one is {nearest(word, flags)}" if word.startswith("-") else ""
             raise ConfigError(f"unknown argument {word}{hint} (see {self.prog} --help)")
         return known, others
@@ -56,3 +65,42 @@ def output_file(text):
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{path}: there is no folder {path.parent}")
     return path
+
+
+def protect_texts(argv, parser, flags=(), positional=False):
+    """The words of a command line with a mark before each text, which `protected_text` takes away.
+
+    argparse takes a text that begins with - for a flag, and drops the text --; any text has to work.
+
+    Args:
+        flags: the flags whose value is a text, such as --prompt.
+        positional: whether a word that begins with - and looks like no flag is a text; and all after --.
+    """
+    valued = {flag for action in parser._actions if action.nargs != 0 for flag in action.option_strings}
+    words, rest = [], list(argv)
+    while rest:
+        word = rest.pop(0)
+        flag, joined, text = word.partition("=")
+        if flag in flags and (joined or rest):
+            words += [flag, MARK + (text if joined else rest.pop(0))]
+        elif word in valued and rest:
+            words += [word, rest.pop(0)]
+        elif positional and word == "--":
+            return [*words, *(MARK + text if text.startswith("-") else text for text in rest)]
+        elif positional and word.startswith("-") and not FLAG.fullmatch(flag):
+            words.append(MARK + word)
+        else:
+            words.append(word)
+    return words
+
+
+def protected_text(word):
+    """A type for `add_argument`: what `protect_texts` has marked."""
+    return word.removeprefix(MARK)
+
+
+def require_task(path, task):
+    """Raises ConfigError where the run or export at `path` is not one of `task`; loads no model."""
+    found = parsing.load(find(path).config).task
+    if found != task:
+        raise ConfigError(f"{path}: a model of {found}, not of {task}; ask it with kerasapp {ANSWERS[found]}")

@@ -1,11 +1,11 @@
 """`kerasapp evaluate`: figures of a trained model on a split, or on other files."""
 
 import json
-import sys
 import time
 
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser, number, output_file
+from kerasapp.commands.progress import progress_bar
 from kerasapp.config import building, parsing, registry
 from kerasapp.errors import ConfigError
 
@@ -95,22 +95,6 @@ def data_to_score(stored, flags):
     parts = {key: None for key in module.PATHS if key not in module.CUT and key not in given}
     whole = {} if given & {"data.split", *module.PATHS} - {*module.CUT} else {"data.split": (0, 0, 1)}
     return parsing.override(config, {**parts, **whole})
-
-
-def progress_bar(description):
-    """A context that gives a function of the share done, which draws on standard error."""
-    import contextlib
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    @contextlib.contextmanager
-    def bar():
-        with Progress(console=Console(file=sys.stderr), transient=True) as progress:
-            row = progress.add_task(description, total=1.0)
-            yield lambda share: progress.update(row, completed=share)
-
-    return bar()
 
 
 def show(report):

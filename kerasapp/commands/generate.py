@@ -2,7 +2,7 @@
 
 import sys
 
-from kerasapp.commands.arguments import Parser, number
+from kerasapp.commands.arguments import Parser, number, protect_texts, protected_text, require_task
 from kerasapp.errors import ConfigError
 
 EPILOG = """examples:
@@ -46,10 +46,11 @@ def main(argv):
         help=r"end a text before TEXT; \n is a line break",
     )  # fmt: skip
     parser.add_argument("--stream", action="store_true", help="print the text as it is produced; one prompt")
-    args, _ = parser.parse(protect_texts(argv))
+    args, _ = parser.parse(protect_texts(argv, parser, ("--prompt", "--stop")))
     prompts = args.prompt or [""]
     if args.stream and len(prompts) > 1:
         raise ConfigError(f"--stream takes one --prompt, not {len(prompts)}")
+    require_task(args.model, "generation")
 
     from kerasapp import api, threads
 
@@ -68,27 +69,6 @@ def main(argv):
             _write("---\n")
         _write(f"{prompt}{text}\n")
     return 0
-
-
-def protect_texts(argv):
-    """The flags with the texts of --prompt and --stop in hexadecimal and joined to them.
-
-    argparse takes a text that begins with - for a flag, and drops the text --; any text has to work.
-    """
-    words, rest = [], list(argv)
-    while rest:
-        word = rest.pop(0)
-        flag, joined, text = word.partition("=")
-        if flag in ("--prompt", "--stop") and (joined or rest):
-            text = text if joined else rest.pop(0)
-            word = f"{flag}={text.encode('utf-8', 'surrogateescape').hex()}"
-        words.append(word)
-    return words
-
-
-def protected_text(word):
-    """A type for `add_argument`: what `protect_texts` has put in hexadecimal."""
-    return bytes.fromhex(word).decode("utf-8", "surrogateescape")
 
 
 def _write(text):

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from typing import NamedTuple
 
 from kerasapp.commands.arguments import Parser, number
-from kerasapp.config.registry import TASKS, default_preset
 from kerasapp.errors import ConfigError
 
 EPILOG = """examples:
   kerasapp quickstart
+  kerasapp quickstart translation
   kerasapp quickstart generation --minutes 1
 """
 
@@ -21,33 +22,61 @@ EPILOG = """examples:
 def main(argv):
     parser = Parser("quickstart", __doc__, EPILOG)
     parser.add_argument(
-        "task", nargs="?", default="generation", choices=list(TASKS), help="default: generation"
+        "task", nargs="?", default="generation", choices=list(STORIES), help="default: generation"
     )
     parser.add_argument(
         "--minutes",
         type=number(float, 0.01, 10_000, "a number of minutes"),
         metavar="M",
-        help="train for M minutes instead of the preset's",
+        help="train for M minutes (default: the preset's; 5 for translation)",
     )
     args, _ = parser.parse(argv)
     name = f"quickstart-{args.task}"
-    run = f"runs/{name}"
+    run, story = f"runs/{name}", STORIES[args.task]
     started = time.monotonic()
-    limit = ["--training.minutes", f"{args.minutes:g}"] if args.minutes is not None else []
-    say(f"{args.task}: preset {default_preset(args.task)}, its data are shipped with kerasapp")
-    train = ["train", args.task, "--preset", default_preset(args.task), "--run", run, *limit]
+    minutes = story.minutes if args.minutes is None else args.minutes
+    say(f"{args.task}: preset {story.preset}, its data are shipped with kerasapp")
+    limit = [] if minutes is None else ["--training.minutes", f"{minutes:g}"]
+    train = ["train", args.task, "--preset", story.preset, "--run", run, *limit]
     command(*train, "--training.overwrite", "true")
     command("evaluate", run)
-    for answer in ANSWERS[args.task]:
-        command(answer[0], run, *answer[1:])
+    for answer in story.answers:
+        command(*(word.format(run=run) for word in answer))
     command("export", run)
-    serve_and_ask(name, REQUESTS[args.task])
+    serve_and_ask(name, story.request)
     say(f"done in {time.monotonic() - started:.0f} s; see the training with: tensorboard --logdir {run}/logs")
     return 0
 
 
-ANSWERS = {"generation": [["generate", "--prompt", "ROMEO:", "--length", "300"]]}
-REQUESTS = {"generation": {"instances": ["ROMEO:", "JULIET:"]}}
+class Story(NamedTuple):
+    """What the quickstart of a task shows: {run} in a command stands for the run's folder.
+
+    minutes: None trains as long as the preset says.
+    """
+
+    preset: str
+    minutes: float | None
+    answers: list[list[str]]
+    request: dict
+
+
+STORIES = {
+    "generation": Story(
+        preset="tinyshakespeare",
+        minutes=None,
+        answers=[["generate", "{run}", "--prompt", "ROMEO:", "--length", "300"]],
+        request={"instances": ["ROMEO:", "JULIET:"]},
+    ),
+    "translation": Story(
+        preset="tatoeba-zh-en",
+        minutes=5,
+        answers=[
+            ["translate", "{run}", "我很高兴。", "--alignment-plot", "{run}/alignment.png"],
+            ["translate", "{run}", "你叫什么名字？", "--n-best", "3"],
+        ],
+        request={"instances": ["我很高兴。", "我们明天去北京。"]},
+    ),
+}
 
 
 def say(text):
@@ -76,7 +105,7 @@ def serve_and_ask(name, request):
         if address is None:
             raise ConfigError("the quickstart stopped: the server did not start")
         url = f"{address[0]}/v1/models/{name}:predict"
-        body = json.dumps(request)
+        body = json.dumps(request, ensure_ascii=False)
         print(f"\n$ curl -d {shlex.quote(body)} {url}", flush=True)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(urllib.request.Request(url, body.encode()), timeout=60) as response:

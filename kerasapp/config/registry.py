@@ -8,7 +8,7 @@ from kerasapp.config import generation, translation
 from kerasapp.errors import ConfigError
 
 # Each module has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), the keys that
-# name files (PATHS), those of them that data.split cuts (CUT) and those that make the tokenizers (VOCABULARY);
+# name files (PATHS), those of them that data.split cuts (CUT), those that make the tokenizers (VOCABULARY);
 # and the functions missing(), check_trainable() and default_split().
 TASKS: dict[str, ModuleType] = {"generation": generation, "translation": translation}
 

@@ -1,0 +1,124 @@
+"""Sentences from a file or a pipe of any size, a line each, and answers a line each."""
+
+import contextlib
+import gzip
+import os
+import sys
+import tempfile
+import zlib
+from pathlib import Path
+
+from pipelines.errors import DataError
+
+LONGEST = 2**18  # bytes of a line; what is longer is no sentence
+CHUNK_LINES, CHUNK_BYTES = 4096, 2**22  # what is held in memory, and sorted by length, at once
+
+
+class Line(bytes):
+    """A line without its end; where it was longer than LONGEST, its beginning, and `whole` is False."""
+
+    whole = True
+
+
+class Source:
+    """Lines to read, by chunks.
+
+    Args:
+        file: a binary file. place: a file whose position and size (in bytes) tell how far the reading is, or
+            None where that cannot be known.
+        chunk_lines: lines of a chunk at most; 1 gives each line at once.
+    """
+
+    def __init__(self, file, name, place=None, size=None, chunk_lines=CHUNK_LINES):
+        self._file, self._name, self._place, self._size = file, name, place, size
+        self._chunk_lines = chunk_lines
+
+    def share(self):
+        """The share of the bytes that has been read; None where the size is not known."""
+        return None if not self._size else min(1.0, self._place.tell() / self._size)
+
+    def chunks(self):
+        """Yields lists of `Line`, in order. Raises: DataError for a damaged gzip file."""
+        chunk, size = [], 0
+        for line in self._lines():
+            chunk.append(line)
+            size += len(line)
+            if len(chunk) >= self._chunk_lines or size >= CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
+        if chunk:
+            yield chunk
+
+    def _lines(self):
+        first = True
+        try:
+            while read := self._file.readline(LONGEST):
+                line = Line(read.removesuffix(b"\n").removesuffix(b"\r"))
+                if first and line.startswith(b"\xef\xbb\xbf"):
+                    line = Line(line[3:])  # a byte order mark
+                first = False
+                while not read.endswith(b"\n") and (read := self._file.readline(LONGEST)):
+                    line.whole = False
+                yield line
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{self._name}: damaged or cut-off gzip data ({error})") from None
+
+
+@contextlib.contextmanager
+def reading(path):
+    """A `Source` of the file at `path`, plain or gzip (told by its first bytes); of None, standard input.
+
+    Raises: DataError where the file cannot be read.
+    """
+    if path is None:
+        terminal = sys.stdin.isatty()
+        yield Source(sys.stdin.buffer, "standard input", chunk_lines=1 if terminal else CHUNK_LINES)
+        return
+    path = Path(path).expanduser()
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    with file:
+        packed = file.peek(2)[:2] == b"\x1f\x8b"
+        with gzip.GzipFile(fileobj=file) if packed else contextlib.nullcontext(file) as lines:
+            yield Source(lines, path, file, path.stat().st_size)
+
+
+@contextlib.contextmanager
+def writing(path):
+    """A function that writes a list of texts as lines: to `path`, whole or not at all; of None, as they come
+    to standard output. A path that ends in .gz is written as gzip."""
+    if path is None:
+        yield _writer(sys.stdout.buffer)
+        return
+    with _replacing(path) as file:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=file, mode="wb") as packed:
+                yield _writer(packed)
+        else:
+            yield _writer(file)
+
+
+@contextlib.contextmanager
+def _replacing(path):
+    """A binary file that takes the place of `path` at the end; where that is not reached, it is deleted."""
+    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.name, 0o644)  # others may read it: mkstemp's files are for their owner alone
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _writer(file):
+    def write(texts):
+        # As it came: what a shell passes on that is not UTF-8 must not end the command.
+        file.write("".join(f"{text}\n" for text in texts).encode("utf-8", "surrogateescape"))
+        file.flush()
+
+    return write

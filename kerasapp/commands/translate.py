@@ -1,0 +1,201 @@
+"""`kerasapp translate`: translates a sentence, standard input, or a file of any size."""
+
+import re
+import sys
+import time
+
+from kerasapp.commands.arguments import (
+    Parser,
+    number,
+    output_file,
+    protect_texts,
+    protected_text,
+    require_task,
+)
+from kerasapp.commands.lines import LONGEST, Line, reading, writing
+from kerasapp.commands.progress import progress_bar
+from kerasapp.errors import ConfigError
+
+EPILOG = """examples:
+  kerasapp translate runs/tatoeba-zh-en 我很高兴。
+  kerasapp translate runs/tatoeba-zh-en 我很高兴。 --alignment-plot heat_map.png
+  kerasapp translate saved_models/de-en --input talk.de.gz --output talk.en
+  cat talk.de | kerasapp translate runs/de-en --beam-size 1 > talk.en
+  kerasapp translate runs/de-en "Guten Tag" --n-best 4
+
+A line of input is a sentence and gives a line of output, an empty one an empty one. A line that cannot be
+translated gives an empty line too; its number, from 1, and the reason are on standard error, and the exit
+code is 2 at the end. A TEXT that looks like a flag comes after --.
+
+--scores writes lines "score TAB translation". --n-best writes these for TEXT; for lines of input it writes as
+Moses does "LINE ||| translation ||| score", LINE counted from 0.
+"""
+
+
+def main(argv):
+    parser = _parser()
+    args, _ = parser.parse(protect_texts(argv, parser, positional=True))
+    if args.text is not None and args.input is not None:
+        raise ConfigError("--input: give either it or TEXT")
+    if args.text is None and args.alignment_plot is not None:
+        raise ConfigError("--alignment-plot: draws one sentence; give it as TEXT")
+    if args.n_best > args.beam_size:
+        raise ConfigError(f"--n-best: {args.n_best} is more than --beam-size, {args.beam_size}")
+    if args.min_ratio > args.max_ratio:
+        raise ConfigError(f"--min-ratio: {args.min_ratio:g} is more than --max-ratio, {args.max_ratio:g}")
+    require_task(args.model, "translation")
+    names = ("beam_size", "length_penalty", "coverage_penalty", "n_best", "min_ratio", "max_ratio")
+    knobs = {name: getattr(args, name) for name in names}
+    if args.text is not None:
+        return translate_text(args, knobs)
+    with reading(args.input) as source:  # before the model is loaded: a file that is not there shows at once
+        return translate_lines(args, knobs, source)
+
+
+def _parser():
+    parser = Parser("translate", __doc__, EPILOG)
+    parser.add_argument("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
+    parser.add_argument(
+        "text", metavar="TEXT", nargs="?", type=protected_text,
+        help="one sentence (default: standard input, a sentence a line)",
+    )  # fmt: skip
+    parser.add_argument("--input", metavar="FILE", help="translate a UTF-8 file, plain or .gz, line by line")
+    parser.add_argument(
+        "--output", type=output_file, metavar="FILE",
+        help="write here instead of to standard output; a .gz is compressed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--beam-size", type=number(int, 1, 64, "a number from 1 to 64"), default=4, metavar="N",
+        help="hypotheses kept at each step; 1 is greedy, and quickest (default: 4)",
+    )  # fmt: skip
+    penalty = number(float, 0, 10, "a number from 0 to 10")
+    parser.add_argument(
+        "--length-penalty", type=penalty, default=1.0, metavar="A",
+        help="more gives longer translations (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--coverage-penalty", type=penalty, default=0.0, metavar="B",
+        help="more leaves fewer words of the source out (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--n-best", type=number(int, 1, 64, "a number from 1 to 64"), default=1, metavar="N",
+        help="the N best translations of each sentence (default: 1)",
+    )  # fmt: skip
+    ratio = number(float, 0, 100, "a number from 0 to 100")
+    parser.add_argument(
+        "--min-ratio", type=ratio, default=0.0, metavar="R",
+        help="tokens of a translation for each of its source, at least (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-ratio", type=ratio, default=2.0, metavar="R",
+        help="and at most, a few more are allowed (default: 2)",
+    )  # fmt: skip
+    parser.add_argument("--scores", action="store_true", help="write each translation's score before it")
+    parser.add_argument(
+        "--alignment-plot", type=output_file, metavar="FILE.png",
+        help="draw which words of TEXT each word of its translation looked at",
+    )  # fmt: skip
+    return parser
+
+
+def _load(path):
+    from kerasapp import api, threads
+
+    threads.run_side_by_side()
+    return api.load(path)
+
+
+def translate_text(args, knobs):
+    """Translates TEXT; a ConfigError where it cannot be."""
+    (reason,) = _unusable([Line(args.text.encode("utf-8", "surrogateescape"))])
+    if reason:
+        raise ConfigError(f"TEXT: {reason}")
+    translator = _load(args.model)
+    (reason,) = translator.check([args.text])
+    if reason:
+        raise ConfigError(f"TEXT: {reason}")
+    (answer,) = translator.translate([args.text], **knobs)
+    with writing(args.output) as write:
+        write(_shown(answer, None, args))
+    if args.alignment_plot:
+        from kerasapp import plots
+
+        plots.alignment(args.alignment_plot, answer.source_tokens, answer.target_tokens, answer.alignment)
+    return 0
+
+
+def translate_lines(args, knobs, source):
+    """Translates all lines of a `Source`; 2 where there were lines that cannot be translated."""
+    translator = _load(args.model)
+    # A bar and answers on one terminal would overwrite each other.
+    shown = args.output is not None or not sys.stdout.isatty()
+    started, lines, failures = time.monotonic(), 0, 0
+    with writing(args.output) as write, progress_bar("translating", shown) as progress:
+        read = source.share()
+        for chunk in source.chunks():
+            before, read = read, source.share()
+
+            def inside(share, before=before, read=read):
+                progress(None if read is None else before + share * (read - before))
+
+            texts, problems = translate_chunk(translator, chunk, lines, knobs, args, inside)
+            for position, reason in problems:
+                print(f"line {lines + position + 1}: {reason}", file=sys.stderr, flush=True)
+            write(texts)
+            lines, failures = lines + len(chunk), failures + len(problems)
+    seconds = time.monotonic() - started
+    print(
+        f"{lines:,} sentences in {seconds:.1f} s: {lines / max(seconds, 1e-9):,.1f} a second"
+        + (f"; {failures:,} could not be translated" if failures else ""),
+        file=sys.stderr,
+    )
+    return 2 if failures else 0
+
+
+def translate_chunk(translator, chunk, first, knobs, args, progress):
+    """Translates a list of `Line`, the first of which has the index `first` in the file.
+
+    Returns: the lines of output, in order, and a list of (position in the chunk, reason) of the lines that
+        cannot be translated.
+    """
+    reasons = dict(enumerate(_unusable(chunk)))
+    usable = [i for i, reason in reasons.items() if reason is None and chunk[i].strip()]
+    sentences = [chunk[i].decode() for i in usable]
+    reasons |= dict(zip(usable, translator.check(sentences), strict=True))
+    asked = [(i, sentence) for i, sentence in zip(usable, sentences, strict=True) if reasons[i] is None]
+    sentences = [sentence for _, sentence in asked]
+    answers = translator.translate(sentences, progress=progress, **knobs) if asked else []
+    answered = {i: answer for (i, _), answer in zip(asked, answers, strict=True)}
+    texts = [line for i in range(len(chunk)) for line in _shown(answered.get(i), first + i, args)]
+    return texts, [(i, reason) for i, reason in reasons.items() if reason]
+
+
+def _unusable(lines):
+    """What makes a line no text, or None, for each."""
+    for line in lines:
+        if not line.whole:
+            yield f"is longer than {LONGEST:,} bytes"
+            continue
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            yield f"is not UTF-8 (byte {error.start + 1} of the line)"
+        else:
+            yield None
+
+
+def _shown(answer, index, args):
+    """The lines of output for an answer, None where there is none; `index` is None for TEXT."""
+    if args.n_best > 1 and index is not None:
+        pairs = [("", 0.0)] if answer is None else answer.n_best
+        return [f"{index} ||| {_one_line(text)} ||| {score:.4f}" for text, score in pairs]
+    if answer is None:
+        return [""]
+    if args.n_best > 1:
+        return [f"{score:.4f}\t{_one_line(text)}" for text, score in answer.n_best]
+    return [f"{answer.score:.4f}\t{_one_line(answer.text)}" if args.scores else _one_line(answer.text)]
+
+
+def _one_line(text):
+    """A model of bytes may write a line break, which would shift all lines that follow."""
+    return re.sub(r"[\r\n]+", " ", text)
