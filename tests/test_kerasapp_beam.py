@@ -331,6 +331,17 @@ def test_search_where_only_the_end_is_possible():
     np.testing.assert_array_equal(found.scores, [[0.0, -np.inf, -np.inf]])
 
 
+@pytest.mark.parametrize("coverage_penalty", [0.0, 0.5])
+def test_search_without_any_alignment_has_finite_scores(coverage_penalty):
+    def step(position, tokens):
+        return tf.zeros([len(tokens), 6]), tf.zeros([len(tokens), 2])
+
+    found, _ = searched_eagerly(step, knobs(1, 2, 0.0, coverage_penalty), source=2)
+    np.testing.assert_allclose(found.log_probabilities[0, 0], -np.log(4), rtol=1e-6)
+    expected = -np.log(4) + coverage_penalty * 2 * np.log(1e-10)
+    np.testing.assert_allclose(found.scores[0, 0], expected, rtol=1e-6)
+
+
 def test_search_in_a_graph_of_known_shapes():
     tables = model(1, words=6)
     traced = tf.function(lambda *inputs: searched.python_function(*inputs), autograph=False)
