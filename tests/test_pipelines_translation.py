@@ -129,6 +129,14 @@ def test_tables_and_aligned_files_are_one(write, ready):
     assert prints[0] == prints[1] == prints[2][::-1]
 
 
+def test_subwords_are_learned_with_the_space_that_sentences_begin_with(write, ready):
+    pairs = [(word, f"{other} {i}") for i in range(30) for word, other in WORDS.items()]
+    corpus = ready(pairs=write(table(pairs)), kind="subwords", vocabulary_size=400, split=(1, 0, 0))
+    tokenizer = corpus.tokenizers[0]
+    (ids,) = encode(tokenizer, tf.constant(["naïve"])).to_list()
+    assert [piece.decode() for piece in tokenizer.pieces(tf.constant(ids)).numpy()] == ["▁naïve"]
+
+
 @pytest.mark.parametrize("kind", ["characters", "subwords"])
 def test_the_training_part_alone_decides_the_vocabulary(write, ready, kind):
     settings = {"kind": kind, "vocabulary_size": 300, "pairs": write(table(make_pairs(50)))}
