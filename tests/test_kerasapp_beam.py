@@ -5,24 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
+from beam_reference import END, START, STEPS, Plain, allowed, model
 
 from kerasapp.beam import Search, search
-
-PAD, START, END = 0, 1, 2  # the words are 3 ...
-STEPS = 12  # positions that a random model tells apart
-
-
-def model(seed, words, scale=1.5):
-    """Logits by row's own key, position and last token, and alignments over 4 source positions."""
-    rng = np.random.default_rng(seed)
-    size = 3 + words
-    logits = rng.normal(scale=scale, size=[STEPS, size, size]).astype("float32")
-    alignments = rng.dirichlet(np.full(4, 0.3), size=[STEPS, size]).astype("float32")
-    return logits, alignments
-
-
-def allowed(size):
-    return np.where(np.isin(np.arange(size), [PAD, START]), -np.inf, 0).astype("float32")
 
 
 def knobs(rows, beam_size=4, length_penalty=0.0, coverage_penalty=0.0, shortest=0, longest=5):
@@ -74,59 +59,6 @@ def run(tables, offsets, settings, lengths=None):
         allowed(tables[0].shape[-1]),
     )
     return type(found)(*(value.numpy() for value in found))
-
-
-class Plain:
-    """The model and the rules for one row, in Python."""
-
-    def __init__(self, tables, offset, beam_size, alpha, beta, shortest, longest, source=4):
-        self.logits, self.alignments = (table.astype("float64") for table in tables)
-        self.offset, self.source = offset, source
-        self.beam_size, self.alpha, self.beta = beam_size, alpha, beta
-        self.shortest, self.longest = shortest, longest
-
-    def log_probabilities(self, ids):
-        past = [START, *ids]
-        shift = sum(([0.0] * 3 + past[:-1])[-3:])
-        row = self.logits[(self.offset + len(ids)) % STEPS, past[-1]] * (1 + 0.1 * np.sin(shift))
-        row = row + allowed(len(row))
-        return row - np.log(np.exp(row - row.max()).sum()) - row.max()
-
-    def alignment(self, ids, finished):
-        past = [START, *ids]
-        rows = [self.alignments[(self.offset + t) % STEPS, token] for t, token in enumerate(past)]
-        rows = np.array(rows[: len(ids) + finished])
-        return rows * (np.arange(rows.shape[1]) < self.source)
-
-    def score(self, ids, total, finished):
-        coverage = np.minimum(self.alignment(ids, finished).sum(axis=0), 1)[: self.source]
-        penalty = ((5 + len(ids) + finished) / 6) ** self.alpha
-        return total / penalty + self.beta * np.log(np.maximum(coverage, 1e-10)).sum()
-
-    def search(self):
-        """(ids, finished, log-probability, score) of each hypothesis."""
-        pool, living = [], [((), 0.0)]
-        for t in range(self.longest + 1):
-            candidates = []
-            for ids, total in living:
-                row = self.log_probabilities(ids)
-                candidates += [((*ids, token), total + row[token]) for token in range(3, len(row))]
-                if t >= self.shortest:
-                    candidates.append(((*ids, END), total + row[END]))
-            candidates.sort(key=lambda candidate: -candidate[1])
-            ended = [c for c in candidates[: self.beam_size] if c[0][-1] == END]
-            pool += [(ids[:-1], True, total, self.score(ids[:-1], total, True)) for ids, total in ended]
-            pool = sorted(pool, key=lambda entry: -entry[3])[: self.beam_size]
-            if t == self.longest:
-                break
-            living = [c for c in candidates if c[0][-1] != END][: self.beam_size]
-            bound = living[0][1] / ((5 + self.longest + 1) / 6) ** self.alpha
-            if len(pool) == self.beam_size and (self.beam_size == 1 or bound <= pool[-1][3]):
-                return pool
-        rest = [
-            (i, False, p, self.score(i, p, False)) for i, p in living if i not in [e[0][:-1] for e in ended]
-        ]
-        return (pool + sorted(rest, key=lambda entry: -entry[3]))[: self.beam_size]
 
 
 def assert_equal(found, row, expected, oracle):
@@ -225,6 +157,14 @@ def searched_eagerly(step, settings, source=1, size=6, lengths=None):
     return type(found)(*(value.numpy() for value in found)), taken
 
 
+def by_position(row):
+    """A step from a function position -> list of logits."""
+    return lambda position, tokens: (
+        tf.constant([row(position)] * len(tokens), tf.float32),
+        tf.ones([len(tokens), 1]),
+    )
+
+
 def one_word_or_two(position, tokens):
     """p("3") = 0.4, p("4 5") = 0.36, "4 4" the rest; "3" looks at one source position, "4 5" at both."""
     after = {START: {3: 0.4, 4: 0.6}, 3: {END: 1.0}, 4: {5: 0.6, 4: 0.4} if position < 2 else {END: 1.0}}
@@ -267,29 +207,18 @@ def test_search_of_a_row_does_not_depend_on_the_batch(seed):
 
 
 def test_search_keeps_to_the_shortest_and_the_longest():
-    def step(position, tokens):
-        row = [0.0, 0.0, 5.0, 1.0, 2.0, 0.0] if len(tokens) else []
-        return tf.constant([row] * len(tokens)), tf.ones([len(tokens), 1])
-
     shortest, longest = [0, 1, 4, 2], [3, 1, 4, 9]
-    found, _ = searched_eagerly(step, knobs(4, 1, shortest=shortest, longest=longest))
+    settings = knobs(4, 1, shortest=shortest, longest=longest)
+    found, _ = searched_eagerly(by_position(lambda t: [0, 0, 5, 1, 2, 0]), settings)
     np.testing.assert_array_equal(found.lengths[:, 0], shortest)
     assert found.finished.all()
-    never = np.where(np.arange(6) == END, -20.0, 0.0)
-    found, _ = searched_eagerly(
-        lambda position, tokens: (step(position, tokens)[0] + never, step(position, tokens)[1]),
-        knobs(4, 1, shortest=shortest, longest=longest),
-    )
+    found, _ = searched_eagerly(by_position(lambda t: [0, 0, -9, 1, 2, 0]), settings)
     np.testing.assert_array_equal(found.lengths[:, 0], longest)
     assert not found.finished.any()
 
 
 def test_search_stops_when_all_rows_are_done():
-    def step(position, tokens):
-        row = np.zeros(6, "float32")
-        row[END if position >= 2 else 4] = 10.0
-        return tf.constant([row] * len(tokens)), tf.ones([len(tokens), 1])
-
+    step = by_position(lambda t: [0, 0, 10, 0, 0, 0] if t >= 2 else [0, 0, 0, 0, 10, 0])
     for beam_size in (1, 2):
         found, taken = searched_eagerly(step, knobs(2, beam_size, longest=[50, 90]))
         assert found.finished[:, 0].all() and (found.lengths[:, 0] == 2).all()
@@ -299,10 +228,7 @@ def test_search_stops_when_all_rows_are_done():
 
 
 def test_search_with_one_beam_ends_with_its_first_end():
-    def step(position, tokens):
-        row = [1e-9, 1e-9, 0.5, 0.4, 0.1, 1e-9] if position == 0 else [1e-9, 1e-9, 1.0, 1e-9, 1e-9, 1e-9]
-        return tf.math.log(tf.constant([row] * len(tokens))), tf.ones([len(tokens), 1])
-
+    step = by_position(lambda t: np.log([1e-9, 1e-9, *([1.0, 1e-9, 1e-9] if t else [0.5, 0.4, 0.1]), 1e-9]))
     found, taken = searched_eagerly(step, knobs(1, 1, length_penalty=3.0))
     assert len(taken) == 1 and found.lengths[0, 0] == 0
     found, _ = searched_eagerly(step, knobs(1, 2, length_penalty=3.0))
@@ -311,21 +237,15 @@ def test_search_with_one_beam_ends_with_its_first_end():
 
 
 def test_search_takes_the_lower_of_equal_ids():
-    def step(position, tokens):
-        row = np.zeros(170, "float32")
-        row[[110, 7, 58, 111, 155]] = [2.0, 1.0, 1.0, 1.0, 1.0]
-        return tf.constant([row] * len(tokens)), tf.ones([len(tokens), 1])
-
-    found, _ = searched_eagerly(step, knobs(1, 4, longest=1), size=170)
+    row = np.zeros(170)
+    row[[110, 7, 58, 111, 155]] = [2.0, 1.0, 1.0, 1.0, 1.0]
+    found, _ = searched_eagerly(by_position(lambda t: row), knobs(1, 4, longest=1), size=170)
     assert found.ids[0, :, 0].tolist() == [110, 7, 58, 111] and not found.finished.any()
 
 
 def test_search_where_only_the_end_is_possible():
-    def step(position, tokens):
-        row = np.where(np.arange(6) == END, 0.0, -np.inf).astype("float32")
-        return tf.constant([row] * len(tokens)), tf.ones([len(tokens), 1])
-
-    found, taken = searched_eagerly(step, knobs(1, 3))
+    row = np.where(np.arange(6) == END, 0.0, -np.inf)
+    found, taken = searched_eagerly(by_position(lambda t: row), knobs(1, 3))
     assert len(taken) == 1 and found.ids.shape == (1, 3, 0) and found.alignment.shape == (1, 3, 1, 1)
     np.testing.assert_array_equal(found.finished, [[True, False, False]])
     np.testing.assert_array_equal(found.scores, [[0.0, -np.inf, -np.inf]])
