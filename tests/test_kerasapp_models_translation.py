@@ -105,6 +105,19 @@ def test_logits_depend_on_the_source_and_the_tokens_before_alone(attention):
     assert np.all(np.abs(run(model, other) - truth).max(-1) > 1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+def test_the_decoder_starts_from_the_last_states_of_the_encoder(dtype):
+    model = TranslationModel(11, 13, units=8, embedding_size=8, attention="none", cell="gru", dtype=dtype)
+    reference.randomise(model)
+    source = np.full([3, 400], 7, "int32")  # bfloat16 counts to 256 alone
+    source[0, 300:] = source[1, 3:] = source[2] = 0
+    prepared, states = encode(model, source)
+    last = tf.cast(prepared["values"][:, 0], tf.float32)  # what "none" gives at each step
+    kernel, bias = model.get_layer("first_h").get_weights()
+    accuracy = 1e-5 if dtype == "float32" else 0.05
+    np.testing.assert_allclose(tf.cast(states["h"], tf.float32), np.tanh(last @ kernel + bias), atol=accuracy)
+
+
 def test_a_joint_vocabulary_has_one_embedding():
     joint, separate = build("none"), build("additive")
     assert joint.source_embedding is joint.target_embedding
@@ -117,6 +130,7 @@ def test_a_joint_vocabulary_has_one_embedding():
 
 
 def test_training_reaches_every_weight_and_drops_by_the_seed():
+    keras.utils.set_random_seed(1)
     model = TranslationModel(
         11, 13, units=8, embedding_size=8, decoder_layers=2,
         dropout=0.2, embedding_dropout=0.2, word_dropout=0.2, recurrent_dropout=0.2,

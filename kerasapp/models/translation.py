@@ -212,7 +212,7 @@ def _residual(x, y, i):
 
 def _first_states(model, memory, lengths):
     """The decoder's first states, from the encoder's last, in either direction."""
-    positions = ops.cumsum(ops.ones_like(memory[:, :, 0]), axis=1)  # [batch, source], from 1
-    mask = ops.cast(positions <= ops.expand_dims(ops.cast(lengths, positions.dtype), 1), memory.dtype)
+    positions = ops.cumsum(ops.ones_like(memory[:, :, 0], dtype="int32"), axis=1)  # [batch, source], from 1
+    mask = ops.cast(positions <= ops.expand_dims(lengths, 1), memory.dtype)
     last = summary(memory, mask)
     return [bridge(last) for bridge in model.bridges]
