@@ -152,12 +152,14 @@ class AttentionDecoder(keras.layers.Layer):
 
     def _initial_gates(self, shape, dtype):
         """As Keras's cells: Glorot for inputs, orthogonal for h, biases 0 but 1 for an LSTM's forget gate."""
-        rows, features = shape[0], shape[1] - 1 - self.units
+        rows, features = (4 if self.cell == "lstm" else 3) * self.units, shape[1] - 1 - self.units
         kernel = keras.initializers.GlorotUniform()([rows, features], dtype)
         recurrent = keras.initializers.Orthogonal()([rows, self.units], dtype)
-        bias = np.zeros([rows, 1], np.float32)
+        bias = np.zeros([shape[0], 1], np.float32)
         if self.cell == "lstm":
             bias[self.units : 2 * self.units] = 1
+        else:  # the candidate has two blocks of rows, and `_gru_mask` leaves each its part
+            kernel, recurrent = (keras.ops.concatenate([w, w[-self.units :]]) for w in (kernel, recurrent))
         return keras.ops.concatenate([kernel, keras.ops.cast(bias, dtype), recurrent], axis=1)
 
     def get_config(self):
