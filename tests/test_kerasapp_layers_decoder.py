@@ -140,10 +140,27 @@ def test_steps_one_by_one_are_the_whole(kind, cell):
     assert_same(carried["attended"], tf.reduce_sum(alignments, axis=1))
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_first_weights_are_drawn_as_those_of_keras(cell):
+    layer = AttentionDecoder(ATTENTIONS["additive"](SIZE), 32, cell)
+    layer.build((None, None, 16), (None, None, 8), (None,), [(None, 32)] * len(layer.cell_states))
+    gates = np.asarray(layer.gates.value)
+    used, of_h = (slice(None),) * 2
+    if cell == "gru":  # rows: update, reset, candidate of x, candidate of h
+        used, of_h = slice(0, 96), np.r_[0:64, 96:128]
+    kernel, bias, recurrent = gates[used, :48], gates[:, 48], gates[of_h, 49:]
+    np.testing.assert_allclose(recurrent.T @ recurrent, np.eye(32), atol=1e-5)
+    limit = np.sqrt(6 / sum(kernel.shape))
+    assert 0.95 * limit < np.abs(kernel).max() <= limit
+    forget = np.arange(128) // 32 == 1
+    np.testing.assert_array_equal(bias, np.where(forget, 1.0, 0.0) if cell == "lstm" else np.zeros(128))
+
+
 def test_config_round_trip():
     layer, arguments = build("gru", "multi_head", dropout=0.1, recurrent_dropout=0.2)
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert again.get_config() == layer.get_config()
+    serialised = keras.saving.serialize_keras_object(layer)
+    again, once_more = (keras.saving.deserialize_keras_object(serialised) for _ in range(2))
+    assert again.get_config() == once_more.get_config() == layer.get_config()
     again(*arguments)
     again.set_weights(layer.get_weights())
     assert_same(again(*arguments), layer(*arguments))
