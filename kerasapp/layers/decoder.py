@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.layers.loop import unroll
+from kerasapp.layers.loop import halves, unroll
 from kerasapp.layers.recurrent import GRU, LSTM
 
 CELLS = {"lstm": LSTM, "gru": GRU}
@@ -69,10 +69,7 @@ class AttentionDecoder(keras.layers.Layer):
         weights, parameters = self._weights(training), self.attention.parameters()
         if not training:
             return self._unroll(*rows, weights, parameters, False)
-        middle = tf.shape(inputs)[0] // 2
-        cuts = slice(None, middle), slice(middle, None)
-        halves = [tf.nest.map_structure(lambda t, cut=cut: t[cut], rows) for cut in cuts]
-        parts = [self._unroll(*half, weights, parameters, True) for half in halves]
+        parts = [self._unroll(*half, weights, parameters, True) for half in halves(rows)]
         return tuple(tf.concat(both, axis=0) for both in zip(*parts, strict=True))
 
     def first_states(self, states, prepared):

@@ -75,9 +75,7 @@ def _forward(step, inputs, states, weights, constants, save):
 def _backward(step, inputs, states, weights, constants, stacked, saved, dstacked):
     """Gradients of (inputs, states, weights, constants), from the last step to the first."""
     time, last = tf.shape(inputs)[0], tf.shape(inputs)[0] - 1
-    transposed = {
-        name: tf.transpose(w) for name, w in weights.items()
-    }  # once: the quick form
+    transposed = {name: tf.transpose(w) for name, w in weights.items()}  # once: the quick form
     xs, douts = unstack(inputs), {name: unstack(d) for name, d in dstacked.items()}
     before = {name: unstack(tf.concat([states[name][None], stacked[name][:-1]], axis=0)) for name in states}
 
@@ -126,6 +124,18 @@ def _replay(result, transposed, a, found):
         return tf.identity(result), gradient
 
     return replay(a)
+
+
+def halves(rows):
+    """A structure of tensors [batch, ...] in two, for two loops that run side by side.
+
+    A split's gradient is one concatenation; that of two slices would be two tensors of zeros to fill and add.
+    """
+    flat = tf.nest.flatten(rows)
+    batch = tf.shape(flat[0])[0]
+    sizes = tf.stack([batch // 2, batch - batch // 2])
+    parts = zip(*(tf.split(tensor, sizes, num=2) for tensor in flat), strict=True)
+    return [tf.nest.pack_sequence_as(rows, part) for part in parts]
 
 
 def unstack(x):

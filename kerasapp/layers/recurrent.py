@@ -14,7 +14,7 @@ gradients. What makes them quick:
 import keras
 import tensorflow as tf
 
-from kerasapp.layers.loop import array, columns, unstack
+from kerasapp.layers.loop import array, columns, halves, unstack
 
 
 class _Recurrent:
@@ -54,10 +54,9 @@ class _Recurrent:
         if sequences.shape[1] == 1:
             outputs, *states = self._one_step(sequences, states, mask, *weights)
         elif training:  # two loops that run side by side
-            joined, middle = self._join(*weights), tf.shape(sequences)[0] // 2
-            cuts = [slice(None, middle), slice(middle, None)]
-            halves = [self._all_steps(*_rows((sequences, states, mask), cut), joined, True) for cut in cuts]
-            outputs, *states = [tf.concat(parts, axis=0) for parts in zip(*halves, strict=True)]
+            joined, rows = self._join(*weights), (sequences, states, [] if mask is None else [mask])
+            parts = [self._all_steps(x, h, *(m or [None]), joined, True) for x, h, m in halves(rows)]
+            outputs, *states = [tf.concat(both, axis=0) for both in zip(*parts, strict=True)]
         else:
             outputs, *states = self._all_steps(sequences, states, mask, self._join(*weights), False)
         if mask is not None:  # before the first step that is not masked Keras gives 0, not the initial h
@@ -284,10 +283,6 @@ class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
 def _where(mask, new, old):
     """The new tensors where the mask is True (everywhere if it is None), else the old."""
     return list(new) if mask is None else [tf.where(mask, n, o) for n, o in zip(new, old, strict=True)]
-
-
-def _rows(tensors, cut):
-    return [None if t is None else _rows(t, cut) if isinstance(t, list) else t[cut] for t in tensors]
 
 
 def _dsigmoid(y, dy):
