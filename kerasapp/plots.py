@@ -75,7 +75,9 @@ def alignment_image(source_tokens, target_tokens, alignment):
 
 
 def _label(token):
-    """A token as it can be drawn: no control characters, not too long."""
+    """A token as it can be drawn: no spaces alone, no control characters, not too long."""
+    if token and not token.strip(" "):
+        return "\N{OPEN BOX}" * len(token)
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in token)
     return shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…"
 

@@ -1,6 +1,7 @@
 """Heat maps: cells where they belong, any label, a font that has the letters or a word about it."""
 
 import io
+import subprocess
 import sys
 import warnings
 
@@ -57,7 +58,15 @@ def test_the_file_is_a_png_and_nothing_else_is_left(tmp_path):
     plots.alignment(tmp_path / "a.png", ["a"], ["b"], np.ones([1, 1]))
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     assert Image.open(tmp_path / "a.png").format == "PNG"
-    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_drawing_leaves_pyplot_alone():
+    code = (
+        "import sys; from kerasapp import plots; plots.alignment_image(['a'], ['b'], [[1.0]]);"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
 
 
 def test_without_a_font_the_package_to_install_is_named_once(monkeypatch, capsys):
