@@ -17,7 +17,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     Call: `targets` int32 [batch, time], `logits` [batch, time, vocabulary] -> scalar, nats a token.
     """
 
-    def __init__(self, smoothing=0.0, pad_id=0, name="smoothed_cross_entropy", **options):
+    def __init__(self, smoothing=0.0, pad_id=0, name="smoothed_cross_entropy"):
         super().__init__(name=name, reduction="sum")
         self.smoothing, self.pad_id = smoothing, pad_id
 

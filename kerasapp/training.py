@@ -77,14 +77,38 @@ def train(task, run, initial=None):
     return state
 
 
+class _Averaging:
+    """An optimiser whose moving average of the weights forgets its first values in short runs too.
+
+    The momentum is at most (1 + step) / (10 + step), as in `tf.train.ExponentialMovingAverage`.
+    """
+
+    @property
+    def ema_momentum(self):
+        step = keras.ops.cast(self.iterations, "float32")
+        return keras.ops.minimum(self._most_momentum, (1.0 + step) / (10.0 + step))
+
+    @ema_momentum.setter
+    def ema_momentum(self, value):
+        self._most_momentum = value
+
+
+class _Adam(_Averaging, keras.optimizers.Adam):
+    pass
+
+
+class _AdamW(_Averaging, keras.optimizers.AdamW):
+    pass
+
+
 def make_optimizer(config):
     """Adam, or AdamW where `weight_decay` is set; the learning rate is set at each step by the schedule."""
     options = {"learning_rate": config.learning_rate, "global_clipnorm": config.clip_norm or None}
     if config.average:
         options |= {"use_ema": True, "ema_momentum": config.average}
     if not config.weight_decay:
-        return keras.optimizers.Adam(**options)
-    optimizer = keras.optimizers.AdamW(weight_decay=config.weight_decay, **options)
+        return _Adam(name="adam", **options)
+    optimizer = _AdamW(weight_decay=config.weight_decay, name="adamw", **options)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 

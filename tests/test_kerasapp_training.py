@@ -19,6 +19,7 @@ from conftest import SMALL
 from kerasapp import api, training
 from kerasapp.callbacks import Clock, RunState, averaged
 from kerasapp.cli import run
+from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError, TrainingError
 
 
@@ -151,6 +152,21 @@ def test_averaged_weights_are_validated_and_training_goes_on_with_its_own(tmp_pa
     training.train(plain, tmp_path / "other")
     assert len(seen) == len(raw) == 3
     assert all(0 < np.abs(a - b).max() < 0.1 for a, b in zip(seen, raw))
+
+
+def test_a_short_runs_average_forgets_its_first_weights():
+    variable = keras.Variable([0.0])
+    optimizer = training.make_optimizer(TrainingConfig(steps=1, average=0.999, learning_rate=0.5))
+    optimizer.build([variable])
+    expected, seen = 0.0, []
+    for step in range(50):
+        optimizer.apply([np.ones([1], "float32")])
+        seen.append(float(variable[0]))
+        momentum = 0.0 if step == 0 else min(0.999, (1 + step) / (10 + step))
+        expected = momentum * expected + (1 - momentum) * seen[-1]
+    average = float(optimizer._model_variables_moving_average[0][0])
+    # Whether a step counts before or after the update moves the average by less than a step.
+    assert abs(average - expected) < 0.5 and abs(average - seen[-1]) < 5 < abs(seen[0] - seen[-1])
 
 
 def test_mixed_precision_trains_and_keeps_a_float32_model(tmp_path, text_file):
