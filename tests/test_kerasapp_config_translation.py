@@ -83,6 +83,31 @@ def test_a_run_of_another_task_is_no_start():
         parsing.parse("translation", [*FILES, "--from", "x"], trained=lambda path: preset("generation"))
 
 
+def test_a_start_gives_model_and_vocabulary():
+    before = {"model.units": 8, "data": {"tokenizer": "characters", "joint_vocabulary": True}}
+    initial = build(preset("translation", "tatoeba-zh-en"), before)
+
+    def start(*words):
+        return parsing.parse(
+            "translation", [*FILES, "--from", "x", *words], trained=lambda path: initial
+        ).config
+
+    config = start("--model.dropout", "0.5", "--data.max_length", "7")
+    assert (config.model.units, config.data.tokenizer, config.data.joint_vocabulary) == (
+        8,
+        "characters",
+        True,
+    )
+    assert (config.model.dropout, config.data.max_length, config.data.source) == (0.5, 7, "a.de")
+    for flags in (
+        ["--data.tokenizer", "subwords"],
+        ["--data.joint_vocabulary", "false"],
+        ["--model.heads", "2"],
+    ):
+        with pytest.raises(ConfigError, match="that of the run to start from"):
+            start(*flags)
+
+
 def test_save_and_load_agree(tmp_path):
     config = build(preset("translation", "tatoeba-zh-en"), {"training.label_smoothing": 0.2})
     parsing.save(config, tmp_path / "config.yaml")

@@ -144,11 +144,9 @@ def translate_lines(args, knobs, source):
             write(texts)
             lines, failures = lines + len(chunk), failures + len(problems)
     seconds = time.monotonic() - started
-    print(
-        f"{lines:,} sentences in {seconds:.1f} s: {lines / max(seconds, 1e-9):,.1f} a second"
-        + (f"; {failures:,} could not be translated" if failures else ""),
-        file=sys.stderr,
-    )
+    report = f"{lines:,} sentence{'s' * (lines != 1)} in {seconds:.1f} s"
+    report += f": {lines / max(seconds, 1e-9):,.1f} a second"
+    print(report + f"; {failures:,} could not be translated" * (failures > 0), file=sys.stderr)
     return 2 if failures else 0
 
 

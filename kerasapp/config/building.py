@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerasapp.config.checks import check, hints, show
-from kerasapp.config.registry import nearest
+from kerasapp.config.registry import nearest, task_module
 from kerasapp.errors import ConfigError
 
 
@@ -44,15 +44,23 @@ def checked(source: Mapping[str, Any], config_class: type, section: str | None =
     return {key: check(key, known[key], value) for key, value in _flat_keys(source, known)}
 
 
+def shape(config: Any) -> dict[str, Any]:
+    """What a run that starts from another one takes over, by dotted key: the model, and what makes tokens."""
+    vocabulary = task_module(config.task).VOCABULARY
+    return {
+        key: value for key, value in flatten(config).items() if key.startswith("model.") or key in vocabulary
+    }
+
+
 def check_same_shape(initial: Any, config: Any) -> None:
-    """Raises ConfigError where the weights of one configuration do not fit the other, naming the key."""
+    """Raises ConfigError where weights and tokens of one do not fit the other, naming the key."""
     if initial.task != config.task:
         raise ConfigError(f"--from: a run of {initial.task}; one of {config.task} is needed")
-    for key, value in vars(config.model).items():
-        before = getattr(initial.model, key)
-        if not key.endswith("dropout") and value != before:
+    before = shape(initial)
+    for key, value in shape(config).items():
+        if not key.endswith("dropout") and value != before[key]:
             raise ConfigError(
-                f"model.{key}: {show(value)} is not {show(before)}, that of the run to start from"
+                f"{key}: {show(value)} is not {show(before[key])}, that of the run to start from"
             )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # jsonargparse, docstring_parser and yaml are imported where they are used, as they take the longest.
-from kerasapp.config.building import build, check_same_shape, checked, flatten, keys, sections
+from kerasapp.config.building import build, check_same_shape, checked, flatten, keys, sections, shape
 from kerasapp.config.checks import check, hints, limits_of, plain, show
 from kerasapp.config.registry import TASKS, default_preset, nearest, preset, recipe, task_module
 from kerasapp.errors import ConfigError
@@ -86,8 +86,8 @@ def parse(
     source = _read_yaml(options["config"], task)[1] if "config" in options else {}
     initial = trained(options["from"]) if "from" in options else None
     base = base or preset(task, name)
-    shape = {"model": vars(initial.model)} if initial and initial.task == task else {}
-    config = build(base, shape, source, given)
+    taken = shape(initial) if initial and initial.task == task else {}
+    config = build(base, taken, source, given)
     if initial:
         check_same_shape(initial, config)
     require_data(config, name)
