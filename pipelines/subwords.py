@@ -1,10 +1,14 @@
-"""Learning SentencePiece models."""
+"""SentencePiece models: learned, and as graph operations."""
 
+import hashlib
 import io
 from collections import Counter
 from collections.abc import Iterator
 
 import sentencepiece
+import tensorflow as tf
+import tensorflow_text as tf_text
+from tensorflow_text.python.ops.sentencepiece_tokenizer import gen_sentencepiece_tokenizer
 
 from pipelines.errors import DataError
 
@@ -81,3 +85,27 @@ def _sentences(texts: list[str], rare: list[str]) -> Iterator[str]:
         for line in text.translate(breaks).split("\n"):
             for start in range(0, len(line), _LONGEST_SENTENCE):
                 yield line[start : start + _LONGEST_SENTENCE]
+
+
+def operations(model: bytes) -> tf_text.SentencepieceTokenizer:
+    """The tokenizer whose methods are graph operations, of a serialised model."""
+    tokenizer = tf_text.SentencepieceTokenizer(model)
+    tokenizer._model_resource = _ModelResource(model)
+    return tokenizer
+
+
+class _ModelResource(tf.saved_model.experimental.TrackableResource):
+    """The model in TensorFlow's memory, under the digest of its content.
+
+    tensorflow-text gives it no name, and `tf.random.set_seed`, which drops all kernels, then drops it too:
+    "Resource ... does not exist" (https://github.com/tensorflow/text/issues/570).
+    """
+
+    def __init__(self, model: bytes):
+        super().__init__()
+        self._model = model
+        _ = self.resource_handle  # creates it
+
+    def _create_resource(self):
+        name = f"sentencepiece_{hashlib.sha256(self._model).hexdigest()}"
+        return gen_sentencepiece_tokenizer.sentencepiece_op(model=self._model, shared_name=name)

@@ -23,7 +23,7 @@ import tensorflow_text as tf_text
 
 from pipelines.atomic import write_text
 from pipelines.errors import DataError
-from pipelines.subwords import SPACE_MARK, learn_model
+from pipelines.subwords import SPACE_MARK, learn_model, operations
 
 NORMALISATIONS = ("NFC", "NFKC", "none")
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")  # as SentencePiece writes ids 0 to 3
@@ -223,7 +223,7 @@ class SubwordTokenizer(Tokenizer):
         specials = (pieces.pad_id(), pieces.unk_id(), pieces.bos_id(), pieces.eos_id())
         if specials != (0, 1, 2, 3) or self.line_break_id == self.unknown_id:
             raise DataError("the SentencePiece model needs pad, unknown, start, end as 0 to 3, and \\n")
-        self._sentencepiece = tf_text.SentencepieceTokenizer(model)
+        self._sentencepiece = operations(model)
 
     @classmethod
     def learn(

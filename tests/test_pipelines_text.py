@@ -275,3 +275,11 @@ def test_an_exported_tokenizer_gives_the_same(tokenizer, tmp_path):
     expected = tokenizer.encode(tf.constant(TEXTS))
     np.testing.assert_array_equal(ids, expected.to_tensor(-1))
     assert back.numpy().tolist() == decode(tokenizer, expected.to_list())
+
+
+def test_subwords_outlive_a_new_seed():
+    """https://github.com/tensorflow/text/issues/570"""
+    tokenizer = SubwordTokenizer.learn(["to be, or not to be\n" * 20], 300)
+    before = tokenizer.encode(tf.constant(["to be"])).to_list()
+    tf.random.set_seed(1)
+    assert tokenizer.encode(tf.constant(["to be"])).to_list() == before
