@@ -74,8 +74,8 @@ def vectors(servable, requests):
 
 
 def _plain(value):
-    if value.dtype == object:  # strings
-        value = np.vectorize(bytes.decode, otypes=[object])(value) if value.size else value
+    if value.dtype == object and value.size:  # strings, as TensorFlow or as Python has them
+        value = np.vectorize(lambda text: text.decode() if isinstance(text, bytes) else text)(value)
     return value.tolist()
 
 

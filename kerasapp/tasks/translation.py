@@ -66,8 +66,8 @@ class Translation(Task):
             source=c.source,
             target=c.target,
             swap=c.swap,
-            valid=(c.valid_source, c.valid_target) if c.valid_source else None,
-            test=(c.test_source, c.test_target) if c.test_source else None,
+            valid=self._files("valid"),
+            test=self._files("test"),
             tokenizers=self._given_tokenizer,
             kind=c.tokenizer,
             joint=c.joint_vocabulary,
@@ -77,6 +77,14 @@ class Translation(Task):
             cache=c.cache,
             progress=_report if large else None,
         )
+
+    def _files(self, part):
+        """The files of "valid" or "test", if it has its own. They are named by what they are: as the pipeline
+        swaps all files, where it does they are handed over the other way round."""
+        source, target = (getattr(self.config.data, f"{part}_{side}") for side in ("source", "target"))
+        if source is None:
+            return None
+        return (target, source) if self.config.data.swap else (source, target)
 
     def _learned_tokenizer(self):
         return self.corpus.tokenizers
