@@ -1,6 +1,8 @@
-"""A tiny model, trained, exported and shared by all tests that need one."""
+"""Tiny models, trained, exported and shared by all tests that need one."""
 
+import fcntl
 import os
+import random
 
 import pytest
 
@@ -51,3 +53,70 @@ def tiny_export(tmp_path_factory, tiny_run):
     folder = tmp_path_factory.mktemp("saved_models")
     assert run(["export", str(tiny_run), "--to", str(folder)]) == 0
     return folder / "tiny"
+
+
+LETTERS = "abcdefgh"
+REVERSAL = [
+    "--data.tokenizer", "characters",
+    "--model.cell", "gru", "--model.units", "64", "--model.embedding_size", "32",
+    "--model.dropout", "0", "--model.embedding_dropout", "0", "--model.word_dropout", "0",
+    "--training.batch_size", "64", "--training.steps", "700", "--training.steps_per_epoch", "350",
+    "--training.learning_rate", "0.01", "--training.average", "0", "--training.label_smoothing", "0",
+]  # fmt: skip
+
+
+def reversed_words(sentence):
+    """The words of a sentence, the last one first: what the toy of translation learns."""
+    return " ".join(reversed(sentence.split()))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """A function that has a folder filled once, even where several processes share the tests."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def filled(name, fill):
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (root / name / "filled").exists():
+                (root / name).mkdir()
+                fill(root / name)
+                (root / name / "filled").touch()
+        return root / name
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def reversal_pairs(tmp_path_factory):
+    """A table of 4,000 pairs: three to eight letters, and the same ones reversed."""
+    draw = random.Random(7)
+    sources = [" ".join(draw.choices(LETTERS, k=draw.randint(3, 8))) for _ in range(4000)]
+    path = tmp_path_factory.mktemp("data") / "reversal.tsv"
+    path.write_text("".join(f"{source}\t{reversed_words(source)}\n" for source in sources))
+    return path
+
+
+@pytest.fixture(scope="session")
+def reversal_run(once, reversal_pairs):
+    """A finished run folder of `translation` that has learned to reverse letters."""
+    from kerasapp.cli import run
+
+    def train(folder):
+        words = ["--run", str(folder / "reversal"), "--data.pairs", str(folder / "reversal.tsv"), *REVERSAL]
+        (folder / "reversal.tsv").write_bytes(reversal_pairs.read_bytes())
+        assert run(["train", "translation", *words]) == 0
+
+    return once("reversal_run", train) / "reversal"
+
+
+@pytest.fixture(scope="session")
+def reversal_export(once, reversal_run):
+    """`saved_models/reversal` with one version."""
+    from kerasapp.cli import run
+
+    def export(folder):
+        assert run(["export", str(reversal_run), "--to", str(folder)]) == 0
+
+    return once("saved_models", export) / "reversal"

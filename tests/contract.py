@@ -1,0 +1,100 @@
+"""What holds for every task, as checks that the tests of each call."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+
+WITHOUT_KERASAPP = """
+import json, sys
+sys.modules["kerasapp"] = sys.modules["pipelines"] = None  # any import of them fails
+import tensorflow as tf
+import tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+answers = []
+for request in json.load(sys.stdin):
+    signature = model.signatures[request["signature"]]
+    specs = signature.structured_input_signature[1]
+    inputs = {name: tf.constant(value, specs[name].dtype) for name, value in request["inputs"].items()}
+    answers.append({name: value.numpy().tolist() for name, value in signature(**inputs).items()})
+print(json.dumps(answers, default=bytes.decode))
+"""
+
+
+def answers_without_kerasapp(version, requests):
+    """What an exported version answers in a process that cannot import kerasapp.
+
+    requests: list of {"signature", "inputs": name -> list}. Returns: list of {name of the output -> list}.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_KERASAPP, str(version)],
+        input=json.dumps(requests),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def check_same_outputs(answer, expected):
+    """Outputs of a signature as nested lists: numbers close, all else equal."""
+    assert set(answer) == set(expected)
+    for name, values in expected.items():
+        if np.array(values).dtype.kind == "f":
+            np.testing.assert_allclose(answer[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+        else:
+            assert answer[name] == values, name
+
+
+def first_batch(task):
+    inputs, targets = next(iter(task.training_data().take(1)))
+    return inputs, targets
+
+
+def outputs(model, inputs):
+    return np.asarray(model(inputs, training=False))
+
+
+def check_build(task):
+    """A model takes the task's batches, and gives a float32 logit for each token of the vocabulary."""
+    inputs, targets = first_batch(task)
+    logits = outputs(task.build(), inputs)
+    assert logits.dtype == np.float32 and logits.shape[:2] == tuple(targets.shape)
+    assert np.all(np.isfinite(logits))
+
+
+def check_variable_length(task):
+    """What comes later, and so how long a batch is, does not change what is predicted before."""
+    inputs, _ = first_batch(task)
+    model = task.build(training=False)
+    whole = outputs(model, inputs)
+    for length in (1, whole.shape[1] // 2):
+        if isinstance(inputs, dict):
+            part = outputs(model, {**inputs, "target_in": inputs["target_in"][:, :length]})
+        else:
+            part = outputs(model, inputs[:, :length])
+        np.testing.assert_allclose(part, whole[:, :length], rtol=1e-4, atol=1e-5)
+
+
+def check_fit_steps(task):
+    """Steps of `fit` change every weight that is trained, and the loss of the batch they see falls."""
+    model = task.build()
+    model.compile(keras.optimizers.Adam(1e-2), task.loss())
+    before = [weight.numpy() for weight in model.trainable_weights]
+    train, _ = task.datasets()
+    batch = train.take(1).cache().repeat()
+    history = model.fit(batch, epochs=2, steps_per_epoch=3, shuffle=False, verbose=0).history["loss"]
+    assert history[1] < history[0]
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert np.any(weight.numpy() != old), weight.path
+
+
+def check_save_and_load(task, path):
+    """A stored model is the same without the task."""
+    model = task.portable(task.build())
+    model.save(path)
+    loaded = keras.models.load_model(path, compile=False)
+    inputs, _ = first_batch(task)
+    np.testing.assert_array_equal(outputs(loaded, inputs), outputs(model, inputs))

@@ -1,0 +1,87 @@
+"""What all tasks share, each with a small configuration: the contract, and the models that they keep."""
+
+import contract
+import keras
+import numpy as np
+import pytest
+
+from kerasapp import api
+from kerasapp.errors import ConfigError
+
+TRAINING = {"batch_size": 8, "steps": 4, "seed": 3}
+
+
+def generation(text_file, reversal_pairs, **sections):
+    return api.Generation(
+        data={"files": [str(text_file)], "window": 12},
+        model={"units": 8, "embedding_size": 4},
+        training=TRAINING | sections.pop("training", {}),
+        **sections,
+    )
+
+
+def translation(text_file, reversal_pairs, **sections):
+    return api.Translation(
+        data={"pairs": str(reversal_pairs), "tokenizer": "characters"},
+        model={"units": 8, "embedding_size": 4},
+        training=TRAINING | sections.pop("training", {}),
+        **sections,
+    )
+
+
+@pytest.fixture(params=[generation, translation])
+def make(request, text_file, reversal_pairs):
+    keras.utils.set_random_seed(2)
+    return lambda **sections: request.param(text_file, reversal_pairs, **sections)
+
+
+def test_a_task_builds_models_of_its_batches(make):
+    contract.check_build(make())
+
+
+def test_a_task_takes_any_length(make):
+    contract.check_variable_length(make())
+
+
+def test_steps_of_fit_train_every_weight(make):
+    contract.check_fit_steps(make())
+
+
+def test_a_stored_model_is_the_same(make, tmp_path):
+    contract.check_save_and_load(make(), tmp_path / "model.keras")
+
+
+def test_what_is_stored_of_mixed_training_is_float32_and_one_model(make):
+    task = make(training={"precision": "mixed_bfloat16"})
+    model = task.build()
+    portable = task.portable(model)
+    assert "bfloat16" in {layer.compute_dtype for layer in model.layers}
+    assert {layer.compute_dtype for layer in portable.layers} == {"float32"}
+    for weight, stored in zip(model.get_weights(), portable.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, stored)
+    model.set_weights([weight + 1.0 for weight in model.get_weights()])
+    assert task.portable(model) is portable
+    np.testing.assert_array_equal(portable.get_weights()[0], model.get_weights()[0])
+
+
+def test_one_servable_watches_a_training(make):
+    task = make()
+    portable = task.portable(task.build())
+    assert task.watched(portable) is task.watched(portable)
+    other = task.build(training=False)
+    assert task.watched(other) is not task.watched(portable)
+
+
+def test_a_tokenizer_that_is_given_is_used(make, tmp_path):
+    first = make()
+    first.save_tokenizer(tmp_path)
+    loaded = type(first).load_tokenizer(tmp_path)
+    assert make(tokenizer=loaded).tokenizer is loaded
+    assert make(tokenizer=loaded).fingerprint() == first.fingerprint()
+
+
+def test_an_unknown_preset_and_key_are_named(make):
+    with pytest.raises(ConfigError, match="no-such"):
+        type(make())(preset="no-such")
+    with pytest.raises(ConfigError, match="no_such"):
+        make(training={"no_such": 1})
