@@ -26,9 +26,9 @@ class TranslationModel(keras.Model):
         embedding_size: width of the token embeddings.
         attention: a name of `kerasapp.layers.attention.ATTENTIONS`. heads: of "multi_head".
         joint_vocabulary: one embedding for source, target and logits; the vocabularies are one then.
-        dropout: share of the units dropped after each layer, one mask a sentence (Gal & Ghahramani 2016,
-            arXiv:1512.05287).
-        embedding_dropout: the same of the embeddings' units, and of what meets them for the logits.
+        dropout: share of the units dropped between layers and before the logits, one mask a sentence (Gal &
+            Ghahramani 2016, arXiv:1512.05287).
+        embedding_dropout: the same of the embeddings' units.
         word_dropout: share of the tokens whose embedding is dropped whole (Sennrich & Zhang 2019,
             arXiv:1905.11901).
         recurrent_dropout: share of the recurrent weights dropped, one mask a training step.
@@ -67,21 +67,12 @@ class TranslationModel(keras.Model):
             return keras.layers.Dropout(rate, noise_shape=(None, None, 1), dtype=dtype, name=name)
 
         self.target_embedding = keras.layers.ReversibleEmbedding(
-            target_vocabulary_size,
-            embedding_size,
-            tie_weights=True,
-            embeddings_initializer=_unit_length(embedding_size),
-            dtype=dtype,
-            name="target_embedding",
+            target_vocabulary_size, embedding_size, tie_weights=True, dtype=dtype, name="target_embedding"
         )
         self.source_embedding = self.target_embedding
         if not joint_vocabulary:
             self.source_embedding = keras.layers.Embedding(
-                source_vocabulary_size,
-                embedding_size,
-                embeddings_initializer=_unit_length(embedding_size),
-                dtype=dtype,
-                name="source_embedding",
+                source_vocabulary_size, embedding_size, dtype=dtype, name="source_embedding"
             )
         self.encoders = [
             Bidirectional(units // 2, cell, recurrent_dropout, dtype=dtype, name=f"encoder_{i}")
@@ -209,12 +200,6 @@ def stepper(model):
         return model.to_float32(model.target_embedding(y, reverse=True)), alignment, after
 
     return step
-
-
-def _unit_length(size):
-    # A token's vector of length 1: ten times as long as with Keras's default, so that gates and logits differ
-    # between tokens from the first step on.
-    return keras.initializers.RandomNormal(stddev=size**-0.5)
 
 
 def _lengths(source):
