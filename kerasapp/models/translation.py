@@ -26,9 +26,9 @@ class TranslationModel(keras.Model):
         embedding_size: width of the token embeddings.
         attention: a name of `kerasapp.layers.attention.ATTENTIONS`. heads: of "multi_head".
         joint_vocabulary: one embedding for source, target and logits; the vocabularies are one then.
-        dropout: share of the units dropped between layers and before the logits, one mask a sentence (Gal &
-            Ghahramani 2016, arXiv:1512.05287).
-        embedding_dropout: the same of the embeddings' units.
+        dropout: share of the units dropped after each layer, one mask a sentence (Gal & Ghahramani 2016,
+            arXiv:1512.05287).
+        embedding_dropout: the same of the embeddings' units, and of what meets them for the logits.
         word_dropout: share of the tokens whose embedding is dropped whole (Sennrich & Zhang 2019,
             arXiv:1905.11901).
         recurrent_dropout: share of the recurrent weights dropped, one mask a training step.

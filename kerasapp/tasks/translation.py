@@ -159,13 +159,13 @@ class Translation(Task):
             beam_size: of the search.
 
         Returns: ({"bleu", "chrf", "signature", "nats_per_token", "unfinished": translations that did not end,
-            "items": pairs}, the translations).
+            blank ones of sentences that are too long among them, "items": pairs}, the translations).
         """
         split = split or default_split(self.config)
         if not self.corpus.sizes[split]:
             raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
         sources, references = self.corpus.texts(split)
-        answers = translator.translate(sources, beam_size=beam_size, progress=progress)
+        answers = _translate_all(translator, sources, beam_size=beam_size, progress=progress)
         texts = [answer.text for answer in answers]
         figures = {
             **translation_scores(texts, references),
@@ -188,10 +188,13 @@ class Translation(Task):
         if not self.corpus.sizes["valid"]:
             return
         shown = list(zip(*self._watched_pairs, self._sample))[:SHOWN]
-        rows = [f"| {s} | {answer.text} | {r} |" for s, r, answer in shown]
+        cells = [(s, answer.text, r) for s, r, answer in shown]
+        rows = [f"| {' | '.join(text.replace('|', '&#124;') for text in row)} |" for row in cells]
         table = "\n".join(["| source | translation | reference |", "|---|---|---|", *rows])
         tf.summary.text("translations", table)
         for i, (_, _, answer) in enumerate(shown[:3]):
+            if not answer.target_tokens:  # of a sentence that is too long
+                continue
             picture = plots.alignment_image(answer.source_tokens, answer.target_tokens, answer.alignment)
             tf.summary.image(f"alignment/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
 
@@ -203,7 +206,8 @@ class Translation(Task):
         return [sources[i] for i in chosen], [references[i] for i in chosen]
 
     def _translate_sample(self, model):
-        return Translator(self, model, self.watched(model)).translate(self._watched_pairs[0], beam_size=1)
+        translator = Translator(self, model, self.watched(model))
+        return _translate_all(translator, self._watched_pairs[0], beam_size=1)
 
     def _nats_per_token(self, servable, split):
         nats, tokens = 0.0, 0
@@ -212,3 +216,14 @@ class Translation(Task):
             nats += float(np.sum(new, dtype=np.float64))
             tokens += int(np.count_nonzero(targets))
         return nats / tokens
+
+
+def _translate_all(translator, sources, **options):
+    """The translations of sentences of any length; that of one that is too long is blank and unfinished."""
+    reasons = translator.check(sources)
+    short = [source if reason is None else "" for source, reason in zip(sources, reasons, strict=True)]
+    answers = translator.translate(short, **options)
+    return [
+        answer if reason is None else answer._replace(finished=False)
+        for answer, reason in zip(answers, reasons, strict=True)
+    ]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerasapp.tasks.translation_servable import DEFAULTS, LONGEST, WIDEST
 from pipelines.atomic import write_text
+from pipelines.sentences import encode
 
 AT_ONCE = 64  # sentences in a batch
 TOKENS_AT_ONCE = 4096  # beams times source tokens in a batch, which bounds the memory for long sentences
@@ -66,9 +67,7 @@ class Translator:
         Raises: ValueError for a knob that is unknown or out of range, or a sentence that is too long.
         """
         knobs, lengths = _columns(knobs, len(sentences)), self._lengths(sentences)
-        for i, reason in enumerate(_reasons(lengths)):
-            if reason:
-                raise ValueError(f"sentence {i + 1} {reason}")
+        _require_short("sentence", lengths)
         batches = _batches(lengths * knobs["beam_size"])
         answers, done = [None] * len(sentences), 0
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
@@ -89,12 +88,24 @@ class Translator:
         return _reasons(self._lengths(sentences))
 
     def score(self, sources, targets):
-        """How likely the model finds each translation: list of {"log_probability", "tokens"}."""
-        answer = self.servable.score(_strings(sources), _strings(targets))
-        pairs = zip(
-            answer["log_probability"].numpy().tolist(), answer["tokens"].numpy().tolist(), strict=True
-        )
-        return [{"log_probability": p, "tokens": n} for p, n in pairs]
+        """How likely the model finds each translation: list of {"log_probability", "tokens"}.
+
+        Raises: ValueError for lists of different lengths, or a sentence that is too long.
+        """
+        if len(sources) != len(targets):
+            raise ValueError(f"{len(sources)} sources and {len(targets)} targets: expected as many")
+        lengths = self._lengths(sources), _lengths(self.servable.target_tokenizer, targets)
+        for side, counts in zip(("source", "target"), lengths, strict=True):
+            _require_short(side, counts)
+        answers = [None] * len(sources)
+        for batch in _batches(np.maximum(*lengths) + 1):
+            found = self.servable.score(*(_strings([side[i] for i in batch]) for side in (sources, targets)))
+            rows = zip(
+                found["log_probability"].numpy().tolist(), found["tokens"].numpy().tolist(), strict=True
+            )
+            for i, (log_probability, tokens) in zip(batch, rows, strict=True):
+                answers[i] = {"log_probability": log_probability, "tokens": tokens}
+        return answers
 
     def evaluate(self, split=None, progress=None, beam_size=4, output=None):
         """Figures on a split of the configuration's data (see `kerasapp.tasks.translation.Translation`).
@@ -108,9 +119,7 @@ class Translator:
         return figures
 
     def _lengths(self, sentences):
-        rows = [sentences[start : start + 1024] for start in range(0, len(sentences), 1024)]
-        found = [self.servable.tokenize(_strings(part))["lengths"].numpy() - 1 for part in rows]
-        return np.concatenate([np.zeros(0, np.int32), *found])
+        return _lengths(self.servable.source_tokenizer, sentences)
 
     def _translate_batch(self, sentences, knobs):
         answer = self.servable.translate(_strings(sentences), **knobs)
@@ -153,6 +162,19 @@ def _reasons(lengths):
     ]
 
 
+def _require_short(what, lengths):
+    for i, reason in enumerate(_reasons(lengths)):
+        if reason:
+            raise ValueError(f"{what} {i + 1} {reason}")
+
+
+def _lengths(tokenizer, texts):
+    """The tokens of each text, int32 [texts]."""
+    parts = [_strings(texts[start : start + 1024]) for start in range(0, len(texts), 1024)]
+    found = [encode(tokenizer, part).row_lengths().numpy() for part in parts]
+    return np.concatenate([np.zeros(0, np.int32), *found]).astype(np.int32)
+
+
 def _rows(knobs, batch):
     return {name: tf.constant(values[batch]) for name, values in knobs.items()}
 
@@ -173,19 +195,23 @@ def _columns(knobs, rows):
     columns = {}
     for name, default in DEFAULTS.items():
         values = knobs.get(name, default)
-        values = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
-        if len(values) != rows:
-            raise ValueError(f"{name}: {len(values)} values for {rows} sentences")
-        columns[name] = np.array(values, np.int32 if isinstance(default, int) else np.float32)
-    most = {
-        "beam_size": WIDEST,
-        "n_best": columns["beam_size"],
-        "min_ratio": columns["max_ratio"],
-        "max_ratio": 100,
-    }
+        columns[name] = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
+        if len(columns[name]) != rows:
+            raise ValueError(f"{name}: {len(columns[name])} values for {rows} sentences")
     for name, values in columns.items():
-        least, greatest = int(name in ("beam_size", "n_best")), np.broadcast_to(most.get(name, 10), [rows])
-        for value, top in zip(values, greatest, strict=True):
-            if not least <= value <= top:
-                raise ValueError(f"{name}: {value:g} is not from {least} to {top:g}")
-    return columns
+        for i, value in enumerate(values):
+            _check(name, value, {other: column[i] for other, column in columns.items()})
+    return {
+        name: np.array(values, np.int32 if isinstance(DEFAULTS[name], int) else np.float32)
+        for name, values in columns.items()
+    }
+
+
+def _check(name, value, knobs):
+    """Raises ValueError where a sentence's knob is out of range; `knobs` are all of that sentence."""
+    whole = isinstance(DEFAULTS[name], int)
+    tops = {"beam_size": WIDEST, "n_best": knobs["beam_size"], "min_ratio": knobs["max_ratio"]}
+    least, most = int(whole), {**tops, "max_ratio": 100}.get(name, 10)
+    if not least <= value <= most or (whole and value != int(value)):
+        numbers = "a whole number from" if whole else "from"
+        raise ValueError(f"{name}: {value:g} is not {numbers} {least} to {most:g}")
