@@ -77,14 +77,14 @@ class TranslationServable(tf.Module):
         ):
             ids = self._ended(ids)
             shortest, longest = _limits(lengths, min_ratio, max_ratio)
-            searched = map(tf.identity, (beam_size, length_penalty, coverage_penalty))
+            # A list: `map` would call later, and the search begin before its checks.
+            searched = [tf.identity(knob) for knob in (beam_size, length_penalty, coverage_penalty)]
         knobs = Search(*searched, shortest, longest)
         found = self._search(ids, lengths + 1, knobs)
         blank = lengths == 0
         texts = self._texts(found, blank)  # [batch, beams]
         most = tf.reduce_max(n_best)
-        wanted = tf.where(blank, 1, n_best)[:, tf.newaxis]  # a blank sentence has one translation
-        real = (tf.range(tf.shape(texts)[1]) < wanted) & (found.scores > float("-inf"))
+        real = (tf.range(tf.shape(texts)[1]) < n_best[:, tf.newaxis]) & (found.scores > float("-inf"))
         scores = tf.where(real & ~blank[:, tf.newaxis], found.scores, 0.0)
         return {
             "translation": texts[:, 0],
