@@ -84,7 +84,8 @@ class TranslationServable(tf.Module):
         blank = lengths == 0
         texts = self._texts(found, blank)  # [batch, beams]
         most = tf.reduce_max(n_best)
-        real = (tf.range(tf.shape(texts)[1]) < n_best[:, tf.newaxis]) & (found.scores > float("-inf"))
+        wanted = tf.where(blank, 1, n_best)[:, tf.newaxis]  # a blank sentence has one translation
+        real = (tf.range(tf.shape(texts)[1]) < wanted) & (found.scores > float("-inf"))
         scores = tf.where(real & ~blank[:, tf.newaxis], found.scores, 0.0)
         return {
             "translation": texts[:, 0],
