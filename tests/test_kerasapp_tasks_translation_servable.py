@@ -1,0 +1,202 @@
+"""The graph of translation by itself: requests out of range, tokens and steps, the export, the server."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import contract
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import reversed_words
+from starlette.testclient import TestClient
+
+import kerasapp
+from kerasapp.serving.registry import Registry, find_models
+from kerasapp.serving.rest import create_app
+
+SOURCES = ["a b c", "h g f e d c", "", "👍 a", "b x b"]
+KNOBS = {
+    "beam_size": [4, 1, 2, 3, 5],
+    "length_penalty": [1.0, 0.0, 1.0, 0.5, 2.0],
+    "coverage_penalty": [0.0, 0.0, 0.1, 0.2, 0.0],
+    "n_best": [2, 1, 2, 1, 5],
+    "min_ratio": [0.0, 0.5, 0.0, 0.0, 1.0],
+    "max_ratio": [2.0, 1.0, 2.0, 0.0, 1.5],
+}
+
+
+@pytest.fixture(scope="module")
+def translator(reversal_run):
+    return kerasapp.load(reversal_run)
+
+
+@pytest.fixture(scope="module")
+def client(reversal_export):
+    registry = Registry(find_models(reversal_export.parent))
+    registry.load()
+    with ThreadPoolExecutor(2) as executor:
+        yield TestClient(create_app(registry, executor, max_body=1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("beam_size", 0),
+        ("beam_size", 65),
+        ("beam_size", 2**31 - 1),
+        ("length_penalty", float("nan")),
+        ("coverage_penalty", -1.0),
+        ("n_best", 5),
+        ("n_best", 0),
+        ("min_ratio", 3.0),
+        ("max_ratio", float("inf")),
+        ("source", "a" * 1001),
+    ],
+)
+def test_a_request_out_of_range_is_refused_in_the_graph(translator, name, value):
+    good = {"source": "a b", "beam_size": 4, "length_penalty": 1.0, "coverage_penalty": 0.0, "n_best": 1}
+    request = {**good, "min_ratio": 0.0, "max_ratio": 2.0, name: value}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name}: "):
+        translator.servable.translate(**{name: tf.constant([value]) for name, value in request.items()})
+
+
+def test_a_sentence_too_long_to_score_is_refused_in_the_graph(translator):
+    for pair in ("a" * 1001, "b"), ("b", "a" * 1001):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="more than 1000 tokens"):
+            translator.servable.score(*(tf.constant([text]) for text in pair))
+
+
+def test_encode_and_step_make_the_greedy_translation(translator):
+    signatures = translator.servable.signatures()
+    sources = ["a b c d", "h f", "c c c e g a"]
+    tokens = signatures["tokenize"](text=tf.constant(sources))
+    assert tokens["lengths"].numpy().tolist() == [8, 4, 12]  # letters, spaces, the end
+    assert tokens["ids"].numpy()[1].tolist() == [13, 5, 11, 3] + [0] * 8
+    states = dict(signatures["encode"](ids=tokens["ids"], lengths=tokens["lengths"]))
+    fixed = {name: states[name].numpy() for name in ("keys", "values", "mask")}
+    ids, written, looked = tokens["start"], [], []
+    for _ in range(12):
+        out = dict(signatures["step"](ids=ids, **states))
+        looked.append(out.pop("alignment").numpy())
+        ids = tf.argmax(out.pop("logits"), axis=1, output_type=tf.int32)
+        written.append(ids.numpy())
+        states |= out
+    assert all(np.array_equal(states[name], value) for name, value in fixed.items())
+    written, looked = np.stack(written, axis=1), np.stack(looked, axis=1)  # [batch, 12], [batch, 12, source]
+    counts = [row.tolist().index(3) for row in written]
+    text = signatures["detokenize"](ids=tf.constant(written), lengths=tf.constant(counts))["text"]
+    expected = translator.translate(sources, beam_size=1)
+    assert [t.decode() for t in text.numpy()] == [found.text for found in expected]
+    for found, row in zip(expected, looked, strict=True):
+        target, source = found.alignment.shape
+        np.testing.assert_allclose(row[:target, :source], found.alignment, atol=1e-4)
+
+
+def test_tokens_beyond_the_length_do_not_count(translator):
+    signatures = translator.servable.signatures()
+    exact = signatures["encode"](ids=tf.constant([[6, 5, 7, 3]]), lengths=tf.constant([4]))
+    longer = signatures["encode"](ids=tf.constant([[6, 5, 7, 3, 7, 7]]), lengths=tf.constant([4]))
+    names = translator.model.state_names
+    for name in names:
+        np.testing.assert_allclose(longer[name][..., : exact[name].shape[-1]], exact[name], atol=1e-5)
+    assert not np.any(longer["mask"].numpy().reshape(1, -1)[:, 4:])
+    text = signatures["detokenize"](ids=tf.constant([[6, 5, 7, 5, 8]]), lengths=tf.constant([3]))
+    assert text["text"].numpy().tolist() == [b"a b"]
+
+
+def test_signatures_have_the_batch_first_and_plain_types(translator, reversal_export):
+    loaded = tf.saved_model.load(str(reversal_export / "1")).signatures
+    names = {"serving_default", "translate", "score", "tokenize", "detokenize", "encode", "step"}
+    assert set(loaded) == names == set(translator.servable.signatures())
+    for signature in loaded.values():
+        specs = [*signature.structured_input_signature[1].values(), *signature.structured_outputs.values()]
+        for spec in specs:
+            assert spec.shape.rank >= 1 and spec.shape[0] is None
+            assert spec.dtype in (tf.string, tf.int32, tf.float32)
+    assert list(loaded["serving_default"].structured_outputs) == ["translation"]
+
+
+def test_answers_without_kerasapp_are_identical(translator, reversal_export):
+    version = reversal_export / "1"
+    vectors = json.loads((version / "assets.extra" / "kerasapp" / "vectors.json").read_text("utf-8"))
+    requests = [
+        {"signature": "translate", "inputs": {"source": SOURCES, **KNOBS}},
+        {"signature": "serving_default", "inputs": {"source": SOURCES}},
+        {"signature": "score", "inputs": {"source": SOURCES, "target": SOURCES[::-1]}},
+        *vectors,
+    ]
+    translated, default, score, *repeated = contract.answers_without_kerasapp(version, requests)
+    inputs = {name: tf.constant(values) for name, values in requests[0]["inputs"].items()}
+    expected = translator.servable.translate(**inputs)
+    texts = ("translation", "translations", "source_tokens", "target_tokens")
+    expected = {
+        name: tf.strings.as_string(value).numpy().astype(str).tolist()
+        if name in texts
+        else value.numpy().tolist()
+        for name, value in expected.items()
+    }
+    contract.check_same_outputs(translated, expected)
+    assert default["translation"] == [found.text for found in translator.translate(SOURCES)]
+    found = translator.score(SOURCES, SOURCES[::-1])
+    assert score["tokens"] == [row["tokens"] for row in found]
+    np.testing.assert_allclose(score["log_probability"], [row["log_probability"] for row in found], rtol=1e-4)
+    for answer, vector in zip(repeated, vectors, strict=True):
+        contract.check_same_outputs(answer, vector["outputs"])
+
+
+def test_an_export_alone_is_enough_to_translate_evaluate_and_export_again(
+    translator, reversal_export, tmp_path
+):
+    export = kerasapp.load(reversal_export)
+    for a, b in zip(export.translate(SOURCES), translator.translate(SOURCES), strict=True):
+        assert (a.text, a.source_tokens, a.target_tokens) == (b.text, b.source_tokens, b.target_tokens)
+        np.testing.assert_allclose(a.alignment, b.alignment, atol=1e-6)
+    assert export.evaluate("valid", beam_size=1)["bleu"] == pytest.approx(100)
+    assert export.task.export(export.model, tmp_path / "again").name == "1"
+
+
+URL = "/v1/models/reversal:predict"
+
+
+def test_the_server_answers_rows_and_columns_with_nested_outputs(translator, client):
+    columns = {"source": SOURCES, **KNOBS}
+    rows = [dict(zip(columns, values)) for values in zip(*columns.values(), strict=True)]
+    by_row = client.post(URL, json={"signature_name": "translate", "instances": rows})
+    by_column = client.post(URL, json={"signature_name": "translate", "inputs": columns})
+    assert (by_row.status_code, by_column.status_code) == (200, 200)
+    predictions, outputs = by_row.json()["predictions"], by_column.json()["outputs"]
+    assert outputs == {name: [row[name] for row in predictions] for name in outputs}
+    for prediction, found in zip(predictions, translator.translate(SOURCES, **KNOBS), strict=True):
+        target, source = found.alignment.shape
+        assert prediction["translation"] == found.text
+        assert prediction["finished"] == int(found.finished)
+        assert prediction["translations"][: prediction["count"]] == [text for text, _ in found.n_best]
+        assert prediction["source_tokens"][:source] == found.source_tokens
+        assert prediction["target_tokens"][:target] == found.target_tokens
+        alignment = np.array(prediction["alignment"])
+        np.testing.assert_allclose(alignment[:target, :source], found.alignment, atol=1e-4)
+        assert not alignment[target:].any() and not alignment[:, source:].any()
+
+
+def test_the_server_answers_by_default_with_the_text_alone(client):
+    answer = client.post(URL, json={"instances": ["a b c", "", "d e f"]})
+    assert answer.json() == {"predictions": ["c b a", "", reversed_words("d e f")]}
+
+
+TRANSLATE_ONE = {"source": ["a"], **{name: values[:1] for name, values in KNOBS.items()}}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"instances": ["a", "a" * 5000]}, "source: a sentence has more than 1000 tokens"),
+        (
+            {"signature_name": "translate", "inputs": {**TRANSLATE_ONE, "beam_size": [99]}},
+            "beam_size: must be from 1 to 64",
+        ),
+        ({"signature_name": "score", "inputs": {"source": ["a"]}}, "Missing named input: target"),
+    ],
+)
+def test_the_server_says_what_is_wrong(client, body, message):
+    answer = client.post(URL, json=body)
+    assert answer.status_code == 400 and message in answer.json()["error"]
