@@ -12,6 +12,7 @@ from tensorflow.core.util import event_pb2
 
 from kerasapp import api, training
 from kerasapp.callbacks import Clock
+from kerasapp.cli import run
 from kerasapp.errors import Interrupted
 
 
@@ -108,3 +109,18 @@ def test_a_sentence_too_long_to_translate_ends_neither_training_nor_evaluation(t
     assert np.isfinite(figures["nats_per_token"])
     figures, texts = task.evaluate(task.predictor(task, model, task.watched(model)), "valid", beam_size=1)
     assert texts[0] == "" and figures["unfinished"] >= 1 and figures["items"] == 2
+
+
+def test_joint_subwords_train_from_the_command_line_and_survive_any_sentence(tmp_path, some_pairs):
+    words = ["--run", str(tmp_path / "run"), "--data.pairs", str(some_pairs), "--data.vocabulary_size", "300"]
+    words += ["--data.joint_vocabulary", "true", "--model.units", "8", "--model.embedding_size", "4"]
+    assert run(["train", "translation", *words, "--training.steps", "2"]) == 0
+    translator = api.load(tmp_path / "run")
+    assert len({tokenizer.fingerprint() for tokenizer in translator.task.tokenizer}) == 1
+    keras.utils.set_random_seed(1)  # empties TensorFlow's caches
+    odd = ["", "👍🏽 e\u0301", "\0", "中文 a b", b"\xff\xfe", "\u2581a", "a\nb", "a " * 300]
+    for sentence, found in zip(odd, translator.translate(odd, beam_size=2), strict=True):
+        assert found.text == " ".join(found.text.split())
+        assert found.alignment.shape == (len(found.target_tokens), len(found.source_tokens))
+        assert (found.source_tokens[-1:] == ["</s>"]) == bool(sentence)
+    assert translator.translate(["中文"])[0].source_tokens[:2] == ["▁", "<0xE4>"]
