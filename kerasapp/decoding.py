@@ -153,3 +153,21 @@ def _sampling_loop(step, logits, states, sampling, position, count, filtered):
     )
     rows = tf.reshape(tokens.stack(), [count, tf.shape(logits)[0]])  # [count, batch]
     return tf.transpose(rows), logits, states
+
+
+def cut(text, stop):
+    """Each text up to its stop string, and whether it was there: text, stop [batch] -> string, bool [batch].
+
+    The stop string "" stands for none.
+    """
+
+    def cut_row(row):
+        text, stop = row
+        pieces = tf.strings.split([text], sep=tf.where(stop == "", "\0\0", stop)).values
+        found = (tf.size(pieces) > 1) & (stop != "")
+        return tf.where(found, tf.concat([pieces, [""]], 0)[0], text), found
+
+    def cut_all():
+        return tf.map_fn(cut_row, (text, stop), fn_output_signature=(tf.string, tf.bool))
+
+    return tf.cond(tf.reduce_any(stop != ""), cut_all, lambda: (text, tf.zeros_like(stop, tf.bool)))

@@ -2,18 +2,23 @@
 
 import hashlib
 import io
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 
 import sentencepiece
 import tensorflow as tf
 import tensorflow_text as tf_text
+from sentencepiece import sentencepiece_model_pb2
 from tensorflow_text.python.ops.sentencepiece_tokenizer import gen_sentencepiece_tokenizer
 
 from pipelines.errors import DataError
 
 # SentencePiece writes a space as this character, and would give back a space where a text has the character.
 SPACE_MARK = "\N{LOWER ONE EIGHTH BLOCK}"
+# The only rule of normalisation, for a character that never reaches it: see `SubwordTokenizer.encode`. With
+# "identity", which has none, each load of a model writes a line of log that TensorFlow cannot switch off.
+_RULES = "2581\tFFFD\n"
 _LONGEST_SENTENCE = 1000  # characters; the trainer leaves out sentences above 4192 bytes
 
 sentencepiece.set_min_log_level(2)  # it reports each model without normalisation rules, which is what we want
@@ -37,8 +42,18 @@ def learn_model(texts: list[str], vocabulary_size: int, model_type: str) -> byte
     sentences = list(_sentences(texts, _rare(texts, vocabulary_size)))
     if not sentences:
         raise DataError("no text to learn subwords from")
-    model = io.BytesIO()
     try:
+        return _train(sentences, vocabulary_size, model_type)
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise DataError(f"SentencePiece cannot learn subwords from this text: {reason}") from error
+
+
+def _train(sentences: list[str], vocabulary_size: int, model_type: str) -> bytes:
+    model = io.BytesIO()
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
+        rules.write(_RULES)
+        rules.flush()
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(sentences),
             model_writer=model,
@@ -46,7 +61,7 @@ def learn_model(texts: list[str], vocabulary_size: int, model_type: str) -> byte
             vocab_size=vocabulary_size,
             hard_vocab_limit=False,
             character_coverage=1.0,  # of what `_rare` leaves
-            normalization_rule_name="identity",
+            normalization_rule_tsv=rules.name,
             add_dummy_prefix=False,
             remove_extra_whitespaces=False,
             byte_fallback=True,
@@ -59,10 +74,9 @@ def learn_model(texts: list[str], vocabulary_size: int, model_type: str) -> byte
             num_threads=2,  # fixed: sums are split by thread, so another number can round differently
             minloglevel=2,
         )
-    except (RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise DataError(f"SentencePiece cannot learn subwords from this text: {reason}") from error
-    return model.getvalue()
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    proto.normalizer_spec.ClearField("normalization_rule_tsv")  # the path of a file that is gone
+    return proto.SerializeToString(deterministic=True)
 
 
 def _rare(texts: list[str], vocabulary_size: int) -> list[str]:

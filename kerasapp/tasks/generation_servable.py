@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding import Sampling, sample, sample_side_by_side
+from kerasapp.decoding import Sampling, cut, sample, sample_side_by_side
 from kerasapp.models.generation import step_graph, stepper, window_graph
 from pipelines.text import normalise
 
@@ -97,7 +97,7 @@ class GenerationServable(tf.Module):
             counts = tf.where(finished, counts, tf.minimum(length, done))
             stopped = tf.cond(
                 tf.reduce_any(stop != ""),
-                lambda: _cut(self.tokenizer.decode(tokens, counts), stop)[1],
+                lambda: cut(self.tokenizer.decode(tokens, counts), stop)[1],
                 lambda: tf.zeros_like(finished),
             )
             return done, tokens, logits, states, counts, (done >= length) | stopped
@@ -117,7 +117,7 @@ class GenerationServable(tf.Module):
                 tf.TensorShape([None]),
             ),
         )
-        text, stopped = _cut(self.tokenizer.decode(tokens, counts), stop)
+        text, stopped = cut(self.tokenizer.decode(tokens, counts), stop)
         return {"text": text, "tokens": counts, "stop_reason": tf.where(stopped, "stop", "length")}
 
     @tf.function(autograph=False, input_signature=[_STRING])
@@ -290,18 +290,3 @@ def _checks(length, temperature, top_k, top_p):
         "top_p: must be from 0 to 1": (top_p >= 0) & (top_p <= 1),
     }
     return [tf.debugging.Assert(tf.reduce_all(holds), [message]) for message, holds in ranges.items()]
-
-
-def _cut(text, stop):
-    """Each text up to its stop string, and whether it was there: text, stop [batch] -> string, bool."""
-
-    def cut_row(row):
-        text, stop = row
-        pieces = tf.strings.split([text], sep=tf.where(stop == "", "\0\0", stop)).values
-        found = (tf.size(pieces) > 1) & (stop != "")
-        return tf.where(found, tf.concat([pieces, [""]], 0)[0], text), found
-
-    def cut_all():
-        return tf.map_fn(cut_row, (text, stop), fn_output_signature=(tf.string, tf.bool))
-
-    return tf.cond(tf.reduce_any(stop != ""), cut_all, lambda: (text, tf.zeros_like(stop, tf.bool)))

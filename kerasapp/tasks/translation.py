@@ -95,7 +95,9 @@ class Translation(Task):
 
     @classmethod
     def load_tokenizer(cls, folder):
-        return tuple(Tokenizer.load(Path(folder) / name) for name in cls.tokenizer_files)
+        source, target = (Tokenizer.load(Path(folder) / name) for name in cls.tokenizer_files)
+        joint = source.fingerprint() == target.fingerprint()
+        return (source, source) if joint else (source, target)  # an export holds a joint one once
 
     def training_data(self, start_step=0):
         """Endless dataset of ({"source", "target_in"}, target_out), int32 [batch, time], from any step on."""
