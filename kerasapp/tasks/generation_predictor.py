@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerasapp.decoding import Sampling
 from kerasapp.tasks.generation_servable import DEFAULTS, LONGEST
+from kerasapp.tasks.task import strings
 from pipelines.text import normalise
 
 STREAMED_AT_ONCE = 8  # tokens between two pieces of streamed text, after the first
@@ -39,7 +40,7 @@ class TextGenerator:
 
         Returns: list of strings. Raises: ValueError for a knob that is unknown or out of range.
         """
-        answer = self.servable.generate(_strings(prompts), **_columns(knobs, len(prompts)))
+        answer = self.servable.generate(strings(prompts), **_columns(knobs, len(prompts)))
         return [text.decode() for text in answer["text"].numpy()]
 
     def stream(self, prompt, **knobs):
@@ -51,7 +52,7 @@ class TextGenerator:
         form = self.servable.tokenizer.normalisation
         length, stop = int(knobs.pop("length")[0]), normalise(knobs.pop("stop"), form).numpy()[0].decode()
         sampling = Sampling(**knobs)
-        logits, states = self.servable.begin(_strings([prompt]))
+        logits, states = self.servable.begin(strings([prompt]))
         tokens, shown, text = np.zeros([1, 0], np.int32), 0, ""
         while tokens.shape[1] < length:
             count = min(STREAMED_AT_ONCE if tokens.size else 1, length - tokens.shape[1])
@@ -73,21 +74,13 @@ class TextGenerator:
 
     def score(self, texts):
         """How likely the model finds each text: list of {"nats", "characters", "nats_per_character"}."""
-        answer = self.servable.score(_strings(texts))
+        answer = self.servable.score(strings(texts))
         pairs = zip(answer["nats"].numpy().tolist(), answer["characters"].numpy().tolist())
         return [{"nats": n, "characters": c, "nats_per_character": n / max(c, 1)} for n, c in pairs]
 
     def evaluate(self, split=None, streams=1, progress=None):
         """Figures on a split of the configuration's data (see `Generation.evaluate`)."""
         return self.task.evaluate(self.model, split, streams, progress)
-
-
-def _strings(texts):
-    """A list of strings as a tensor [batch]; what a shell passes on that is not UTF-8 stays as it is."""
-    if isinstance(texts, str | bytes):
-        raise ValueError(f"a list of strings is expected, not the string {texts!r}")
-    encoded = [t.encode("utf-8", "surrogateescape") if isinstance(t, str) else t for t in texts]
-    return tf.constant(encoded, tf.string, [len(encoded)])
 
 
 def _columns(knobs, rows):
@@ -104,7 +97,7 @@ def _columns(knobs, rows):
         for value in values:
             _check(name, value)
         dtype = _DTYPES[type(default)]
-        columns[name] = _strings(values) if dtype == tf.string else tf.constant(values, dtype, [rows])
+        columns[name] = strings(values) if dtype == tf.string else tf.constant(values, dtype, [rows])
     return columns
 
 

@@ -2,6 +2,8 @@
 
 from functools import cached_property
 
+import tensorflow as tf
+
 from kerasapp.config import building, registry
 
 
@@ -55,3 +57,11 @@ class Task:
     @cached_property
     def _watched(self):
         return self.servable(self._portable)
+
+
+def strings(texts):
+    """A list of strings as a tensor [batch]; what a shell passes on that is not UTF-8 stays as it is."""
+    if isinstance(texts, str | bytes):
+        raise ValueError(f"a list of strings is expected, not the string {texts!r}")
+    encoded = [t.encode("utf-8", "surrogateescape") if isinstance(t, str) else t for t in texts]
+    return tf.constant(encoded, tf.string, [len(encoded)])

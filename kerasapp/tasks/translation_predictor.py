@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kerasapp.tasks.task import strings
 from kerasapp.tasks.translation_servable import DEFAULTS, LONGEST, WIDEST
 from pipelines.atomic import write_text
 from pipelines.sentences import encode
@@ -99,7 +100,7 @@ class Translator:
             _require_short(side, counts)
         answers = [None] * len(sources)
         for batch in _batches(np.maximum(*lengths) + 1):
-            found = self.servable.score(*(_strings([side[i] for i in batch]) for side in (sources, targets)))
+            found = self.servable.score(*(strings([side[i] for i in batch]) for side in (sources, targets)))
             rows = zip(
                 found["log_probability"].numpy().tolist(), found["tokens"].numpy().tolist(), strict=True
             )
@@ -122,7 +123,7 @@ class Translator:
         return _lengths(self.servable.source_tokenizer, sentences)
 
     def _translate_batch(self, sentences, knobs):
-        answer = self.servable.translate(_strings(sentences), **knobs)
+        answer = self.servable.translate(strings(sentences), **knobs)
         answer = {name: value.numpy() for name, value in answer.items()}
         return [
             _translation({name: value[i] for name, value in answer.items()}) for i in range(len(sentences))
@@ -170,21 +171,13 @@ def _require_short(what, lengths):
 
 def _lengths(tokenizer, texts):
     """The tokens of each text, int32 [texts]."""
-    parts = [_strings(texts[start : start + 1024]) for start in range(0, len(texts), 1024)]
+    parts = [strings(texts[start : start + 1024]) for start in range(0, len(texts), 1024)]
     found = [encode(tokenizer, part).row_lengths().numpy() for part in parts]
     return np.concatenate([np.zeros(0, np.int32), *found]).astype(np.int32)
 
 
 def _rows(knobs, batch):
     return {name: tf.constant(values[batch]) for name, values in knobs.items()}
-
-
-def _strings(texts):
-    """A list of strings as a tensor [batch]; what a shell passes on that is not UTF-8 stays as it is."""
-    if isinstance(texts, str | bytes):
-        raise ValueError(f"a list of strings is expected, not the string {texts!r}")
-    encoded = [t.encode("utf-8", "surrogateescape") if isinstance(t, str) else t for t in texts]
-    return tf.constant(encoded, tf.string, [len(encoded)])
 
 
 def _columns(knobs, rows):
