@@ -57,7 +57,7 @@ def tiny_export(tmp_path_factory, tiny_run):
 
 LETTERS = "abcdefgh"
 REVERSAL = [
-    "--data.tokenizer", "characters",
+    "--data.tokenizer", "characters", "--data.batch_tokens", "3000", "--model.attention", "additive",
     "--model.cell", "gru", "--model.units", "64", "--model.embedding_size", "32",
     "--model.dropout", "0", "--model.embedding_dropout", "0", "--model.word_dropout", "0",
     "--training.batch_size", "64", "--training.steps", "700", "--training.steps_per_epoch", "350",
