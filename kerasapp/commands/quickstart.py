@@ -74,7 +74,7 @@ STORIES = {
             ["translate", "{run}", "我很高兴。", "--alignment-plot", "{run}/alignment.png"],
             ["translate", "{run}", "你叫什么名字？", "--n-best", "3"],
         ],
-        request={"instances": ["我很高兴。", "我们明天去北京。"]},
+        request={"instances": ["我很高兴。", "火车站在哪里？"]},
     ),
 }
 
