@@ -60,7 +60,7 @@ REVERSAL = [
     "--data.tokenizer", "characters", "--data.batch_tokens", "3000", "--model.attention", "additive",
     "--model.cell", "gru", "--model.units", "64", "--model.embedding_size", "32",
     "--model.dropout", "0", "--model.embedding_dropout", "0", "--model.word_dropout", "0",
-    "--training.batch_size", "64", "--training.steps", "700", "--training.steps_per_epoch", "350",
+    "--training.batch_size", "64", "--training.steps", "900", "--training.steps_per_epoch", "450",
     "--training.learning_rate", "0.01", "--training.average", "0", "--training.label_smoothing", "0",
 ]  # fmt: skip
 
