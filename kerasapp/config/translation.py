@@ -136,7 +136,7 @@ class TranslationModelConfig(Section):
     embedding_dropout: Rate = 0.2
     """Share of the embeddings' units dropped"""
 
-    word_dropout: Rate = 0.1
+    word_dropout: Rate = 0.0
     """Share of whole tokens whose embedding is dropped, on both sides"""
 
     recurrent_dropout: Rate = 0.0
@@ -243,7 +243,7 @@ def _tatoeba(swap: bool) -> TranslationConfig:
         data=TranslationData(  # English is the first column
             pairs="sample:tatoeba-cmn-eng", swap=swap, vocabulary_size=4000, batch_tokens=1000
         ),
-        model=TranslationModelConfig(units=384, dropout=0.25, embedding_dropout=0.1, word_dropout=0.1),
+        model=TranslationModelConfig(units=384, dropout=0.2, embedding_dropout=0.1, word_dropout=0.0),
         training=TranslationTraining(minutes=12, average=0.999, learning_rate=5e-3, steps_per_epoch=500),
     )
 
