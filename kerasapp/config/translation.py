@@ -214,7 +214,8 @@ def small_corpus() -> TranslationConfig:
     with --data.valid_source and so on.
     """
     return TranslationConfig(
-        training=TranslationTraining(minutes=80, average=0.999, learning_rate=4e-3, steps_per_epoch=500)
+        model=TranslationModelConfig(word_dropout=0.1),
+        training=TranslationTraining(minutes=80, average=0.999, learning_rate=4e-3, steps_per_epoch=500),
     )
 
 
