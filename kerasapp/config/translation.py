@@ -224,7 +224,7 @@ def tatoeba_zh_en() -> TranslationConfig:
 
     kerasapp train translation --preset tatoeba-zh-en
 
-    Twelve minutes of training on two cores (2.6 GHz, AVX2): 27.8 BLEU and 45.4 chrF in test, beam 4.
+    Twelve minutes of training on two cores (2.6 GHz, AVX2): 29.5 BLEU and 47.0 chrF in test, beam 4.
     """
     return _tatoeba(swap=True)
 
