@@ -3,9 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasapp.layers.recurrent import GRU, LSTM
-
-CELLS = {"lstm": LSTM, "gru": GRU}
+from kerasapp.layers.recurrent import GATED
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -27,8 +25,8 @@ class Bidirectional(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units, self.cell, self.recurrent_dropout = units, cell, recurrent_dropout
         options = {"recurrent_dropout": recurrent_dropout, "dtype": self.dtype_policy}
-        self.forward = CELLS[cell](units, name="forward", **options)
-        self.backward = CELLS[cell](units, name="backward", **options)
+        self.forward = GATED[cell](units, name="forward", **options)
+        self.backward = GATED[cell](units, name="backward", **options)
 
     def build(self, x_shape, *_):
         self.forward.build(x_shape)

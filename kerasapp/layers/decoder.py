@@ -5,9 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.layers.loop import halves, unroll
-from kerasapp.layers.recurrent import GRU, LSTM
-
-CELLS = {"lstm": LSTM, "gru": GRU}
+from kerasapp.layers.recurrent import GATED
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -113,7 +111,7 @@ class AttentionDecoder(keras.layers.Layer):
         """x [features, batch] and states, those of the cell and the vector [units, batch] -> new states."""
         ones = tf.ones_like(x[:1])
         z = product("gates", tf.concat([x, states["vector"], ones, states["h"]], axis=0))
-        after, _ = CELLS[self.cell].advance(z, *(states[name] for name in self.cell_states))
+        after, _ = GATED[self.cell].advance(z, *(states[name] for name in self.cell_states))
         h = after[0]
         query = product("query", h) if self.attention.projects_query else h
         context, alignment = self.attention.attend(

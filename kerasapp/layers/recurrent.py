@@ -280,6 +280,9 @@ class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
         return _dtanh(*values, dh), [None]
 
 
+GATED = {"lstm": LSTM, "gru": GRU}
+
+
 def _where(mask, new, old):
     """The new tensors where the mask is True (everywhere if it is None), else the old."""
     return list(new) if mask is None else [tf.where(mask, n, o) for n, o in zip(new, old, strict=True)]

@@ -5,7 +5,7 @@ import keras
 from kerasapp.layers import recurrent
 from kerasapp.layers.carried import Carried
 
-CELLS = {"lstm": recurrent.LSTM, "gru": recurrent.GRU, "simple_rnn": recurrent.SimpleRNN}
+CELLS = {**recurrent.GATED, "simple_rnn": recurrent.SimpleRNN}
 
 
 @keras.saving.register_keras_serializable("kerasapp")

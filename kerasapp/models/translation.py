@@ -5,7 +5,8 @@ from keras import ops
 
 from kerasapp.layers.attention import ATTENTIONS, summary
 from kerasapp.layers.bidirectional import Bidirectional
-from kerasapp.layers.decoder import CELLS, AttentionDecoder
+from kerasapp.layers.decoder import AttentionDecoder
+from kerasapp.layers.recurrent import GATED
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -88,7 +89,7 @@ class TranslationModel(keras.Model):
             self.attention, units, cell, dropout, recurrent_dropout, dtype=dtype, name="decoder"
         )
         self.upper = [
-            CELLS[cell](units, recurrent_dropout=recurrent_dropout, dtype=dtype, name=f"decoder_{i}")
+            GATED[cell](units, recurrent_dropout=recurrent_dropout, dtype=dtype, name=f"decoder_{i}")
             for i in range(1, decoder_layers)
         ]
         self.readout = keras.layers.Dense(embedding_size, dtype=dtype, name="readout")
