@@ -1,8 +1,11 @@
 """Writing files that others read."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -11,12 +14,21 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` at the end; where that is not reached, it is deleted.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     path = Path(path)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="", dir=path.parent, prefix=f".{path.name}-", delete=False
-    ) as file:
+    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
         try:
-            file.write(text)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             os.chmod(file.name, 0o644)  # others may read it: mkstemp's files are for their owner alone

@@ -2,12 +2,11 @@
 
 import contextlib
 import gzip
-import os
 import sys
-import tempfile
 import zlib
 from pathlib import Path
 
+from pipelines.atomic import replacing
 from pipelines.errors import DataError
 
 LONGEST = 2**18  # bytes of a line; what is longer is no sentence
@@ -92,27 +91,12 @@ def writing(path):
     if path is None:
         yield _writer(sys.stdout.buffer)
         return
-    with _replacing(path) as file:
+    with replacing(path) as file:
         if path.suffix == ".gz":
             with gzip.GzipFile(fileobj=file, mode="wb") as packed:
                 yield _writer(packed)
         else:
             yield _writer(file)
-
-
-@contextlib.contextmanager
-def _replacing(path):
-    """A binary file that takes the place of `path` at the end; where that is not reached, it is deleted."""
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        try:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)  # others may read it: mkstemp's files are for their owner alone
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
 
 
 def _writer(file):
