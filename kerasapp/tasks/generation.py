@@ -2,8 +2,6 @@
 
 import dataclasses
 import math
-import os
-import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -22,13 +20,8 @@ from pipelines import generation as pipeline
 from pipelines.batching import each_pass
 from pipelines.text import Tokenizer
 
-LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
 SCORED_AT_ONCE = 1024  # tokens of a stream between two calls of the scoring graph
 BURN_IN = 128  # tokens that a stream reads before those it scores, when a text is scored in several
-
-
-def _report(line):
-    print(line, file=sys.stderr, flush=True)
 
 
 class Generation(Task):
@@ -57,7 +50,6 @@ class Generation(Task):
         """The tokenised text, from the disk cache where it is there (see `pipelines.generation.prepare`)."""
         c = self.config.data
         parsing.require_data(self.config)
-        large = sum(os.path.getsize(file) for file in c.files if os.path.isfile(file)) > LARGE
         return pipeline.prepare(
             c.files,
             tokenizer=self._given_tokenizer,
@@ -67,7 +59,7 @@ class Generation(Task):
             split=c.split,
             cache=c.cache,
             minimum=self._minimum or c.window + 1,
-            progress=_report if large else None,
+            progress=self._report_of(c.files),
         )
 
     def _learned_tokenizer(self):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasapp.decoding import Sampling, cut, sample, sample_side_by_side
 from kerasapp.models.generation import step_graph, stepper, window_graph
+from kerasapp.tasks.task import assertions
 from pipelines.text import normalise
 
 WINDOW = 64  # tokens a prompt or a scored text is read at once: bounds memory, whatever the length
@@ -289,4 +290,4 @@ def _checks(length, temperature, top_k, top_p):
         "top_k: must be 0 or above": top_k >= 0,
         "top_p: must be from 0 to 1": (top_p >= 0) & (top_p <= 1),
     }
-    return [tf.debugging.Assert(tf.reduce_all(holds), [message]) for message, holds in ranges.items()]
+    return assertions(ranges)

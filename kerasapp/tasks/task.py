@@ -1,10 +1,14 @@
 """What the tasks share: configuration, the model that is stored, the servable that watches a training."""
 
+import os
+import sys
 from functools import cached_property
 
 import tensorflow as tf
 
 from kerasapp.config import building, registry
+
+LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
 
 
 class Task:
@@ -50,6 +54,11 @@ class Task:
             return self.servable(model)
         return self._watched
 
+    def _report_of(self, files):
+        """A function that tells on standard error what is done with large files; None for small ones."""
+        large = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > LARGE
+        return (lambda line: print(line, file=sys.stderr, flush=True)) if large else None
+
     @cached_property
     def _portable(self):
         return self.build(training=False)
@@ -65,3 +74,9 @@ def strings(texts):
         raise ValueError(f"a list of strings is expected, not the string {texts!r}")
     encoded = [t.encode("utf-8", "surrogateescape") if isinstance(t, str) else t for t in texts]
     return tf.constant(encoded, tf.string, [len(encoded)])
+
+
+def assertions(ranges):
+    """What ends a request in the graph, with a message, where a condition does not hold for every row:
+    list of operations of message -> bool tensor."""
+    return [tf.debugging.Assert(tf.reduce_all(holds), [message]) for message, holds in ranges.items()]

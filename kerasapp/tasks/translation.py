@@ -1,8 +1,6 @@
 """The task `translation`: pairs of sentences to a model that translates."""
 
 import dataclasses
-import os
-import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -24,13 +22,8 @@ from pipelines import translation as pipeline
 from pipelines.batching import each_pass
 from pipelines.text import Tokenizer
 
-LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
 WATCHED = 300  # validation pairs that are translated in each epoch, at most
 SHOWN = 8  # of them, those that TensorBoard shows
-
-
-def _report(line):
-    print(line, file=sys.stderr, flush=True)
 
 
 class Translation(Task):
@@ -60,7 +53,6 @@ class Translation(Task):
         c = self.config.data
         parsing.require_data(self.config)
         files = [c.pairs] if c.pairs else [c.source, c.target]
-        large = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > LARGE
         return pipeline.prepare(
             pairs=c.pairs,
             source=c.source,
@@ -75,7 +67,7 @@ class Translation(Task):
             normalisation=c.normalisation,
             split=c.split,
             cache=c.cache,
-            progress=_report if large else None,
+            progress=self._report_of(files),
         )
 
     def _files(self, part):

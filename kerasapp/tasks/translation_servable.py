@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasapp.beam import Search, search
 from kerasapp.models.translation import encode, stepper
+from kerasapp.tasks.task import assertions
 from pipelines import sentences
 
 LONGEST = 1000  # tokens of a source sentence, and of a translation, at most
@@ -246,4 +247,4 @@ def _checks(lengths, beam_size, length_penalty, coverage_penalty, n_best, min_ra
         "min_ratio: must be from 0 to max_ratio": (min_ratio >= 0) & (min_ratio <= max_ratio),
         "max_ratio: must be from 0 to 100": (max_ratio >= 0) & (max_ratio <= 100),
     }
-    return [tf.debugging.Assert(tf.reduce_all(holds), [message]) for message, holds in ranges.items()]
+    return assertions(ranges)
