@@ -27,8 +27,8 @@ class AttentionDecoder(keras.layers.Layer):
         recurrent_dropout: share of the weights from h to the gates dropped in training (weight drop).
 
     Call: `inputs` [batch, time, features], `memory` [batch, source, memory_size], `lengths` int32 [batch] of
-    the source, `states` (list of [batch, units]: h, and c of an LSTM) -> (v [batch, time, units], alignment
-    [batch, time, source]).
+    the source, `states` (list of [batch, units]: h, and c of an LSTM; zeros if None) -> (v [batch, time,
+    units], alignment [batch, time, source]).
     """
 
     def __init__(self, attention, units, cell="lstm", dropout=0.0, recurrent_dropout=0.0, **kwargs):
@@ -60,8 +60,10 @@ class AttentionDecoder(keras.layers.Layer):
             name="output_kernel",
         )
 
-    def call(self, inputs, memory, lengths, states, training=False):
+    def call(self, inputs, memory, lengths, states=None, training=False):
         prepared = self.attention.prepare(memory, lengths)
+        if states is None:
+            states = [tf.zeros([tf.shape(inputs)[0], self.units], inputs.dtype)] * len(self.cell_states)
         states = self.first_states(dict(zip(self.cell_states, states, strict=True)), prepared)
         rows = inputs, prepared, {**states, "alignment": states["attended"]}
         weights, parameters = self._weights(training), self.attention.parameters()
