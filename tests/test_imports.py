@@ -20,6 +20,7 @@ ORDER = (
         "kerasapp.backend",
         "kerasapp.artefact",
         "kerasapp.threads",
+        "kerasapp.labels",
     ),
     ("kerasapp.models",),
     (
@@ -29,6 +30,7 @@ ORDER = (
         "kerasapp.beam",
         "kerasapp.precision",
         "kerasapp.plots",
+        "kerasapp.plots_audio",
     ),
     ("kerasapp.tasks",),
     ("kerasapp.callbacks", "kerasapp.training", "kerasapp.export"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasapp import plots
+from kerasapp import labels, plots
 
 
 def picture(*words):
@@ -73,7 +73,7 @@ def test_without_a_font_the_package_to_install_is_named_once(monkeypatch, capsys
     from matplotlib import font_manager
 
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda *words, **more: [])
-    plots._advise.cache_clear()
+    labels._advise.cache_clear()
     for _ in range(2):
         plots.alignment_image(["我"], ["I"], np.ones([1, 1]))
     assert capsys.readouterr().err.count("the package fonts-noto-cjk") == 1
@@ -106,7 +106,7 @@ def test_a_font_that_has_the_letters_is_taken(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda *words, **more: paths)
     fonts = list(font_manager.fontManager.ttflist)
     monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
-    plots._advise.cache_clear()
+    labels._advise.cache_clear()
     black = picture(["我"], ["I"], np.zeros([1, 1]))
     assert capsys.readouterr().err == ""
     assert any(entry.name == "Tiny Han" for entry in fonts)
