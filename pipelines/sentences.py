@@ -19,7 +19,7 @@ def encode(tokenizer: Tokenizer, text: tf.Tensor) -> tf.RaggedTensor:
     white space alone has no tokens. For subwords a space goes before the sentence: a word then has the same
     piece at its start as inside.
     """
-    text = _squeeze(normalise(text, tokenizer.normalisation))
+    text = squeeze(normalise(text, tokenizer.normalisation))
     if tokenizer.kind == "subwords":
         text = tf.where(text == "", text, tf.strings.join([" ", text]))
     return tokenizer.encode(text)
@@ -30,7 +30,7 @@ def decode(tokenizer: Tokenizer, ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tenso
 
     Always valid UTF-8 and one line: runs of white space become one space, none at either end.
     """
-    return _squeeze(tokenizer.decode(ids, lengths))
+    return squeeze(tokenizer.decode(ids, lengths))
 
 
 def squeeze_string(text: str) -> str:
@@ -38,5 +38,6 @@ def squeeze_string(text: str) -> str:
     return " ".join(text.split())
 
 
-def _squeeze(text: tf.Tensor) -> tf.Tensor:
+def squeeze(text: tf.Tensor) -> tf.Tensor:
+    """Strings of any shape with each run of white space as one space, and none at either end."""
     return tf.strings.strip(tf.strings.regex_replace(text, _WHITE_SPACE, " "))

@@ -1,0 +1,112 @@
+"""Text as it is written to text as it is spoken, as graph operations: the same for training and for serving.
+
+cleaner = Cleaner("english")
+cleaner(tf.constant(["Dr. Smith paid $1.50 in 1863."]))
+# doctor smith paid one dollar, fifty cents in eighteen sixty-three.
+"""
+
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from pipelines import english, numerals
+from pipelines.sentences import squeeze
+from pipelines.text import normalise
+
+LANGUAGES = ("english", "none")
+
+_OPEN, _CLOSE = "\x1e", "\x1f"  # around numbers; white space, so that no squeezed text holds one
+_SIGN = "[" + "".join(english.CURRENCIES) + "]"
+_OPENING = r"(^|[ (\"'])"
+_HOUR = r"\b([01]?\d|2[0-3])"
+
+# In this order, so that numbers get the form that pipelines.numerals reads. RE2 cannot look ahead.
+_BEFORE_NUMBERS = (
+    (rf"{_OPENING}-({_SIGN}?\.?\d)", r"\1minus \2"),
+    (rf"{_OPENING}({_SIGN}?)\.(\d)", r"\1\20.\3"),  # .5 and $.5
+    (rf"\b(\d[\d,]*(?:\.\d+)?)({_SIGN})($|[^\d.])", r"\2\1\3"),  # 5€
+    (r"(\d)¢", r"\1 cents"),
+    (r"(\d) ?ft\.", r"\1 feet"),
+    (r"#(\d)", r"number \1"),
+    (r"\bno\. ?(\d)", r"number \1"),
+    (rf"{_HOUR}:00\b", r"\1 o'clock"),
+    (rf"{_HOUR}:0([1-9])\b", r"\1 oh \2"),
+    (rf"{_HOUR}:([1-5]\d)\b", r"\1 \2"),
+    (r"(\d\.\d+)\.(\d)", r"\1 point \2"),  # 192.168.0.1
+    # A comma that does not stand before three digits is no separator of thousands; twice, for "1,2,3"
+    (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),
+    (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),
+    (r"(\d),(\d{4})", r"\1, \2"),
+    (r"(\d{4}),(\d)", r"\1, \2"),
+)
+
+
+class Cleaner(tf.Module):
+    """Prepares text for a model that reads aloud.
+
+    For "none" the text comes to Unicode's form NFC, and runs of white space become one space, none at either
+    end. For "english", moreover, letters become small and lose their accents, typographic quotes and dashes
+    become plain ones, and numbers, money, abbreviations and signs become words: no ASCII digit is left. What
+    has no words stays as it is.
+
+    Args:
+        language: one of LANGUAGES.
+    """
+
+    def __init__(self, language: str = "english"):
+        super().__init__(name="cleaner")
+        if language not in LANGUAGES:
+            raise ValueError(f"language is {language!r}: expected one of {', '.join(LANGUAGES)}")
+        self.language = language
+
+    def __call__(self, text: tf.Tensor) -> tf.Tensor:
+        """The cleaned `text`, string [batch], as string [batch]: always valid UTF-8 and one line each."""
+        text = squeeze(normalise(text, "NFC"))
+        if self.language == "english":
+            text = squeeze(_replaced(_with_numbers_read(_plain(text)), english.SIGNS))
+            text = _abbreviations(_replaced(text, [(r" +([,.;:!?)])", r"\1")]))
+            text = normalise(text, "NFC")
+        return text
+
+
+def _replaced(text: tf.Tensor, rules) -> tf.Tensor:
+    for pattern, rewrite in rules:
+        text = tf.strings.regex_replace(text, pattern, rewrite)
+    return text
+
+
+def _plain(text: tf.Tensor) -> tf.Tensor:
+    """Lower case, without accents and typography; fractions and raised digits as words."""
+    text = _replaced(text, [(rf"(\d) ?– ?({_SIGN}?\d)", r"\1 to \2"), *english.PUNCTUATION, *english.RAISED])
+    for sign, alone, added in english.FRACTIONS:
+        text = _replaced(text, [(rf"(\d) ?{sign}", rf"\1 and {added} "), (sign, f" {alone} ")])
+    # NFKD also takes ligatures and full-width characters apart; Cf is what is not seen: joiners, soft hyphens
+    text = tf_text.normalize_utf8(text, "NFKD")
+    text = _replaced(text, [(r"[\x{300}-\x{36f}\p{Cf}]", ""), ("[æÆ]", "ae"), ("[œŒ]", "oe"), ("[ßẞ]", "ss")])
+    # First the ASCII letters: ICU follows the machine's language, and in Turkish I has another small letter
+    return tf.strings.lower(tf.strings.lower(text), encoding="utf-8")
+
+
+def _abbreviations(text: tf.Tensor) -> tf.Tensor:
+    end = r"(\"?$)"
+    rules = [(r"\bst\.(\"?$|,)", r"street\1")]
+    rules += [(rf"\b{short}\.", words) for short, words in english.TITLES.items()]
+    for short, words in english.OTHER_ABBREVIATIONS.items():
+        rules += [(rf"\b{short}\.{end}", rf"{words}.\1"), (rf"\b{short}\.", words)]
+    return _replaced(text, rules)
+
+
+def _with_numbers_read(text: tf.Tensor) -> tf.Tensor:
+    text = _replaced(text, _BEFORE_NUMBERS)
+    rules = [
+        (f"({numerals.PATTERN})", rf"{_OPEN}\1{_CLOSE}"),
+        # A number that touches a letter or another number is a word of its own
+        (rf"(\pL){_OPEN}", rf"\1 {_OPEN}"),
+        (rf"{_CLOSE}(\pL)", rf"{_CLOSE} \1"),
+        (_CLOSE + _OPEN, f"{_CLOSE} {_OPEN}"),
+        (_OPEN, _CLOSE),
+    ]
+    pieces = tf.strings.split(_replaced(text, rules), _CLOSE)  # [batch, pieces]: text, number, text, ...
+    number = tf.strings.regex_full_match(pieces.flat_values, numerals.PATTERN)  # [all pieces]
+    read = numerals.read(tf.where(number, pieces.flat_values, "0"))
+    spoken = tf.where(number, read, pieces.flat_values)
+    return tf.strings.reduce_join(pieces.with_flat_values(spoken), axis=1)  # [batch]

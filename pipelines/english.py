@@ -1,0 +1,116 @@
+"""English words for what is written in figures and signs: the tables of `pipelines.cleaning`. No TensorFlow.
+
+Numbers are the library num2words's, without "and", as Americans read them (LJSpeech's speaker, too): "one
+hundred one", "eighteen oh three". Patterns are for RE2 and, but for PUNCTUATION, for small letters.
+"""
+
+import functools
+
+import num2words
+
+FIRST_YEAR, LAST_YEAR = 1100, 2099
+"""Four bare digits from one to the other are read as a year."""
+
+SCALES = ("", "thousand", "million", "billion", "trillion")
+"""The names of groups of three digits, from the right."""
+
+CURRENCIES = {
+    "$": ("dollar", "dollars", "cent", "cents"),
+    "£": ("pound", "pounds", "penny", "pence"),
+    "€": ("euro", "euros", "cent", "cents"),
+}
+"""A sign's words: one, several, a hundredth, several hundredths."""
+
+TITLES = {
+    "mr": "mister",
+    "mrs": "missis",
+    "ms": "miz",
+    "dr": "doctor",
+    "drs": "doctors",
+    "st": "saint",
+    "maj": "major",
+    "gen": "general",
+    "rev": "reverend",
+    "lt": "lieutenant",
+    "hon": "honorable",
+    "sgt": "sergeant",
+    "capt": "captain",
+    "col": "colonel",
+    "prof": "professor",
+    "messrs": "messieurs",
+    "ft": "fort",
+    "mt": "mount",
+}
+"""Abbreviations, written with a full stop, that stand before a name: no sentence ends at one.
+
+These and the others began as those of keithito/tacotron's cleaners.
+"""
+
+OTHER_ABBREVIATIONS = {
+    "co": "company",
+    "jr": "junior",
+    "sr": "senior",
+    "esq": "esquire",
+    "ltd": "limited",
+    "inc": "incorporated",
+    "vs": "versus",
+    "etc": "et cetera",
+}
+"""Abbreviations, written with a full stop, that may end a sentence."""
+
+PUNCTUATION = (
+    ("[“”„‟«»″]", '"'),
+    ("[‘’‚‛‹›′´`]", "'"),
+    ("[‐‑‒–−]", "-"),
+    ("[—―]", " -- "),
+    ("…", "..."),
+    ("№", "no. "),
+)
+"""Typographic signs and plain ones; the dash is LJSpeech's."""
+
+SIGNS = (
+    ("%", " percent "),
+    ("&", " and "),
+    ("@", " at "),
+    (r"\+", " plus "),
+    ("=", " equals "),
+    ("×", " times "),
+    ("÷", " divided by "),
+    ("°", " degrees "),
+    ("/", " slash "),
+    ("_", " "),
+)
+"""What is read as words wherever it stands."""
+
+RAISED = (("²", " squared "), ("³", " cubed "))
+"""Digits that are no numbers of their own."""
+
+FRACTIONS = (
+    ("½", "half", "a half"),
+    ("¼", "quarter", "a quarter"),
+    ("¾", "three quarters", "three quarters"),
+)
+"""A sign, its words where it stands alone, and after a number and "and"."""
+
+
+@functools.cache
+def cardinals() -> tuple[str, ...]:
+    """The words of 0 to 999."""
+    return tuple(_american(num2words.num2words(number)) for number in range(1000))
+
+
+@functools.cache
+def ordinals() -> tuple[str, ...]:
+    """The words of the 0th to the 999th."""
+    return tuple(_american(num2words.num2words(number, to="ordinal")) for number in range(1000))
+
+
+@functools.cache
+def years() -> tuple[str, ...]:
+    """The words of the years FIRST_YEAR to LAST_YEAR."""
+    words = (num2words.num2words(year, to="year") for year in range(FIRST_YEAR, LAST_YEAR + 1))
+    return tuple(_american(year).replace("oh-", "oh ") for year in words)
+
+
+def _american(words: str) -> str:
+    return words.replace(" and ", " ")

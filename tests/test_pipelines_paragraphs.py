@@ -1,0 +1,74 @@
+"""Splitting long text: cases by hand, and that nothing is ever lost."""
+
+import random
+
+import pytest
+
+from pipelines.paragraphs import split_sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two! Three? Four", ["One.", "Two!", "Three?", "Four"]),
+        ('He said "Go." Then he (really!) left.', ['He said "Go."', "Then he (really!)", "left."]),
+        ("Dr. Smith met J. R. Jones. They spoke.", ["Dr. Smith met J. R. Jones.", "They spoke."]),
+        (
+            "It costs 3.50 at No. 5 today. No. It does not.",
+            ["It costs 3.50 at No. 5 today.", "No.", "It does not."],
+        ),
+        (
+            "Tea, milk, etc. are sold. Bread etc. We like it.",
+            ["Tea, milk, etc. are sold.", "Bread etc.", "We like it."],
+        ),
+        ("At 5 p.m. they left ... and came back.", ["At 5 p.m. they left ... and came back."]),
+        ("lower case. text", ["lower case.", "text"]),
+        ("One line\nof two.\n\nA title\n\nText", ["One line of two.", "A title", "Text"]),
+        (
+            "春眠不覺曉。處處聞啼鳥！！「夜來風雨聲。」花落",
+            ["春眠不覺曉。", "處處聞啼鳥！！", "「夜來風雨聲。」", "花落"],
+        ),
+        ("", []),
+        (" \n\t ", []),
+        ("...", ["..."]),
+    ],
+)
+def test_sentences(text, sentences):
+    assert split_sentences(text) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("aaaa; bbbb, cccc dddd", ["aaaa;", "bbbb,", "cccc dddd"]),
+        ("aaaa, bbbb cccc dddd", ["aaaa,", "bbbb cccc", "dddd"]),
+        ("aaaa bbbb cccc", ["aaaa bbbb", "cccc"]),
+        ("aaaabbbbccccdddd", ["aaaabbbbcc", "ccdddd"]),
+        ("aaaabbbbcce\u0301dddd", ["aaaabbbbcc", "e\u0301dddd"]),
+        ("aaaabbbbce\u0301dddd", ["aaaabbbbc", "e\u0301dddd"]),
+        ("一二三，四五六，七八九十", ["一二三，四五六，", "七八九十"]),
+    ],
+)
+def test_a_long_sentence_is_cut_at_the_best_pause(text, pieces):
+    assert split_sentences(text, longest=10) == pieces
+
+
+def test_nothing_is_lost_and_no_piece_is_too_long():
+    rng = random.Random(5)
+    alphabet = [*"abcI.!?,;:- \n\"')…。，", "Dr. ", "\n\n", "e\u0301", "\u0301", "😀", "--"]
+    for _ in range(500):
+        text = "".join(rng.choices(alphabet, k=rng.randrange(80)))
+        longest = rng.choice([1, 2, 7, 20, 200])
+        pieces = split_sentences(text, longest)
+        assert "".join("".join(pieces).split()) == "".join(text.split())
+        assert all(0 < len(piece) <= longest for piece in pieces)
+        assert all(piece == " ".join(piece.split()) for piece in pieces)
+
+
+def test_ten_thousand_characters_without_a_pause():
+    assert list(map(len, split_sentences("a" * 10_000, longest=150))) == [150] * 66 + [100]
+
+
+def test_no_length_is_an_error():
+    with pytest.raises(ValueError, match="longest is 0"):
+        split_sentences("a", longest=0)
