@@ -1,4 +1,6 @@
-"""Sorted pairs of sentences cut into batches of so many tokens."""
+"""Sorted sentences, pairs of them or clips, cut into batches of so many positions."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -9,49 +11,67 @@ _ROWS = 8  # larger batches have a multiple of so many rows, which devices or pa
 _ALIKE = 5  # lengths that differ by less than one in so many are sorted as if they were equal
 
 
-class BatchPlan:
-    """How many of the sorted pairs each batch takes: the same in all passes, in which only alike ones move.
+class SortedBatches:
+    """How many of the sorted items each batch takes: the same in all passes, in which only alike ones move.
 
-    Raises:
-        DataError: no pair has at most `max_length` tokens on each side.
+    Args:
+        items: [items] indices.
+        lengths: one or more, [items] each; sorted by the last, then the one before.
+        cutting: from the lengths of sorted items, where batches begin, and the number of items.
     """
 
-    def __init__(self, pairs: SentencePairs, batch_tokens: int, batch_size: int, max_length: int):
-        kept = np.maximum(pairs.source_lengths, pairs.target_lengths) <= max_length
-        self._kept = np.flatnonzero(kept)  # [kept], as the others
-        if not len(self._kept):
-            raise DataError(
-                f"none of {len(pairs):,} pairs of sentences has at most {max_length} tokens on each side"
-            )
-        self._lengths = pairs.source_lengths[kept], pairs.target_lengths[kept]
+    def __init__(self, items: np.ndarray, lengths: Sequence[np.ndarray], cutting: Callable[..., np.ndarray]):
+        self._kept, self._lengths = items, tuple(lengths)
         self._classes = tuple(map(_rounded_up, self._lengths))
-        order = np.lexsort(self._classes)  # by target, then source
-        self._cuts = cut(*(longest[order] for longest in self._classes), batch_tokens, batch_size)
+        order = np.lexsort(self._classes)
+        self._cuts = cutting(*(longest[order] for longest in self._classes))
         self.steps = len(self._cuts) - 1
 
     def _order(self, words: np.ndarray) -> np.ndarray:
         return np.lexsort((words[self.steps :], *self._classes))
 
     def _words(self, seed: int, number: int) -> np.ndarray:
-        """What is random in a pass: [steps + kept]."""
+        """What is random in a pass: [steps + items]."""
         size = self.steps + len(self._kept)
         return np.random.SeedSequence([seed, number]).generate_state(size, np.uint64)
 
     def shuffled(self, seed: int, number: int) -> list[np.ndarray]:
-        """The batches of pass `number` in order, as indices of pairs."""
+        """The batches of pass `number` in order, as indices of items."""
         words = self._words(seed, number)
         batches = np.split(self._kept[self._order(words)], self._cuts[1:-1])
         return [batches[place] for place in np.argsort(words[: self.steps], kind="stable")]
 
-    def padding_ratio(self, seed: int) -> float:
-        """The share of the positions of the first pass, of source and target together, that are padding."""
+    def padding_ratio(self, seed: int, lengths: Sequence[np.ndarray] | None = None) -> float:
+        """The share of the positions of the first pass that are padding.
+
+        Args:
+            lengths: [items] each, of what is padded to one more than the longest, as sentences are by their
+                end token; without them those of the constructor.
+        """
         order = self._order(self._words(seed, 0))
         used = positions = 0
-        for lengths in self._lengths:
-            rows = lengths[order].astype(np.int64) + 1  # with the end token
+        for one in self._lengths if lengths is None else lengths:
+            rows = one[order].astype(np.int64) + 1  # with the end token
             used += int(rows.sum())
             positions += int(np.maximum.reduceat(rows, self._cuts[:-1]) @ np.diff(self._cuts))
         return 1 - used / positions
+
+
+class BatchPlan(SortedBatches):
+    """Batches of pairs of sentences, by the lengths of target, then source.
+
+    Raises:
+        DataError: no pair has at most `max_length` tokens on each side.
+    """
+
+    def __init__(self, pairs: SentencePairs, batch_tokens: int, batch_size: int, max_length: int):
+        kept = np.flatnonzero(np.maximum(pairs.source_lengths, pairs.target_lengths) <= max_length)
+        if not len(kept):
+            raise DataError(
+                f"none of {len(pairs):,} pairs of sentences has at most {max_length} tokens on each side"
+            )
+        lengths = pairs.source_lengths[kept], pairs.target_lengths[kept]
+        super().__init__(kept, lengths, lambda *longest: cut(*longest, batch_tokens, batch_size))
 
 
 def _rounded_up(lengths: np.ndarray) -> np.ndarray:
@@ -64,10 +84,21 @@ def _rounded_up(lengths: np.ndarray) -> np.ndarray:
 
 def cut(source: np.ndarray, target: np.ndarray, batch_tokens: int, batch_size: int) -> np.ndarray:
     """Where the batches of sorted pairs of these lengths begin, and the number of pairs: [batches + 1]."""
-    cuts = [0]
-    while (begin := cuts[-1]) < len(source):
-        rows = slice(begin, begin + batch_size)
-        width = np.maximum.accumulate(source[rows]) + np.maximum.accumulate(target[rows]) + 2  # [rows]
-        count = int(np.searchsorted(width * np.arange(1, len(width) + 1), batch_tokens, "right"))
-        cuts.append(begin + (count - count % _ROWS if count > _ROWS else max(1, count)))
+    return cut_positions([source + 1, target + 1], batch_tokens, batch_size, _ROWS)
+
+
+def cut_positions(positions: Sequence[np.ndarray], most: int, batch_size: int, multiple: int) -> np.ndarray:
+    """Where the batches of sorted items begin, and the number of items: [batches + 1].
+
+    Args:
+        positions: [items] each, that an item has on each of its sides.
+        most: positions of a batch, padding included, on all sides together.
+        batch_size: items of a batch at most.
+        multiple: batches of more items than this have a multiple of it.
+    """
+    cuts, count = [0], len(positions[0])
+    while (begin := cuts[-1]) < count:
+        width = sum(np.maximum.accumulate(side[begin : begin + batch_size]) for side in positions)  # [rows]
+        rows = int(np.searchsorted(width * np.arange(1, len(width) + 1), most, "right"))
+        cuts.append(begin + (rows - rows % multiple if rows > multiple else max(1, rows)))
     return np.array(cuts)

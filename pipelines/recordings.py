@@ -1,0 +1,112 @@
+"""Recordings with transcripts, in the form of LJSpeech: a table of transcripts and a folder of clips."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from pipelines.errors import DataError
+from pipelines.files import content_hash
+from pipelines.pairs import read_lines
+from pipelines.sentences import squeeze_string
+
+METADATA = "metadata.csv"
+FOLDERS = ("wavs", "clips")  # where clips are; the first there is
+_SOUNDS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A line of the table and its clip.
+
+    Attributes:
+        id: names the clip, without the ending of its file.
+        transcript: what is read aloud; empty where the line has none.
+        path: of the clip; None where it is missing.
+        content: a digest of the clip's file; empty where it is missing.
+        problem: why it cannot be used, as far as can be told without reading the sound; or empty.
+    """
+
+    id: str
+    transcript: str
+    path: Path | None
+    content: str
+    problem: str
+
+
+def read_recordings(folder: Path) -> list[Recording]:
+    """What a folder holds: metadata.csv, "id|transcript" or "id|transcript|normalised transcript" a line, and
+    wavs/ or clips/ with files "id.ENDING", in any format that soundfile reads.
+
+    The last transcript that is not empty counts. There are no quotes and no header in the table.
+
+    Raises:
+        DataError: the folder, the table or the folder of clips is missing; or names the line that has another
+            number of fields, no id, or an id that was there before.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder; expected one with {METADATA} and {' or '.join(FOLDERS)}/ in it"
+        )
+    lines = _read_table(folder / METADATA)
+    found = _clips(folder)
+    names = [found.get(id) or found.get(_stem(id), []) for id in lines]
+    with ThreadPoolExecutor() as pool:  # hashing lets other threads run
+        contents = list(pool.map(_content, names))
+    return [
+        Recording(id, transcript, paths[0] if paths else None, content, _problem(transcript, paths))
+        for (id, transcript), paths, content in zip(lines.items(), names, contents, strict=True)
+    ]
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    """The transcript of each id."""
+    transcripts: dict[str, str] = {}
+    for number, line in enumerate(read_lines(path, "none"), 1):
+        fields = [squeeze_string(field) for field in line.split("|")]
+        if len(fields) not in (2, 3):
+            raise DataError(
+                f"{path}: line {number}: {len(fields)} field{'s' * (len(fields) > 1)}; expected"
+                " id|transcript or id|transcript|normalised transcript"
+            )
+        id, *others = fields
+        if not id:
+            raise DataError(f"{path}: line {number}: the id is empty; expected the name of a clip")
+        if id in transcripts:
+            raise DataError(f"{path}: line {number}: the id {id} was there before; expected one line a clip")
+        transcripts[id] = next(filter(None, reversed(others)), "")
+    return transcripts
+
+
+def _clips(folder: Path) -> dict[str, list[Path]]:
+    """The files of sound by their names without ending, in the order of their full names."""
+    for name in FOLDERS:
+        if (folder / name).is_dir():
+            found: dict[str, list[Path]] = {}
+            for file in sorted(os.listdir(folder / name)):
+                path = folder / name / file
+                if path.suffix.lower() in _SOUNDS:
+                    found.setdefault(path.stem, []).append(path)
+            return found
+    raise DataError(f"{folder}: no folder of clips; expected {' or '.join(f'{name}/' for name in FOLDERS)}")
+
+
+def _stem(id: str) -> str:
+    """An id without the ending of a file of sound: some tables have it."""
+    return Path(id).stem if Path(id).suffix.lower() in _SOUNDS else id
+
+
+def _content(paths: list[Path]) -> str:
+    return content_hash(paths[0]) if len(paths) == 1 and paths[0].is_file() else ""
+
+
+def _problem(transcript: str, paths: list[Path]) -> str:
+    if not paths:
+        return "the clip is missing"
+    if len(paths) > 1:
+        return f"several clips have its name: {', '.join(path.name for path in paths)}"
+    if not paths[0].is_file():
+        return "the clip is no file"
+    return "" if transcript else "it has no transcript"

@@ -1,0 +1,80 @@
+"""The recipe of the digits that are shipped."""
+
+import hashlib
+import io
+import zipfile
+from collections import Counter
+from importlib import resources
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipelines import digits
+from pipelines.recordings import read_recordings
+
+LONGEST = 1.0  # seconds of a digit, as recorded: 0.88
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Three utterances of each length, made twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digits, "_COUNTS", (3,) * 6)
+        roots = [tmp_path_factory.mktemp("cache") for _ in range(2)]
+        lines = []
+        folders = [digits.folder_of(root, lines.append) for root in roots]
+        assert digits.folder_of(roots[0], lines.append) == folders[0]
+        assert lines == ["joining 18 utterances of sample:digits"] * 2
+    return folders
+
+
+def hashes(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_recipe_gives_the_same_each_time(few):
+    assert hashes(few[0]) == hashes(few[1])
+    assert few[0].name == few[1].name
+
+
+def test_each_string_is_read_once_and_some_short_ones_are_left():
+    found = digits.strings()
+    assert len(found) == len(set(found)) == 2400
+    assert Counter(map(len, found)) == {1: 10, 2: 60, 3: 530, 4: 600, 5: 600, 6: 600}
+    spoken = Counter(digit for string in found for digit in string)
+    assert set(spoken) == set(range(10)) and max(spoken.values()) < 1.2 * min(spoken.values())
+
+
+def test_utterances_have_their_digits_and_pauses(few):
+    recordings = read_recordings(few[0])
+    assert len(recordings) == 18 and not any(recording.problem for recording in recordings)
+    for recording in recordings:
+        wave, rate = soundfile.read(recording.path)
+        words = recording.transcript.split()
+        assert rate == 8000 and set(words) <= set(digits.WORDS)
+        assert 0.2 * len(words) < len(wave) / rate < 0.1 + LONGEST * len(words) + 0.16 * (len(words) - 1)
+        assert 0.05 < np.abs(wave).max() < 0.99
+        edge = wave[:300]  # before the first digit: the room, about -65 dB, not digital silence
+        assert -70 < 10 * np.log10((edge**2).mean()) < -60
+
+
+def test_the_clips_left_to_the_benchmark_are_not_used(monkeypatch, tmp_path):
+    read = []
+    whole = zipfile.ZipFile.read
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda self, name: read.append(name) or whole(self, name))
+    monkeypatch.setattr(digits, "_COUNTS", (1,))
+    digits.digits(tmp_path)
+    assert sorted({int(name.removesuffix(".flac").split("_")[2]) for name in read}) == list(range(10, 50))
+
+
+def test_the_sample_holds_one_voice_without_the_official_test_clips():
+    archive = zipfile.ZipFile(str(resources.files("pipelines")) + "/samples/digits.zip")
+    expected = {f"{digit}_jackson_{take}.flac" for digit in range(10) for take in range(5, 50)}
+    assert set(archive.namelist()) == expected and archive.testzip() is None
+    wave, rate = soundfile.read(io.BytesIO(archive.read("7_jackson_32.flac")), dtype="int16")
+    assert rate == 8000 and wave.ndim == 1 and 0.2 < len(wave) / rate < LONGEST
