@@ -16,6 +16,7 @@ LANGUAGES = ("english", "none")
 
 _OPEN, _CLOSE = "\x1e", "\x1f"  # around numbers; white space, so that no squeezed text holds one
 _SIGN = "[" + "".join(english.CURRENCIES) + "]"
+_SUM = rf"{_SIGN} ?\d[\d,]*(?:\.\d+)?"
 _OPENING = r"(^|[ (\"'])"
 _HOUR = r"\b([01]?\d|2[0-3])"
 
@@ -24,6 +25,7 @@ _BEFORE_NUMBERS = (
     (rf"{_OPENING}-({_SIGN}?\.?\d)", r"\1minus \2"),
     (rf"{_OPENING}({_SIGN}?)\.(\d)", r"\1\20.\3"),  # .5 and $.5
     (rf"\b(\d[\d,]*(?:\.\d+)?)({_SIGN})($|[^\d.])", r"\2\1\3"),  # 5€
+    *((rf"({_SUM}) ?{short}\b", rf"\1 {name}") for short, name in english.SHORT_SCALES),  # $5m
     (r"(\d)¢", r"\1 cents"),
     (r"(\d) ?ft\.", r"\1 feet"),
     (r"#(\d)", r"number \1"),

@@ -14,6 +14,9 @@ FIRST_YEAR, LAST_YEAR = 1100, 2099
 SCALES = ("", "thousand", "million", "billion", "trillion")
 """The names of groups of three digits, from the right."""
 
+SHORT_SCALES = (("k", "thousand"), ("(?:m|mn)", "million"), ("(?:b|bn)", "billion"), ("tn", "trillion"))
+"""How the scales of sums of money are abbreviated."""
+
 CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),
     "£": ("pound", "pounds", "penny", "pence"),

@@ -6,9 +6,9 @@ import unicodedata
 from pipelines.english import OTHER_ABBREVIATIONS, TITLES
 
 # The end of a sentence: its sign, closing quotes and brackets, then white space, which Chinese does not need;
-# or an empty line.
+# or an empty line, which `_sentences` writes as a line break.
 _CLOSING = r"[\"'”’»)\]」』）]*"
-_BOUNDARY = re.compile(rf"(?<=[.!?…])({_CLOSING})\s+|(?<=[。！？]){_CLOSING}(?![。！？])\s*|\s*\n\s*\n\s*")
+_BOUNDARY = re.compile(rf"(?<=[.!?…])({_CLOSING})\s+|(?<=[。！？]){_CLOSING}(?![。！？])\s*|\n")
 # What a sentence does not end with: never, or not before a small letter, or not before a number
 _START = r"(?:^|[\s(\"'“‘])"
 _NEVER = re.compile(rf"{_START}(?:(?i:{'|'.join(TITLES)})|[A-Z])\.$")
@@ -35,6 +35,8 @@ def split_sentences(text: str, longest: int = 160) -> list[str]:
 
 
 def _sentences(text: str) -> list[str]:
+    # One character for each run of white space: what a pattern does with long runs takes quadratic time
+    text = re.sub(r"\s+", lambda run: "\n" if run[0].count("\n") > 1 else " ", text)
     sentences, start = [], 0
     for boundary in _BOUNDARY.finditer(text):
         end = boundary.end()

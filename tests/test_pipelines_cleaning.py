@@ -43,6 +43,9 @@ ENGLISH = {
     "$5 million, $1.5 billion, -$3, 50¢": (
         "five million dollars, one point five billion dollars, minus three dollars, fifty cents"
     ),
+    "$5M, £3.2bn, €1,000 k, $5 men": (
+        "five million dollars, three point two billion pounds, one thousand thousand euros, five dollars men"
+    ),
     "5%, 5 % & B&B, 1+1=2, a@b": ("five percent, five percent and b and b, one plus one equals two, a at b"),
     # Abbreviations
     "Mr. & Mrs. Smith, Dr. No, Col. Gen.": "mister and missis smith, doctor no, colonel general",

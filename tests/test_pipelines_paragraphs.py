@@ -69,6 +69,10 @@ def test_ten_thousand_characters_without_a_pause():
     assert list(map(len, split_sentences("a" * 10_000, longest=150))) == [150] * 66 + [100]
 
 
+def test_white_space_in_runs_takes_linear_time():
+    assert split_sentences("a." + " " * 200_000 + "b" + "\n " * 100_000) == ["a.", "b"]  # else an hour
+
+
 def test_no_length_is_an_error():
     with pytest.raises(ValueError, match="longest is 0"):
         split_sentences("a", longest=0)
