@@ -1,14 +1,22 @@
-"""The loss of translation against NumPy and Keras's own label smoothing."""
+"""The losses against NumPy, and that of translation against Keras's own label smoothing."""
 
 import keras
 import numpy as np
 import pytest
 import reference
 
-from kerasapp.losses import SmoothedCrossEntropy
+from kerasapp.losses import GuidedAttentionLoss, SmoothedCrossEntropy, SpectrogramLoss, StopLoss
+from kerasapp.models.synthesis import PADDING
 
 RANDOM = np.random.default_rng(0)
 LOGITS = RANDOM.normal(size=[3, 5, 7], scale=2).astype("float32")
+STEPS = np.array([4, 2, 0])  # of three utterances, padded to 4
+REAL = np.arange(4) < STEPS[:, None]
+MEL = np.where(REAL[:, :, None], RANDOM.normal(size=[3, 4, 5]), PADDING).astype("float32")
+OUTPUTS = RANDOM.normal(size=[3, 4, 10]).astype("float32")
+STOP = np.where(REAL, np.arange(4) >= STEPS[:, None] - 1, PADDING).astype("float32")
+GUIDE = np.where(REAL[:, :, None], RANDOM.uniform(0.1, 1.0, [3, 4, 6]), 0).astype("float32")
+ALIGNMENT = RANDOM.dirichlet(np.ones(6), [3, 4]).astype("float32")
 TARGETS = np.array([[1, 2, 3, 4, 5], [6, 1, 0, 0, 0], [3, 3, 6, 0, 0]], "int32")
 
 
@@ -49,3 +57,65 @@ def test_config_round_trip_and_use_in_a_model():
     result = model.evaluate(LOGITS, TARGETS, batch_size=3, verbose=0)
     truth = reference.smoothed_cross_entropy(TARGETS, LOGITS.astype("float64"), 0.1)
     np.testing.assert_allclose(result, truth, rtol=1e-5)
+
+
+def test_spectrogram_loss_is_that_of_the_formula():
+    before, after = (OUTPUTS[REAL][:, half] - MEL[REAL] for half in (slice(0, 5), slice(5, 10)))
+    truth = sum(np.mean(np.abs(d)) + np.mean(d**2) for d in (before, after))
+    np.testing.assert_allclose(SpectrogramLoss()(MEL, OUTPUTS), truth, rtol=1e-5)
+    assert SpectrogramLoss()(MEL, np.concatenate([MEL, MEL], axis=-1)) == 0
+
+
+def test_stop_loss_is_that_of_the_formula():
+    logits = LOGITS[:, :4, 0]
+    p, ends = reference.sigmoid(logits[REAL].astype("float64")), STOP[REAL]
+    truth = 2.0 * np.mean(np.where(ends, -3 * np.log(p), -np.log(1 - p)))
+    np.testing.assert_allclose(StopLoss(2.0, positive_weight=3.0)(STOP, logits), truth, rtol=1e-5)
+
+
+def test_guided_attention_loss_is_the_mean_cost_of_a_step():
+    truth = 0.5 * np.sum(GUIDE * ALIGNMENT) / np.sum(REAL)
+    np.testing.assert_allclose(GuidedAttentionLoss(0.5)(GUIDE, ALIGNMENT), truth, rtol=1e-5)
+    assert GuidedAttentionLoss()(np.zeros_like(GUIDE), ALIGNMENT) == 0
+
+
+SPEECH = {
+    "spectrogram": (SpectrogramLoss(), MEL, OUTPUTS),
+    "stop": (StopLoss(2.0, 3.0), STOP, LOGITS[:, :4, 0]),
+    "alignment": (GuidedAttentionLoss(0.3), GUIDE, ALIGNMENT),
+}
+
+
+@pytest.mark.parametrize("kind", SPEECH)
+def test_padding_of_speech_does_not_count(kind):
+    loss, targets, outputs = SPEECH[kind]
+    truth, real = loss(targets, outputs), REAL.reshape([3, 4] + [1] * (outputs.ndim - 2))
+    np.testing.assert_allclose(loss(targets, np.where(real, outputs, 1e4)), truth, rtol=1e-6)
+    fill = 0 if kind == "alignment" else PADDING
+    rest = [(0, 0)] * (targets.ndim - 2)
+    longer = (
+        np.pad(targets, [(0, 2), (0, 3), *rest], constant_values=fill),
+        np.pad(outputs, [(0, 2), (0, 3), *rest], constant_values=9),
+    )
+    np.testing.assert_allclose(loss(*longer), truth, rtol=1e-6)
+    assert loss(np.full_like(targets, fill), outputs) == 0.0
+
+
+@pytest.mark.parametrize("kind", SPEECH)
+def test_losses_of_speech_have_a_config(kind):
+    loss, targets, outputs = SPEECH[kind]
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    np.testing.assert_array_equal(again(targets, outputs), loss(targets, outputs))
+
+
+def test_losses_of_speech_in_one_model():
+    shapes = {"mel_out": [None, 10], "stop": [None], "alignment": [None, 6]}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    model = keras.Model(inputs, {name: keras.layers.Identity()(x) for name, x in inputs.items()})
+    names = dict(zip(shapes, SPEECH.values()))
+    model.compile(loss={name: loss for name, (loss, _, _) in names.items()})
+    outputs = {name: values for name, (_, _, values) in names.items()}
+    targets = {name: values for name, (_, values, _) in names.items()}
+    result = model.evaluate(outputs, targets, batch_size=3, verbose=0, return_dict=True)
+    truth = {f"{name}_loss": float(loss(y, x)) for name, (loss, y, x) in names.items()}
+    assert result == pytest.approx({**truth, "loss": sum(truth.values())}, rel=1e-5)

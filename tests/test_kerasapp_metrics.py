@@ -1,9 +1,12 @@
-"""Scores of translations against sacrebleu called directly."""
+"""Scores of translations against sacrebleu called directly; distances of spectrograms against formulas."""
 
+import functools
+
+import numpy as np
 import pytest
 import sacrebleu
 
-from kerasapp.metrics import translation_scores
+from kerasapp.metrics import mel_cepstral_distortion, mel_l1, translation_scores
 
 LANGUAGES = {
     "en": ("13a", ["The cat sat on the mat.", "It's 5 o'clock, isn't it?"], ["The cat is here.", "It is 5."]),
@@ -40,3 +43,69 @@ def test_bleu_is_of_the_corpus_and_not_a_mean():
     # Matched n-grams over all: 9 of 10, 7 of 8, 5 of 6, 3 of 4; the lengths are equal.
     expected = 100 * (9 / 10 * 7 / 8 * 5 / 6 * 3 / 4) ** 0.25
     assert translation_scores(hypotheses, references)["bleu"] == pytest.approx(expected)
+
+
+RANDOM = np.random.default_rng(0)
+MEL = RANDOM.normal(size=[9, 40])
+OTHER = RANDOM.normal(size=[12, 40])
+DB = 20 / np.log(10)  # of a nat of amplitude
+DISTANCES = [mel_l1, mel_cepstral_distortion]
+
+
+def warped(costs):
+    """The mean cost on the path of the least sum, by recursion over single cells."""
+
+    @functools.cache
+    def best(i, j):
+        if i < 0 or j < 0:
+            return np.inf, 0
+        before = [best(i - 1, j - 1), best(i - 1, j), best(i, j - 1)] if i or j else [(0.0, 0)]
+        total, steps = min(before, key=lambda pair: pair[0])
+        return total + costs[i, j], steps + 1
+
+    total, steps = best(costs.shape[0] - 1, costs.shape[1] - 1)
+    return total / steps
+
+
+def cepstra(mel):
+    """c_1 to c_13 of frames of ln power = c_0 + 2 sum c_d cos(...), by the sum over the channels."""
+    places = (np.arange(mel.shape[1]) + 0.5) / mel.shape[1]
+    return np.stack([np.mean(2 * mel * np.cos(np.pi * d * places), axis=1) for d in range(1, 14)], axis=1)
+
+
+def test_distances_are_those_of_the_formulas_on_the_best_path():
+    gaps = np.mean(np.abs(MEL[:, None] - OTHER), axis=-1)
+    assert mel_l1(MEL, OTHER) == pytest.approx(warped(gaps))
+    squares = np.sum((cepstra(MEL)[:, None] - cepstra(OTHER)) ** 2, axis=-1)
+    decibels = 10 / np.log(10) * np.sqrt(2 * squares)
+    assert mel_cepstral_distortion(MEL, OTHER) == pytest.approx(warped(decibels))
+
+
+def test_distances_worked_by_hand():
+    ramp = np.cumsum(np.ones([5, 1]), axis=0) * np.ones(40)
+    assert mel_l1(ramp, ramp[1:]) == pytest.approx(1 / 5), "only the first frame has no partner"
+    assert mel_l1(ramp[:1], ramp[1:3]) == pytest.approx(1.5)
+    wave = 0.5 * np.cos(np.pi * 3 * (np.arange(40) + 0.5) / 40)  # in nats; RMS 0.5 / sqrt 2
+    assert mel_cepstral_distortion(MEL, MEL + wave) == pytest.approx(DB * 0.5 / np.sqrt(2), rel=1e-3)
+    finer = 0.5 * np.cos(np.pi * 14 * (np.arange(40) + 0.5) / 40)
+    assert mel_cepstral_distortion(MEL, MEL + finer) == pytest.approx(0, abs=1e-9), "beyond 13 coefficients"
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_distances_do_not_see_the_tempo(distance):
+    assert distance(MEL, MEL) == 0
+    slow = np.repeat(MEL, RANDOM.integers(1, 4, len(MEL)), axis=0)
+    assert distance(MEL, slow) == pytest.approx(0, abs=1e-9)
+    assert distance(MEL, OTHER) == pytest.approx(distance(OTHER, MEL))
+    assert distance(MEL, MEL[::-1]) > 0.1
+
+
+def test_distortion_does_not_see_loudness_nor_the_number_of_channels():
+    assert mel_cepstral_distortion(MEL, MEL + 1.5) == pytest.approx(0, abs=1e-9)
+    tilt = np.linspace(0, 1, 40)
+    coarse, fine = (np.zeros([3, size]) for size in (40, 80))
+    distances = [
+        mel_cepstral_distortion(x, x + np.interp(np.linspace(0, 1, x.shape[1]), tilt, tilt))
+        for x in (coarse, fine)
+    ]
+    assert distances[0] == pytest.approx(distances[1], rel=0.05)

@@ -61,7 +61,10 @@ class Convolutions(keras.layers.Layer):
         mask = tf.cast(mask, x.dtype)[:, :, tf.newaxis]
         if not training:
             return self._apply(x, mask, False)
-        return tf.concat([self._apply(*half, True) for half in halves((x, mask))], axis=0)
+        batch = tf.shape(x)[0]
+        rows = [[0, batch % 2], [0, 0], [0, 0]]  # TensorFlow's convolution fails on a half without a row
+        parts = [self._apply(*half, True) for half in halves((tf.pad(x, rows), tf.pad(mask, rows)))]
+        return tf.concat(parts, axis=0)[:batch]
 
     def _apply(self, x, mask, training):
         x *= mask
