@@ -8,6 +8,9 @@ from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.decoder import AttentionDecoder
 from kerasapp.layers.recurrent import GATED
 
+# Keras's own embeddings are uniform up to 0.05: so small that attention sets in hundreds of steps later.
+EMBEDDING_DEVIATION = 0.1
+
 
 @keras.saving.register_keras_serializable("kerasapp")
 class TranslationModel(keras.Model):
@@ -67,13 +70,25 @@ class TranslationModel(keras.Model):
         def each_word(rate, name):
             return keras.layers.Dropout(rate, noise_shape=(None, None, 1), dtype=dtype, name=name)
 
+        def embeddings():
+            return keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION)
+
         self.target_embedding = keras.layers.ReversibleEmbedding(
-            target_vocabulary_size, embedding_size, tie_weights=True, dtype=dtype, name="target_embedding"
+            target_vocabulary_size,
+            embedding_size,
+            tie_weights=True,
+            embeddings_initializer=embeddings(),
+            dtype=dtype,
+            name="target_embedding",
         )
         self.source_embedding = self.target_embedding
         if not joint_vocabulary:
             self.source_embedding = keras.layers.Embedding(
-                source_vocabulary_size, embedding_size, dtype=dtype, name="source_embedding"
+                source_vocabulary_size,
+                embedding_size,
+                embeddings_initializer=embeddings(),
+                dtype=dtype,
+                name="source_embedding",
             )
         self.encoders = [
             Bidirectional(units // 2, cell, recurrent_dropout, dtype=dtype, name=f"encoder_{i}")

@@ -4,6 +4,7 @@ import os
 import sys
 from functools import cached_property
 
+import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import building, registry
@@ -74,6 +75,35 @@ def strings(texts):
         raise ValueError(f"a list of strings is expected, not the string {texts!r}")
     encoded = [t.encode("utf-8", "surrogateescape") if isinstance(t, str) else t for t in texts]
     return tf.constant(encoded, tf.string, [len(encoded)])
+
+
+def columns(knobs, defaults, check, rows, what):
+    """An array [rows] for each knob of a request, int32 or float32 as its default is a whole number or not.
+
+    Args:
+        knobs: name -> one value for all rows, or a list of one for each.
+        defaults: name -> value, of all knobs there are.
+        check: function (name, value, knobs of the row) that raises ValueError for one out of range.
+        what: the rows in words, such as "sentences".
+
+    Raises: ValueError.
+    """
+    unknown = set(knobs) - set(defaults)
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(defaults)}")
+    found = {}
+    for name, default in defaults.items():
+        values = knobs.get(name, default)
+        found[name] = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
+        if len(found[name]) != rows:
+            raise ValueError(f"{name}: {len(found[name])} values for {rows} {what}")
+    for name, values in found.items():
+        for i, value in enumerate(values):
+            check(name, value, {other: column[i] for other, column in found.items()})
+    return {
+        name: np.array(values, np.int32 if isinstance(defaults[name], int) else np.float32)
+        for name, values in found.items()
+    }
 
 
 def assertions(ranges):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.tasks.task import strings
+from kerasapp.tasks.task import columns, strings
 from kerasapp.tasks.translation_servable import DEFAULTS, LONGEST, WIDEST
 from pipelines.atomic import write_text
 from pipelines.sentences import encode
@@ -67,7 +67,7 @@ class Translator:
         Returns: list of `Translation`.
         Raises: ValueError for a knob that is unknown or out of range, or a sentence that is too long.
         """
-        knobs, lengths = _columns(knobs, len(sentences)), self._lengths(sentences)
+        knobs, lengths = columns(knobs, DEFAULTS, _check, len(sentences), "sentences"), self._lengths(sentences)
         _require_short("sentence", lengths)
         batches = _batches(lengths * knobs["beam_size"])
         answers, done = [None] * len(sentences), 0
@@ -178,26 +178,6 @@ def _lengths(tokenizer, texts):
 
 def _rows(knobs, batch):
     return {name: tf.constant(values[batch]) for name, values in knobs.items()}
-
-
-def _columns(knobs, rows):
-    """An array [rows] for each knob, defaults filled in."""
-    unknown = set(knobs) - set(DEFAULTS)
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(DEFAULTS)}")
-    columns = {}
-    for name, default in DEFAULTS.items():
-        values = knobs.get(name, default)
-        columns[name] = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
-        if len(columns[name]) != rows:
-            raise ValueError(f"{name}: {len(columns[name])} values for {rows} sentences")
-    for name, values in columns.items():
-        for i, value in enumerate(values):
-            _check(name, value, {other: column[i] for other, column in columns.items()})
-    return {
-        name: np.array(values, np.int32 if isinstance(DEFAULTS[name], int) else np.float32)
-        for name, values in columns.items()
-    }
 
 
 def _check(name, value, knobs):
