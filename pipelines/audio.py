@@ -1,0 +1,242 @@
+"""Sound files to waves, waves to log-mel spectrograms, and spectrograms to waves and WAV files.
+
+wave = prepared(read("clip.flac", settings.sample_rate), settings)
+mel = log_mel(wave, settings)                                              # [frames, mels]
+sound, samples = mel_to_audio(mel[None], [frames(len(wave), settings)], settings)
+wav_bytes(sound, samples, settings.sample_rate)                            # [b"RIFF..."]
+
+`settings` is, wherever it stands, an object with the attributes of `kerasapp.config.audio.AudioConfig`, and
+known by them alone: this package does not import kerasapp. Waves are float32, and 1 is full scale.
+"""
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+import tensorflow as tf
+
+from pipelines.errors import DataError
+from pipelines.griffin_lim import griffin_lim
+
+with warnings.catch_warnings():
+    # tensorflow-io warns twice that its compiled operations do not load: they do on no TensorFlow after 2.17.
+    # The functions used here are made of TensorFlow's own operations.
+    warnings.simplefilter("ignore")
+    import tensorflow_io as tfio
+
+_PEAK = 0.99
+_MOMENT = 0.02  # seconds whose loudness is measured as one
+_SILENCE_DB = -80.0  # root mean square, full scale being 0, that some moment of a clip has to pass
+_LOUDEST = 10.0  # nats: far beyond full scale; a network's spectrogram that passes it must not overflow
+_TURNS = 15  # after which the mel sums are reached to a thousandth
+
+
+def read(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
+    """The sound in a file of any format that libsndfile reads, float32 [samples], channels averaged.
+
+    Resampled to `sample_rate`, Hz, by soxr at its high quality, where the file has another one.
+
+    Raises:
+        DataError: the file is missing, no sound file, cut short, of no length, or holds values that are no
+            number; names it.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            expected, own_rate = file.frames, file.samplerate
+            channels = file.read(dtype="float32", always_2d=True)  # [samples, channels]
+    except (OSError, soundfile.SoundFileError, TypeError, ValueError) as error:
+        if not os.path.exists(path):
+            raise DataError(f"{path}: no such file") from None
+        reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+        raise DataError(f"{path}: not a sound file that can be read ({reason})") from None
+    if not len(channels):
+        raise DataError(f"{path}: the sound has no length")
+    if len(channels) < expected:
+        raise DataError(f"{path}: cut short: {len(channels):,} of its {expected:,} samples are there")
+    if not np.isfinite(channels).all():
+        raise DataError(f"{path}: the sound holds values that are no number")
+    wave = channels.mean(axis=1)
+    return wave if own_rate == sample_rate else soxr.resample(wave, own_rate, sample_rate)
+
+
+def prepared(wave: np.ndarray, settings: Any) -> np.ndarray:
+    """A wave [samples] without its silent ends and at the loudness of all others, float32 [fewer samples].
+
+    An end goes up to the first (or last) 20 ms that are not `trim_db` quieter than the loudest 20 ms, but for
+    `padding_ms` of it that stay. What is between the ends gets a root mean square of `loudness_db`, or less
+    where a sample would pass 0.99.
+
+    Raises:
+        DataError: no 20 ms of the wave are louder than -80 dB below full scale.
+    """
+    start, end = _sounding(wave, settings)
+    level = np.sqrt(np.mean(np.square(wave[start:end], dtype=np.float64)))
+    if settings.trim_db:
+        padding = round(settings.sample_rate * settings.padding_ms / 1000)
+        wave = wave[max(0, start - padding) : end + padding]
+    if settings.loudness_db is None:
+        return np.array(wave, np.float32)
+    gain = min(_amplitude(settings.loudness_db) / level, _PEAK / np.abs(wave).max())
+    return np.asarray(wave * gain, np.float32)
+
+
+def _sounding(wave: np.ndarray, settings: Any) -> tuple[int, int]:
+    """First sample, and the one after the last, of what is between the silent ends."""
+    size = round(settings.sample_rate * _MOMENT)
+    sums = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
+    starts = np.arange(0, len(wave), size // 4)
+    ends = np.minimum(starts + size, len(wave))
+    levels = np.sqrt(np.maximum(sums[ends] - sums[starts], 0) / size)
+    if not len(levels) or levels.max() <= _amplitude(_SILENCE_DB):
+        raise DataError(f"silent: nothing is louder than {_SILENCE_DB:g} dB below full scale")
+    if not settings.trim_db:
+        return 0, len(wave)
+    loud = np.flatnonzero(levels >= levels.max() * _amplitude(-settings.trim_db))
+    return int(starts[loud[0]]), int(ends[loud[-1]])
+
+
+def _amplitude(decibels: float) -> float:
+    return 10 ** (decibels / 20)
+
+
+def frames(samples: Any, settings: Any) -> Any:
+    """How many frames a wave of `samples` has: one begins at every hop. For numbers, arrays and tensors."""
+    return -(-samples // settings.hop)
+
+
+def log_mel(wave: tf.Tensor, settings: Any) -> tf.Tensor:
+    """Log-mel spectrogram of waves, the one implementation for training, evaluation and serving.
+
+    Frame i is of the `window` samples from i * `hop` on, under a periodic Hann window: frames are not
+    centred, and zeros follow the wave. Of its Fourier transform of `fft_size` the magnitudes (not squared),
+    over half of the window's sum, so that a sine of amplitude 1 measures 1 at its frequency. They are added
+    up by triangular filters that peak at 1, at equal distances on the HTK mel scale, 1127 ln(1 + f / 700), and
+    linear in mel; then the natural logarithm, not less than that of `floor_db`.
+
+    Zeros that pad a wave do not change its own `frames(samples, settings)` frames.
+
+    Args:
+        wave: float32 [batch, samples] or [samples].
+        settings: See the module; the sample rate is not checked.
+
+    Returns:
+        float32 [batch, frames, mels] or [frames, mels], nats.
+    """
+    magnitude = tfio.audio.spectrogram(wave, settings.fft_size, settings.window, settings.hop)
+    mel = tfio.audio.melscale(
+        magnitude, settings.sample_rate, settings.mels, float(settings.f_min), settings.f_top
+    )
+    # Not by tfio.audio.dbscale: its floor follows the loudest value of a batch, so one clip changes another.
+    return tf.math.log(tf.maximum(mel / _full_scale(settings), _amplitude(settings.floor_db)))
+
+
+def mel_to_audio(mel: tf.Tensor, frames: tf.Tensor, settings: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Waves that have the log-mel spectrograms `mel`: the inverse of `log_mel`, as near as it can be.
+
+    The magnitudes that the mel filters have added up are found by the multiplicative updates of Richardson
+    (1972) and Lucy (1974), which keep them positive and reach the given sums; the phases by `griffin_lim`.
+    Rows are done one by one, without their padding, so that neither it nor other rows change a sample.
+
+    Args:
+        mel: float32 [batch, frames, mels], nats, as from `log_mel`.
+        frames: int32 [batch], the frames of each row that are no padding; 0 for no sound.
+        settings: See the module.
+
+    Returns:
+        float32 [batch, samples] with 0 beyond a row's end, and int32 [batch], the samples of each row: `hop`
+        for each of its frames.
+    """
+    mel, frames = tf.convert_to_tensor(mel, tf.float32), tf.convert_to_tensor(frames, tf.int32)
+    frames = tf.clip_by_value(frames, 0, tf.shape(mel)[1])
+
+    def one(row):
+        mel, count = row
+        wave = griffin_lim(_magnitude(mel[:count], settings), settings)
+        return tf.pad(wave, [[0, (tf.shape(mel)[0] - count) * settings.hop]])
+
+    wave = tf.map_fn(one, (mel, frames), fn_output_signature=tf.TensorSpec([None], tf.float32))
+    return wave, frames * settings.hop
+
+
+def wav_bytes(wave: tf.Tensor, samples: tf.Tensor, sample_rate: int) -> tf.Tensor:
+    """WAV files, string [batch], of the first `samples`, int32 [batch], of waves, float32 [batch, samples].
+
+    16 bits, one channel; what is beyond full scale is clipped.
+    """
+
+    def one(row):
+        wave, count = row
+        return tf.audio.encode_wav(tf.clip_by_value(wave[:count, None], -1.0, 1.0), sample_rate)
+
+    return tf.map_fn(one, (wave, samples), fn_output_signature=tf.string)
+
+
+def masked(mel: tf.Tensor, seed: tf.Tensor, *, time_mask: int = 0, frequency_mask: int = 0) -> tf.Tensor:
+    """A spectrogram with a run of frames and a run of bands set to 0, its mean where it is normalised.
+
+    SpecAugment (Park et al., 2019, arXiv:1904.08779), one mask of each kind: of a width drawn from 0 to the
+    limit, then a place. The draw is a function of `seed` alone. tfio.audio.freq_mask and time_mask draw from
+    TensorFlow's global generator instead: a run that is resumed at some step would see other masks.
+
+    Args:
+        mel: float32 [frames, mels], without padding.
+        seed: int [2].
+        time_mask: The most frames to mask.
+        frequency_mask: The most bands to mask.
+    """
+    mel = tf.convert_to_tensor(mel)
+    for axis, limit in enumerate((time_mask, frequency_mask)):
+        size = tf.shape(mel)[axis]
+        width_seed, place_seed = tf.unstack(tf.random.split(tf.random.fold_in(seed, axis)))
+        width = tf.random.stateless_uniform([], width_seed, 0, tf.minimum(limit, size) + 1, tf.int32)
+        place = tf.random.stateless_uniform([], place_seed, 0, size - width + 1, tf.int32)
+        index = tf.range(size)
+        inside = (index >= place) & (index < place + width)
+        mel = tf.where(inside[:, None] if axis == 0 else inside, 0.0, mel)
+    return mel
+
+
+def _magnitude(mel: tf.Tensor, settings: Any) -> tf.Tensor:
+    """Magnitudes [frames, bins] of the Fourier transform that have the log-mels `mel` [frames, mels]."""
+    weights = _mel_weights(settings)
+    used = np.flatnonzero(weights.any(axis=1))
+    first, last = used[0], used[-1]
+    bank = weights[first : last + 1]  # [bins, mels]
+    per_bin, per_band = bank.sum(axis=1), bank.sum(axis=0)
+    wanted = tf.exp(tf.minimum(mel, _LOUDEST)) * _full_scale(settings)
+
+    def turn(magnitude):
+        ratio = wanted / tf.maximum(tf.matmul(magnitude, bank), 1e-12)
+        return (magnitude * tf.matmul(ratio, bank / per_bin[:, None], transpose_b=True),)
+
+    spread = tf.matmul(wanted / per_band, bank / per_bin[:, None], transpose_b=True)
+    (magnitude,) = tf.while_loop(
+        lambda magnitude: True,
+        turn,
+        (spread,),
+        shape_invariants=(tf.TensorShape([None, len(bank)]),),
+        parallel_iterations=1,
+        maximum_iterations=_TURNS,
+    )
+    return tf.pad(magnitude, [[0, 0], [first, len(weights) - 1 - last]])
+
+
+def _mel_weights(settings: Any) -> np.ndarray:
+    """The filters that tfio.audio.melscale uses, float32 [bins, mels]."""
+    with tf.init_scope():  # values, not operations, also while a graph is traced
+        weights = tf.signal.linear_to_mel_weight_matrix(
+            settings.mels,
+            settings.fft_size // 2 + 1,
+            settings.sample_rate,
+            float(settings.f_min),
+            settings.f_top,
+        )
+        return weights.numpy()
+
+
+def _full_scale(settings: Any) -> float:
+    """The magnitude that a sine of amplitude 1 has at its frequency: half of the Hann window's sum."""
+    return settings.window / 4
