@@ -16,6 +16,7 @@ COMMANDS = {
     "evaluate": "score a trained model on a split or a file",
     "generate": "let a trained model write on",
     "translate": "translate a sentence, or a file of any size",
+    "synthesize": "read a text aloud, or each line of a file, into WAV files",
     "export": "write a SavedModel version that servers load",
     "serve": "answer over HTTP as TF Serving does (TF-Serving-compatible)",
 }
@@ -34,6 +35,8 @@ kerasapp COMMAND --help explains a command. Begin with
   kerasapp generate runs/mine --prompt "Once upon a time"
   kerasapp train translation --data.source my.de --data.target my.en --run runs/de-en
   kerasapp translate runs/de-en "Guten Tag"
+  kerasapp train synthesis --preset digits
+  kerasapp synthesize runs/digits "three one four" --output pi.wav
 """
 
 

@@ -1,11 +1,16 @@
 """The quickstart's commands: a story for each task, of commands and data that there are."""
 
+import base64
+import json
+
 import pytest
 
 from kerasapp.cli import COMMANDS, run
 from kerasapp.commands import quickstart
 from kerasapp.config import parsing
+from kerasapp.config.building import flatten
 from kerasapp.config.registry import TASKS
+from pipelines import digits
 
 
 @pytest.fixture
@@ -25,8 +30,9 @@ def test_a_story_for_each_task(task, commands):
     assert train[:2] == ["train", task] and evaluate == ["evaluate", folder] and export == ["export", folder]
     wanted = parsing.parse(task, train[2:])
     assert str(wanted.folder) == folder and wanted.config.training.overwrite
-    files = [wanted.config.data.pairs] if task == "translation" else wanted.config.data.files
-    assert all(file.startswith("sample:") for file in files)
+    given = [flatten(wanted.config)[key] for key in TASKS[task].CUT]
+    files = [file for names in given if names for file in ([names] if isinstance(names, str) else names)]
+    assert files and all(file.startswith("sample:") for file in files)
     assert wanted.config.training.minutes <= 5
     assert answers and all(words[0] in COMMANDS and words[1] == folder for words in answers)
     assert (name, list(request)) == (f"quickstart-{task}", ["instances"])
@@ -35,3 +41,18 @@ def test_a_story_for_each_task(task, commands):
 def test_minutes_replace_the_storys(commands):
     assert run(["quickstart", "translation", "--minutes", "0.5"]) == 0
     assert parsing.parse("translation", commands[0][2:]).config.training.minutes == 0.5
+
+
+def test_the_model_has_not_seen_what_it_reads():
+    string = [digits.WORDS.index(word) for word in quickstart.DIGITS.split()]
+    assert string not in [list(seen) for seen in digits.strings()]
+
+
+def test_bytes_are_counted_and_not_printed():
+    sound = base64.b64encode(bytes(range(256)) * 9).decode()
+    row = {"audio_bytes": {"b64": sound}, "sample_rate": 8000, "seconds": 1.5}
+    printed = quickstart.shown(json.dumps({"predictions": [row, {"audio_bytes": {"b64": "UklGRg=="}}]}))
+    assert len(printed) < 200 and "(2,304 bytes)" in printed and '"seconds": 1.5' in printed
+    assert "UklGRg==" in printed
+    texts = json.dumps({"predictions": ["b64" * 100]})
+    assert quickstart.shown(texts) == texts

@@ -11,7 +11,11 @@ from kerasapp.errors import ConfigError
 
 MARK = "\0"  # begins a text in place of its own beginning; no word of a command line can hold it
 FLAG = re.compile("-h|--[a-z][a-z-]*")
-ANSWERS = {"generation": "generate", "translation": "translate"}  # the command that answers, of each task
+ANSWERS = {  # the command that answers, of each task
+    "generation": "generate",
+    "translation": "translate",
+    "synthesis": "synthesize",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -63,6 +67,16 @@ def output_file(text):
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{path} is a folder; a file's name is expected")
     if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{path}: there is no folder {path.parent}")
+    return path
+
+
+def output_folder(text):
+    """A type for `add_argument`: a folder that is there, or that can be made in one that is."""
+    path = Path(text).expanduser()
+    if not path.is_dir() and path.exists():
+        raise argparse.ArgumentTypeError(f"{path} is a file; a folder is expected")
+    if not path.is_dir() and not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{path}: there is no folder {path.parent}")
     return path
 

@@ -106,3 +106,17 @@ def _writer(file):
         file.flush()
 
     return write
+
+
+def unusable(lines):
+    """Yields what makes a `Line` no text, or None, for each."""
+    for line in lines:
+        if not line.whole:
+            yield f"is longer than {LONGEST:,} bytes"
+            continue
+        try:
+            line.decode()
+        except UnicodeDecodeError as error:
+            yield f"is not UTF-8 (byte {error.start + 1} of the line)"
+        else:
+            yield None

@@ -1,5 +1,6 @@
 """`kerasapp quickstart`: a task from raw files to a served answer, by the commands that you would type."""
 
+import base64
 import json
 import re
 import shlex
@@ -15,6 +16,7 @@ from kerasapp.errors import ConfigError
 EPILOG = """examples:
   kerasapp quickstart
   kerasapp quickstart translation
+  kerasapp quickstart synthesis
   kerasapp quickstart generation --minutes 1
 """
 
@@ -28,7 +30,7 @@ def main(argv):
         "--minutes",
         type=number(float, 0.01, 10_000, "a number of minutes"),
         metavar="M",
-        help="train for M minutes (default: the preset's; 5 for translation)",
+        help="train for M minutes (default: the preset's; 5 for translation and synthesis)",
     )
     args, _ = parser.parse(argv)
     name = f"quickstart-{args.task}"
@@ -60,6 +62,7 @@ class Story(NamedTuple):
     request: dict
 
 
+DIGITS = "four zero nine two seven"
 STORIES = {
     "generation": Story(
         preset="tinyshakespeare",
@@ -75,6 +78,14 @@ STORIES = {
             ["translate", "{run}", "你叫什么名字？", "--n-best", "3"],
         ],
         request={"instances": ["我很高兴。", "火车站在哪里？"]},
+    ),
+    "synthesis": Story(
+        preset="digits",
+        minutes=5,
+        answers=[
+            ["synthesize", "{run}", DIGITS, "--output", "{run}/speech.wav", "--plot", "{run}/speech.png"]
+        ],
+        request={"instances": [DIGITS]},
     ),
 }
 
@@ -109,7 +120,16 @@ def serve_and_ask(name, request):
         print(f"\n$ curl -d {shlex.quote(body)} {url}", flush=True)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(urllib.request.Request(url, body.encode()), timeout=60) as response:
-            print(response.read().decode())
+            print(shown(response.read().decode()))
     finally:
         server.terminate()
         server.wait()
+
+
+def shown(answer):
+    """A server's answer as it is printed: a WAV file in base64, which fills the screen, is shortened."""
+
+    def shortened(found):
+        return f"{found[0][:12]}... ({len(base64.b64decode(found[0])):,} bytes)"
+
+    return re.sub(r'(?<="b64": ")[A-Za-z0-9+/]{80,}={0,2}', shortened, answer)

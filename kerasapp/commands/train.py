@@ -20,7 +20,7 @@ kerasapp train TASK --help lists its presets and every key.
 
 
 SAMPLE = "sample:"  # begins the name of a text that is shipped
-TOKENIZERS = {"tokenizer.json", "source_tokenizer.json", "target_tokenizer.json"}
+TOKENIZERS = {"tokenizer.json", "source_tokenizer.json", "target_tokenizer.json", "statistics.json"}
 BEGINNING = TOKENIZERS | {"checkpoints", "logs"}  # what a run has before its configuration
 
 

@@ -12,7 +12,7 @@ from kerasapp.commands.arguments import (
     protected_text,
     require_task,
 )
-from kerasapp.commands.lines import LONGEST, Line, reading, writing
+from kerasapp.commands.lines import Line, reading, unusable, writing
 from kerasapp.commands.progress import progress_bar
 from kerasapp.errors import ConfigError
 
@@ -107,7 +107,7 @@ def _load(path):
 
 def translate_text(args, knobs):
     """Translates TEXT; a ConfigError where it cannot be."""
-    (reason,) = _unusable([Line(args.text.encode("utf-8", "surrogateescape"))])
+    (reason,) = unusable([Line(args.text.encode("utf-8", "surrogateescape"))])
     if reason:
         raise ConfigError(f"TEXT: {reason}")
     translator = _load(args.model)
@@ -156,7 +156,7 @@ def translate_chunk(translator, chunk, first, knobs, args, progress):
     Returns: the lines of output, in order, and a list of (position in the chunk, reason) of the lines that
         cannot be translated.
     """
-    reasons = dict(enumerate(_unusable(chunk)))
+    reasons = dict(enumerate(unusable(chunk)))
     usable = [i for i, reason in reasons.items() if reason is None and chunk[i].strip()]
     sentences = [chunk[i].decode() for i in usable]
     reasons |= dict(zip(usable, translator.check(sentences), strict=True))
@@ -166,20 +166,6 @@ def translate_chunk(translator, chunk, first, knobs, args, progress):
     answered = {i: answer for (i, _), answer in zip(asked, answers, strict=True)}
     texts = [line for i in range(len(chunk)) for line in _shown(answered.get(i), first + i, args)]
     return texts, [(i, reason) for i, reason in reasons.items() if reason]
-
-
-def _unusable(lines):
-    """What makes a line no text, or None, for each."""
-    for line in lines:
-        if not line.whole:
-            yield f"is longer than {LONGEST:,} bytes"
-            continue
-        try:
-            line.decode()
-        except UnicodeDecodeError as error:
-            yield f"is not UTF-8 (byte {error.start + 1} of the line)"
-        else:
-            yield None
 
 
 def _shown(answer, index, args):

@@ -4,13 +4,17 @@ import difflib
 from collections.abc import Iterable
 from types import ModuleType
 
-from kerasapp.config import generation, translation
+from kerasapp.config import generation, synthesis, translation
 from kerasapp.errors import ConfigError
 
 # Each module has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), the keys that
-# name files (PATHS), those of them that data.split cuts (CUT), those that make the tokenizers (VOCABULARY);
-# and the functions missing(), check_trainable() and default_split().
-TASKS: dict[str, ModuleType] = {"generation": generation, "translation": translation}
+# name files (PATHS), those of them that data.split cuts (CUT), those that say what a token or a frame is
+# (VOCABULARY); and the functions missing(), check_trainable() and default_split().
+TASKS: dict[str, ModuleType] = {
+    "generation": generation,
+    "translation": translation,
+    "synthesis": synthesis,
+}
 
 
 def task_module(task: str) -> ModuleType:

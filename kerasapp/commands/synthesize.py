@@ -1,0 +1,200 @@
+"""`kerasapp synthesize`: reads a text aloud, or each line of a file."""
+
+import argparse
+import itertools
+import json
+import time
+
+from kerasapp.artefact import find
+from kerasapp.commands.arguments import (
+    Parser,
+    number,
+    output_file,
+    output_folder,
+    protect_texts,
+    protected_text,
+    require_task,
+)
+from kerasapp.commands.lines import Line, reading, unusable
+from kerasapp.commands.progress import progress_bar
+from kerasapp.commands.speech import Job, draw, note, sentences_of, speak, write_speech
+from kerasapp.config import parsing
+from kerasapp.errors import ConfigError
+
+EPILOG = """examples:
+  kerasapp synthesize runs/digits "three one four" --output pi.wav --plot pi.png
+  kerasapp synthesize saved_models/digits "$(cat page.txt)" --output page.wav
+  kerasapp synthesize runs/ljspeech --input lines.txt --output spoken
+
+A text is read sentence by sentence, with short pauses between. Each line of a file gives a WAV file in the
+folder --output, 0001.wav and so on; an empty line gives none. Where a sentence was cut off, or not read from
+its first character to its last, or had characters that the model does not know, standard error says so. A
+line that cannot be read is named there too, and the exit code is 2 at the end. A TEXT that looks like a flag
+comes after --.
+"""
+
+DRAWN = 60.0  # seconds of speech in a picture, at most
+KNOBS = ("max_ratio", "window", "stop_threshold", "prenet_dropout", "seed")
+
+
+def main(argv):
+    parser = _parser()
+    args, _ = parser.parse(protect_texts(argv, parser, positional=True))
+    if (args.text is None) == (args.input is None):
+        raise ConfigError("TEXT, or --input FILE: exactly one of them is required")
+    if args.text is None:
+        if args.plot is not None:
+            raise ConfigError("--plot: draws one text; give it as TEXT")
+        args.output = _of_output(output_folder, args.output)
+    else:
+        args.output = _of_output(output_file, args.output)
+        if args.output.suffix.lower() != ".wav":
+            raise ConfigError(f"--output: {args.output}: a name that ends in .wav is expected")
+    require_task(args.model, "synthesis")
+    started = time.monotonic()
+    if args.text is not None:
+        report = read_text(args)
+    else:
+        with reading(args.input) as source:  # before the model is loaded: a missing file shows at once
+            report = read_lines(args, source)
+    _tell(report, time.monotonic() - started, args.json)
+    return 2 if report["unread"] else 0
+
+
+def _of_output(kind, text):
+    try:
+        return kind(text)
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"--output: {error}") from None
+
+
+def _parser():
+    parser = Parser("synthesize", __doc__, EPILOG)
+    parser.add_argument("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
+    parser.add_argument("text", metavar="TEXT", nargs="?", type=protected_text, help="what to read aloud")
+    parser.add_argument("--input", metavar="FILE", help="read each line of a UTF-8 file, plain or .gz")
+    parser.add_argument(
+        "--output", required=True, metavar="FILE.wav|FOLDER",
+        help="where the speech goes: a file for TEXT; for lines a folder, which is made if it is not there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--plot", type=output_file, metavar="FILE.png",
+        help="draw spectrogram, attention and probability of the end for TEXT",
+    )  # fmt: skip
+    parser.add_argument(
+        "--longest", type=number(int, 20, 600, "a number of characters from 20 to 600"), default=160,
+        metavar="N", help="cut a sentence of more than N characters, at a comma or a space (default: 160)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-ratio", type=number(float, 0, 10, "a number of seconds from 0 to 10"), default=0.3,
+        metavar="S", help="seconds of speech a character, and one second more, at most (default: 0.3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--window", type=number(int, 0, 600, "a number of characters from 0 to 600"), default=0, metavar="N",
+        help="let the attention move by at most N characters a step, and one back; 0 = off (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stop-threshold", type=number(float, 0, 1, "a probability from 0 to 1"), default=0.5, metavar="P",
+        help="probability of the end that ends a sentence; more where it ends too early (default: 0.5)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prenet-dropout", type=number(float, 0, 0.9, "a share from 0 to 0.9"), default=0.0, metavar="P",
+        help="above 0 each --seed speaks a little differently (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=number(int, 0, 2**31 - 1, "a whole number of 31 bits"), default=0, metavar="S",
+        help="the same seed gives the same speech (default: 0)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else there")
+    return parser
+
+
+def _load(path):
+    from kerasapp import api, threads
+
+    threads.run_side_by_side()
+    return api.load(path)
+
+
+def _job(args):
+    return Job(_load(args.model), {name: getattr(args, name) for name in KNOBS}, args.longest)
+
+
+def read_text(args):
+    """Reads TEXT aloud into a file, and draws it; the report. A ConfigError where it cannot be read."""
+    (reason,) = unusable([Line(args.text.encode("utf-8", "surrogateescape"))])
+    if reason:
+        raise ConfigError(f"TEXT: {reason}")
+    job = _job(args)
+    sentences, reason = sentences_of(job, args.text, "TEXT")
+    if reason:
+        raise ConfigError(f"TEXT: {reason}")
+    drawn, kept = [], 0.0
+    with progress_bar("reading aloud") as progress:
+
+        def watched():
+            nonlocal kept
+            for i, speech in enumerate(speak(job, sentences)):
+                kept += speech.seconds
+                if args.plot is not None and (not drawn or (len(drawn) == i and kept <= DRAWN)):
+                    drawn.append(speech)
+                yield speech
+                progress((i + 1) / len(sentences))
+
+        written = write_speech(args.output, watched(), sentences, "TEXT")
+    if args.plot is not None:
+        draw(args.plot, drawn, parsing.load(find(args.model).config).audio)
+        if len(drawn) < len(sentences):
+            note(f"{args.plot}: shows the first {len(drawn)} of {len(sentences)} sentences")
+    return {"files": [written], "unread": []}
+
+
+def read_lines(args, source):
+    """Reads each line of a `Source` aloud into a file of the folder; the report."""
+    job = _job(args)
+    args.output.mkdir(exist_ok=True)
+    report, line = {"files": [], "unread": []}, 0
+    with progress_bar("reading aloud") as progress:
+        read = source.share()
+        for chunk in source.chunks():
+            before, read = read, source.share()
+            texts, speeches = _readable(job, chunk, line, report)
+            for done, (position, sentences) in enumerate(texts):
+                where = f"line {line + position + 1}"
+                path = args.output / f"{line + position + 1:04d}.wav"
+                own = itertools.islice(speeches, len(sentences))
+                report["files"].append(
+                    {"line": line + position + 1, **write_speech(path, own, sentences, where)}
+                )
+                progress(None if read is None else before + (done + 1) / len(texts) * (read - before))
+            line += len(chunk)
+    return report
+
+
+def _readable(job, chunk, first, report):
+    """The lines of a chunk that can be read, as (position, sentences), and an iterator of the speech of all
+    their sentences; the others are told, and added to the report."""
+    texts = []
+    for position, (line, reason) in enumerate(zip(chunk, unusable(chunk), strict=True)):
+        if reason is None and not line.strip():
+            continue
+        where = f"line {first + position + 1}"
+        sentences = []
+        if reason is None:
+            sentences, reason = sentences_of(job, line.decode(), where)
+        if reason:
+            note(f"{where}: {reason}")
+            report["unread"].append({"line": first + position + 1, "reason": reason})
+        else:
+            texts.append((position, sentences))
+    return texts, speak(job, [sentence for _, sentences in texts for sentence in sentences])
+
+
+def _tell(report, took, as_json):
+    files, unread = report["files"], len(report["unread"])
+    seconds = sum(file["seconds"] for file in files)
+    name = files[0]["file"] if len(files) == 1 else f"{len(files):,} files"
+    failed = f"; {unread:,} could not be read" * (unread > 0)
+    note(f"{name}: {seconds:.1f} s of speech, {took:.1f} s with loading the model{failed}")
+    if as_json:
+        print(json.dumps({"seconds": seconds, **report}))

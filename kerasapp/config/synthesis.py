@@ -1,0 +1,258 @@
+"""Configuration and presets of `synthesis`: speech by attention, from recordings with transcripts."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from kerasapp.config.audio import AudioConfig
+from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
+from kerasapp.config.training import TrainingConfig
+from kerasapp.errors import ConfigError
+
+HEADS = 4  # of the multi_head attention
+
+
+@dataclass(frozen=True)
+class SynthesisData(Section):
+    """The recordings to learn from, and how their transcripts become characters."""
+
+    name: ClassVar[str] = "data"
+
+    directory: str | None = None
+    """A folder in LJSpeech's form: metadata.csv with a line id|transcript|normalised transcript for each clip
+    (the last that is not empty is read aloud), and the clips in wavs/ or clips/, in any format of libsndfile;
+    sample:NAME is one shipped with kerasapp"""
+
+    language: Literal["english", "none"] = "english"
+    """How texts are cleaned, in training and in answers. english: small letters, numbers and abbreviations in
+    words; none: only normalisation and white space"""
+
+    normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
+    """Unicode normalisation of all texts"""
+
+    split: tuple[Fraction, Fraction, Fraction] = (0.9, 0.05, 0.05)
+    """Shares of the clips for training, validation and test, in this order. Clips of one transcript stay
+    together"""
+
+    max_seconds: Annotated[float, Range(above=0, most=60)] = 12.0
+    """Seconds of a clip above which it is left out, and counted with those that cannot be used"""
+
+    max_failures: Fraction = 0.05
+    """Share of the clips that may be missing, silent, too long or damaged; training stops where there are
+    more"""
+
+    batch_frames: Annotated[int, Range(least=1, most=10_000_000)] = 6000
+    """Spectrogram frames of a training batch at most, padding included"""
+
+    time_mask: Annotated[int, Range(least=0, most=1000)] = 0
+    """Frames hidden, at most, in one block of what the decoder sees of the recording, in training
+    (SpecAugment); 0 = off"""
+
+    frequency_mask: Annotated[int, Range(least=0, most=1000)] = 0
+    """Mel channels hidden, at most, in one block, likewise; 0 = off"""
+
+    cache: str | None = None
+    """Folder for the spectrograms, kept between runs; null: a folder in the user's cache directory"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_shares(self.split)
+
+    def has(self, part: str) -> bool:
+        """Whether "train", "valid" or "test" gets clips."""
+        return self.split[("train", "valid", "test").index(part)] > 0
+
+
+@dataclass(frozen=True)
+class SynthesisModelConfig(Section):
+    """The network: Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), with a reduction factor."""
+
+    name: ClassVar[str] = "model"
+
+    embedding_size: Annotated[int, Range(least=1, most=16_384)] = 256
+    """Size of the vector that stands for a character"""
+
+    encoder_layers: Annotated[int, Range(least=0, most=32)] = 3
+    """Convolutions over the characters, before the bidirectional LSTM"""
+
+    encoder_width: Annotated[int, Range(least=1, most=101)] = 5
+    """Characters that each of these convolutions sees"""
+
+    encoder_units: Annotated[int, Range(least=2, most=16_384)] = 256
+    """Size of the encoder's LSTM, an even number: half of it in each direction"""
+
+    attention: Literal["location", "additive", "general", "dot", "scaled_dot", "multi_head"] = "location"
+    """How the decoder finds the characters to read next (formulas and papers in
+    kerasapp/layers/attention.py); location knows where it has been, which keeps speech from stopping short or
+    repeating itself"""
+
+    attention_size: Annotated[int, Range(least=1, most=16_384)] = 128
+    """Size of the space in which the attention compares"""
+
+    filters: Annotated[int, Range(least=1, most=1024)] = 32
+    """Filters of the location attention"""
+
+    filter_width: Annotated[int, Range(least=1, most=1001)] = 31
+    """Characters that each of these filters sees"""
+
+    prenet_units: Annotated[int, Range(least=1, most=16_384)] = 128
+    """Size of the two layers through which the decoder sees its last frame"""
+
+    prenet_dropout: Rate = 0.5
+    """Share of their units dropped in training: without it the decoder copies its last frame and never learns
+    to read"""
+
+    decoder_units: Annotated[int, Range(least=1, most=16_384)] = 512
+    """Size of each of the decoder's LSTM layers. Time and memory grow with its square"""
+
+    decoder_layers: Annotated[int, Range(least=1, most=32)] = 2
+    """LSTM layers of the decoder, one on the other; the lowest one drives the attention"""
+
+    reduction: Annotated[int, Range(least=1, most=10)] = 2
+    """Frames of each decoder step: more trains and speaks faster, and is heard sooner to read well; fewer may
+    sound finer"""
+
+    postnet_layers: Annotated[int, Range(least=0, most=32)] = 5
+    """Convolutions that refine the spectrogram at the end; 0 = none"""
+
+    postnet_channels: Annotated[int, Range(least=1, most=16_384)] = 256
+    """Channels of each of these convolutions"""
+
+    postnet_width: Annotated[int, Range(least=1, most=101)] = 5
+    """Frames that each of these convolutions sees"""
+
+    dropout: Rate = 0.1
+    """Share of the units dropped after the convolutions and between recurrent layers"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.encoder_units % 2:
+            raise ConfigError(
+                f"model.encoder_units: {self.encoder_units} is not even, which its two directions need"
+            )
+        if self.attention == "multi_head" and self.attention_size % HEADS:
+            raise ConfigError(
+                f"model.attention_size: {self.attention_size} is not a multiple of {HEADS}, the heads of the "
+                "multi_head attention"
+            )
+
+
+@dataclass(frozen=True)
+class SynthesisTraining(TrainingConfig):
+    """How the model is trained."""
+
+    batch_size: Annotated[int, Range(least=1, most=65_536)] = 32
+    """Clips of a training batch at most; data.batch_frames limits it too"""
+
+    guide_weight: Annotated[float, Range(least=0)] = 1.0
+    """Weight of the loss that wants the attention near the diagonal at first (Tachibana et al. 2018,
+    arXiv:1710.08969); 0 = off"""
+
+    guide_steps: Annotated[int, Range(least=0)] = 5000
+    """Training steps in which that loss fades to nothing"""
+
+    stop_weight: Annotated[float, Range(least=0)] = 1.0
+    """Weight of the loss of the stop token, which says where an utterance ends"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthesisConfig:
+    """Everything that makes a run of `synthesis`.
+
+    Example:
+        >>> data = SynthesisData(directory="LJSpeech-1.1")
+        >>> config = SynthesisConfig(data=data, training=SynthesisTraining(minutes=90))
+        >>> config.audio.sample_rate
+        22050
+    """
+
+    task: ClassVar[str] = "synthesis"
+
+    data: SynthesisData = field(default_factory=SynthesisData)
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    model: SynthesisModelConfig = field(default_factory=SynthesisModelConfig)
+    training: SynthesisTraining
+
+    def __post_init__(self):
+        frames = self.data.max_seconds * 1000 / self.audio.hop_ms
+        if self.data.batch_frames < frames:
+            raise ConfigError(
+                f"data.batch_frames: {self.data.batch_frames} is less than a clip of data.max_seconds can "
+                f"have, {frames:,.0f} frames"
+            )
+        if self.data.frequency_mask >= self.audio.mels:
+            raise ConfigError(
+                f"data.frequency_mask: {self.data.frequency_mask} is not below audio.mels, {self.audio.mels}"
+            )
+
+
+def missing(config: SynthesisConfig) -> str | None:
+    """The key without which the task has no data to read, or None where all is given."""
+    return "data.directory" if config.data.directory is None else None
+
+
+def check_trainable(config: SynthesisConfig) -> None:
+    """Raises ConfigError where training lacks clips that an evaluation can do without."""
+    if not config.data.has("train"):
+        raise ConfigError(f"data.split: {show(config.data.split)} leaves no clips to train on")
+    if config.training.patience and not config.data.has("valid"):
+        raise ConfigError(
+            f"training.patience: {config.training.patience} needs validation clips, and "
+            f"data.split: {show(config.data.split)} leaves none"
+        )
+
+
+def default_split(config: SynthesisConfig) -> str:
+    """What `evaluate` scores where no split is named: the first of test, valid, train that has clips."""
+    return next(part for part in ("test", "valid", "train") if config.data.has(part))
+
+
+def digits() -> SynthesisConfig:
+    """One voice reads strings of one to six digits, joined from recordings of single ones; 14 minutes.
+
+    kerasapp train synthesis --preset digits
+
+    Fourteen minutes of training on two cores.
+    """
+    return SynthesisConfig(
+        data=SynthesisData(directory="sample:digits", max_seconds=8.0, batch_frames=8000),
+        audio=AudioConfig(sample_rate=8000, mels=64, f_max=4000.0),
+        model=SynthesisModelConfig(
+            embedding_size=128,
+            encoder_layers=2,
+            encoder_units=128,
+            attention_size=64,
+            filters=16,
+            filter_width=15,
+            prenet_units=128,
+            decoder_units=256,
+            postnet_layers=3,
+            postnet_channels=128,
+        ),
+        training=SynthesisTraining(
+            minutes=14, average=0.999, learning_rate=2e-3, steps_per_epoch=250, guide_steps=1500
+        ),
+    )
+
+
+def ljspeech() -> SynthesisConfig:
+    """A reader's sentences in LJSpeech's form (not shipped); 90 minutes, and more for a better voice.
+
+    kerasapp train synthesis --preset ljspeech --data.directory LJSpeech-1.1
+
+    Ninety minutes of training on two cores; developed on a part of LJSpeech, 39 minutes of speech. All of
+    its 24 hours need many times as long: give --training.minutes, or a GPU.
+    """
+    return SynthesisConfig(
+        training=SynthesisTraining(minutes=90, average=0.999, learning_rate=1e-3, steps_per_epoch=250)
+    )
+
+
+CONFIG = SynthesisConfig
+PATHS = CUT = ("data.directory",)
+# What the weights depend on of texts and spectrograms; Griffin-Lim comes after them.
+VOCABULARY = (
+    "data.language",
+    "data.normalisation",
+    *(f"audio.{key}" for key in ("sample_rate", "window_ms", "hop_ms", "mels", "f_min", "f_max", "floor_db")),
+)
+PRESETS = {"digits": digits, "ljspeech": ljspeech}  # the first is the default
