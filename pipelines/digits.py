@@ -32,7 +32,7 @@ _MARGIN = 0.05  # seconds of the room before and after an utterance
 _LOUDNESS = -23.0  # dB, root mean square of a digit where it sounds
 _ROOM = -65.0  # dB, root mean square of the noise that a pause is not silent for
 _NOISE = 30  # seconds of it
-_QUIET = -38.0  # dB below the loudest moment: what begins and ends a digit
+_QUIET = -42.0  # dB below the loudest moment: what begins and ends a digit; the s of "six" is at -40
 _MOMENT = 80  # samples, 10 ms
 _FADE = 40  # samples, 5 ms: at both ends of a digit
 
@@ -121,7 +121,7 @@ def _levelled(wave: np.ndarray) -> np.ndarray:
     level = (moments**2).mean(axis=1)
     sounding = level >= level.max() * 10 ** (_QUIET / 10)
     first, last = np.flatnonzero(sounding)[[0, -1]]
-    wave = wave[max(0, first - 1) * _MOMENT : (last + 2) * _MOMENT]
+    wave = wave[max(0, first - 2) * _MOMENT : (last + 3) * _MOMENT]
     wave = wave * 10 ** (_LOUDNESS / 20) / np.sqrt(level[sounding].mean())
     fade = np.minimum(1, (np.arange(len(wave)) + 0.5) / _FADE)
     return wave * fade * fade[::-1]
