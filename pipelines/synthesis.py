@@ -149,9 +149,9 @@ def _blocks(rows: list[str]) -> Iterator[tf.Tensor]:
 
 def _check(failures: Sequence[tuple[str, str]], count: int, most: float, folder: Path) -> None:
     if len(failures) > most * count or len(failures) == count:
+        limit = "none is left" if len(failures) == count else f"max_failures allows a share of {most:g}"
         raise DataError(
-            f"{folder}: {len(failures):,} of {count:,} clips cannot be used, which is more than the share"
-            f" max_failures, {most:g}: {_listed(failures)}"
+            f"{folder}: {len(failures):,} of {count:,} clips cannot be used, and {limit}: {_listed(failures)}"
         )
 
 

@@ -145,7 +145,8 @@ def test_clips_that_cannot_be_used_are_named_and_counted(ready, tmp_path):
         )
         assert told[0].endswith("; and 5 more")
     with pytest.raises(
-        DataError, match=r"10 of 42 clips cannot be used, .* 0\.2: c000: .*; and 5 more"
+        DataError,
+        match=r"10 of 42 clips cannot be used, and max_failures allows a share of 0\.2: c000: .*; and 5 more",
     ) as error:
         ready(folder, max_failures=0.2, max_seconds=2)
     assert "\n" not in str(error.value)
@@ -165,7 +166,9 @@ def test_what_cannot_be_used_at_all_is_told_in_one_line(ready, tmp_path):
         ready(tmp_path / "gone")
     for path in (folder / "wavs").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match="3 of 3 clips cannot be used"):
+    with pytest.raises(
+        DataError, match="3 of 3 clips cannot be used, and none is left: c000: the clip is missing"
+    ):
         ready(folder, split=(1, 0, 0), max_failures=1.0)
 
 
