@@ -61,6 +61,7 @@ def test_padding_and_the_rest_of_the_batch_change_nothing(training):
     for row, length in enumerate(LENGTHS):
         alone = layer(X[row : row + 1, :length], REAL[row : row + 1, :length], training=training)
         np.testing.assert_allclose(alone[0], truth[row, :length], **CLOSE)
+    assert layer(X[:0], REAL[:0]).shape == (0, 7, 2)
 
 
 def test_training_drops_channels_of_a_row_by_the_seed():

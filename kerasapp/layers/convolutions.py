@@ -58,12 +58,11 @@ class Convolutions(keras.layers.Layer):
             self.last.build(shape)
 
     def call(self, x, mask, training=False):
-        mask = tf.cast(mask, x.dtype)[:, :, tf.newaxis]
-        if not training:
-            return self._apply(x, mask, False)
-        batch = tf.shape(x)[0]
-        rows = [[0, batch % 2], [0, 0], [0, 0]]  # TensorFlow's convolution fails on a half without a row
-        parts = [self._apply(*half, True) for half in halves((tf.pad(x, rows), tf.pad(mask, rows)))]
+        mask, batch = tf.cast(mask, x.dtype)[:, :, tf.newaxis], tf.shape(x)[0]
+        # TensorFlow's convolution gives a wrong shape where there is no row, be it of half a batch.
+        added = [[0, batch % 2 if training else tf.cast(batch < 1, tf.int32)], [0, 0], [0, 0]]
+        rows = tf.pad(x, added), tf.pad(mask, added)
+        parts = [self._apply(*part, training) for part in (halves(rows) if training else [rows])]
         return tf.concat(parts, axis=0)[:batch]
 
     def _apply(self, x, mask, training):
