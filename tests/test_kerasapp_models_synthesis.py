@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.models.synthesis import PADDING, SynthesisModel, encode, postnet, stepper
+from pipelines import clips
 
 MELS, UNITS = 5, 8
 SIZES = {
@@ -70,6 +71,10 @@ def decode(model, tokens, mel_in):
     mask = np.repeat(REAL, model.reduction, axis=1).astype("float32")
     after = postnet(model, tf.constant(before), tf.constant(mask))
     return {"mel_out": np.concatenate([before, after], axis=-1), "stop": stop, "alignment": alignment}
+
+
+def test_padding_is_that_of_the_pipeline():
+    assert PADDING == clips.PADDING
 
 
 def test_every_attention_but_none_is_tested():

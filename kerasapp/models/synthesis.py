@@ -104,7 +104,8 @@ class SynthesisModel(keras.Model):
         # === Functional Model ===
         tokens = keras.Input([None], dtype="int32", name="tokens")
         mel_in = keras.Input([None, mels], dtype="float32", name="mel_in")
-        memory, lengths = _read(self, tokens, keras.layers.Dropout(dropout, (None, 1, None), name="dropout"))
+        drop = keras.layers.Dropout(dropout, (None, 1, None), dtype=dtype, name="encoder_dropout")
+        memory, lengths = _read(self, tokens, drop)
         steps = ops.cast(mel_in[:, :, 0] > PADDING / 2, "float32")  # [batch, steps], 1 where real
         y = mel_in * ops.expand_dims(steps, -1)
         for i, layer in enumerate(self.prenet):
