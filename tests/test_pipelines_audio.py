@@ -71,7 +71,7 @@ def bad_files(folder):
         ("nothing.wav", "not a sound file"),
         ("headless.raw", "not a sound file"),
         ("folder.wav", "not a sound file"),
-        ("cut.flac", ""),
+        ("cut.flac", "not a sound file"),
         ("empty.wav", "no length"),
         ("nan.wav", "no number"),
     ],
