@@ -9,8 +9,9 @@ from kerasapp.backend import require_tensorflow
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.export import saved_model
-from kerasapp.tasks import generation, translation
+from kerasapp.tasks import generation, synthesis, translation
 from kerasapp.tasks.generation_predictor import TextGenerator
+from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.translation_predictor import Translator
 
 require_tensorflow()
@@ -36,7 +37,13 @@ class Translation(_Exporting, translation.Translation):
     predictor = Translator
 
 
-TASKS = {task.name: task for task in (Generation, Translation)}
+class Synthesis(_Exporting, synthesis.Synthesis):
+    __doc__ = synthesis.Synthesis.__doc__
+
+    predictor = Synthesizer
+
+
+TASKS = {task.name: task for task in (Generation, Translation, Synthesis)}
 
 
 def load(path, data=None):

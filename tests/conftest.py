@@ -120,3 +120,57 @@ def reversal_export(once, reversal_run):
         assert run(["export", str(reversal_run), "--to", str(folder)]) == 0
 
     return once("saved_models", export) / "reversal"
+
+
+TONES = dict(zip("abcdefgh", range(300, 3900, 450), strict=True))  # Hz
+SPEECH = [
+    "--data.language", "none", "--audio.sample_rate", "8000", "--audio.mels", "20", "--audio.f_max", "4000",
+    "--audio.griffin_lim_iterations", "5", "--model.embedding_size", "8", "--model.encoder_units", "8",
+    "--model.encoder_layers", "1", "--model.attention_size", "8", "--model.filters", "4",
+    "--model.prenet_units", "8", "--model.decoder_units", "16", "--model.postnet_layers", "2",
+    "--model.postnet_channels", "8", "--training.batch_size", "8", "--training.steps", "20",
+    "--training.steps_per_epoch", "10", "--training.average", "0",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def speech_folder(once):
+    """Recordings in the form of LJSpeech: words of two to five letters, each letter a tone of its own."""
+    import numpy as np
+    import soundfile
+
+    def record(folder):
+        draw, lines = random.Random(3), []
+        (folder / "wavs").mkdir()
+        for i in range(60):
+            word = "".join(draw.choices(list(TONES), k=draw.randint(2, 5)))
+            seconds = np.arange(800) / 8000  # of a letter
+            sound = [0.3 * np.sin(2 * np.pi * TONES[letter] * seconds) for letter in word]
+            soundfile.write(folder / "wavs" / f"w{i}.wav", np.concatenate(sound), 8000)
+            lines.append(f"w{i}|{word}\n")
+        (folder / "metadata.csv").write_text("".join(lines))
+
+    return once("speech", record)
+
+
+@pytest.fixture(scope="session")
+def speech_run(once, speech_folder):
+    """A finished run folder of `synthesis`, which has learned nothing much."""
+    from kerasapp.cli import run
+
+    def train(folder):
+        words = ["--run", str(folder / "tones"), "--data.directory", str(speech_folder), *SPEECH]
+        assert run(["train", "synthesis", "--preset", "ljspeech", *words]) == 0
+
+    return once("speech_run", train) / "tones"
+
+
+@pytest.fixture(scope="session")
+def speech_export(once, speech_run):
+    """`saved_models/tones` with one version."""
+    from kerasapp.cli import run
+
+    def export(folder):
+        assert run(["export", str(speech_run), "--to", str(folder)]) == 0
+
+    return once("speech_models", export) / "tones"

@@ -11,7 +11,7 @@ from kerasapp.errors import ConfigError
 TRAINING = {"batch_size": 8, "steps": 4, "seed": 3}
 
 
-def generation(text_file, reversal_pairs, **sections):
+def generation(text_file, *_, **sections):
     return api.Generation(
         data={"files": [str(text_file)], "window": 12},
         model={"units": 8, "embedding_size": 4},
@@ -20,7 +20,7 @@ def generation(text_file, reversal_pairs, **sections):
     )
 
 
-def translation(text_file, reversal_pairs, **sections):
+def translation(_, reversal_pairs, *__, **sections):
     return api.Translation(
         data={"pairs": str(reversal_pairs), "tokenizer": "characters"},
         model={"units": 8, "embedding_size": 4},
@@ -29,10 +29,27 @@ def translation(text_file, reversal_pairs, **sections):
     )
 
 
-@pytest.fixture(params=[generation, translation])
-def make(request, text_file, reversal_pairs):
+def synthesis(_, __, speech_folder, **sections):
+    small = {"encoder_units": 8, "embedding_size": 4, "decoder_units": 8, "encoder_layers": 1}
+    return api.Synthesis(
+        data={"directory": str(speech_folder), "language": "none"},
+        audio={"sample_rate": 8000, "mels": 20, "f_max": 4000.0},
+        model={
+            **small,
+            "attention_size": 4,
+            "postnet_layers": 2,
+            "postnet_channels": 8,
+            "prenet_dropout": 0.1,
+        },
+        training=TRAINING | {"guide_steps": 100} | sections.pop("training", {}),
+        **sections,
+    )
+
+
+@pytest.fixture(params=[generation, translation, synthesis])
+def make(request, text_file, reversal_pairs, speech_folder):
     keras.utils.set_random_seed(2)
-    return lambda **sections: request.param(text_file, reversal_pairs, **sections)
+    return lambda **sections: request.param(text_file, reversal_pairs, speech_folder, **sections)
 
 
 def test_a_task_builds_models_of_its_batches(make):

@@ -215,7 +215,7 @@ def digits() -> SynthesisConfig:
     """
     return SynthesisConfig(
         data=SynthesisData(directory="sample:digits", max_seconds=8.0, batch_frames=8000),
-        audio=AudioConfig(sample_rate=8000, mels=64, f_max=4000.0),
+        audio=AudioConfig(sample_rate=8000, mels=64, f_max=4000.0, trim_db=45.0),
         model=SynthesisModelConfig(
             embedding_size=128,
             encoder_layers=2,

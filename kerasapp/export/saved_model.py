@@ -1,5 +1,6 @@
 """A trained model as a SavedModel version that TF Serving loads and that holds all that kerasapp needs."""
 
+import base64
 import json
 import os
 import shutil
@@ -66,14 +67,17 @@ def vectors(servable, requests):
     found = []
     for name, inputs in requests:
         answer = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
-        outputs = {key: _plain(value.numpy()) for key, value in answer.items()}
+        outputs = {key: _plain(value.numpy(), key) for key, value in answer.items()}
         found.append(
             {"signature": name, "inputs": {k: _plain(v) for k, v in inputs.items()}, "outputs": outputs}
         )
     return found
 
 
-def _plain(value):
+def _plain(value, name=""):
+    """Lists of numbers and strings; of an output whose name ends in "_bytes" as TF Serving has them."""
+    if name.endswith("_bytes"):
+        return [{"b64": base64.b64encode(item).decode()} for item in value.tolist()]
     if value.dtype == object and value.size:  # strings, as TensorFlow or as Python has them
         value = np.vectorize(lambda text: text.decode() if isinstance(text, bytes) else text)(value)
     return value.tolist()

@@ -67,7 +67,8 @@ class Translator:
         Returns: list of `Translation`.
         Raises: ValueError for a knob that is unknown or out of range, or a sentence that is too long.
         """
-        knobs, lengths = columns(knobs, DEFAULTS, _check, len(sentences), "sentences"), self._lengths(sentences)
+        knobs = columns(knobs, DEFAULTS, _check, len(sentences), "sentences")
+        lengths = self._lengths(sentences)
         _require_short("sentence", lengths)
         batches = _batches(lengths * knobs["beam_size"])
         answers, done = [None] * len(sentences), 0

@@ -1,0 +1,240 @@
+"""The task `synthesis`: recordings with transcripts to a model that reads text aloud."""
+
+import dataclasses
+import json
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kerasapp import plots_audio
+from kerasapp.config import parsing
+from kerasapp.config.synthesis import default_split
+from kerasapp.errors import ConfigError
+from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
+from kerasapp.metrics import mel_cepstral_distortion, mel_l1
+from kerasapp.models.synthesis import SynthesisModel
+from kerasapp.precision import policy
+from kerasapp.tasks.synthesis_predictor import Synthesizer
+from kerasapp.tasks.synthesis_servable import SynthesisServable
+from kerasapp.tasks.task import Task
+from pipelines import synthesis as pipeline
+from pipelines.atomic import write_text
+from pipelines.batching import each_pass
+from pipelines.cleaning import Cleaner
+from pipelines.text import Tokenizer
+
+WATCHED = 8  # validation texts that are read aloud in each epoch, at most
+SHOWN = 3  # of them, those that TensorBoard shows
+TIMED = 10  # utterances that the real-time factors are the medians of, at most
+
+
+class Voice(NamedTuple):
+    """What the training data say of texts and frames: the characters, and the mean and the deviation of each
+    mel channel, float lists [mels]."""
+
+    tokenizer: Tokenizer
+    mean: list
+    deviation: list
+
+
+class Synthesis(Task):
+    """Data, model, metrics and servable of synthesis; the only place where pipeline and model meet.
+
+    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is a `Voice`.
+
+    Example:
+
+        task = Synthesis(preset="digits")
+        train, valid = task.datasets()
+        model = task.build()
+        model.compile("adam", task.loss())
+        model.fit(train, validation_data=valid)
+        task.export(model, "saved_models/digits")
+    """
+
+    name = "synthesis"
+    tokenizer_files = ("tokenizer.json", "statistics.json")
+    monitor, direction = "teacher_mel_l1", -1  # lower is better
+
+    # === Data ===
+
+    @cached_property
+    def corpus(self):
+        """The clips as log-mels, from the disk cache where they are there (see `pipelines.synthesis`)."""
+        c = self.config.data
+        parsing.require_data(self.config)
+        given = self._given_tokenizer
+        return pipeline.prepare(
+            directory=c.directory,
+            language=c.language,
+            normalisation=c.normalisation,
+            tokenizer=given and given.tokenizer,
+            statistics=given and given._asdict(),
+            split=c.split,
+            settings=self.config.audio,
+            max_seconds=c.max_seconds,
+            max_failures=c.max_failures,
+            cache=c.cache,
+            progress=lambda line: print(line, file=sys.stderr, flush=True),
+        )
+
+    @cached_property
+    def cleaner(self):
+        """What prepares a text, in training and in all that is served."""
+        return Cleaner(self.config.data.language)
+
+    def _learned_tokenizer(self):
+        statistics = self.corpus.statistics
+        mean, deviation = (np.asarray(statistics[key]).tolist() for key in ("mean", "deviation"))
+        return Voice(self.corpus.tokenizer, mean, deviation)
+
+    def save_tokenizer(self, folder):
+        voice = self.tokenizer
+        voice.tokenizer.save(Path(folder) / self.tokenizer_files[0])
+        statistics = {"mean": voice.mean, "deviation": voice.deviation}
+        write_text(Path(folder) / self.tokenizer_files[1], json.dumps(statistics) + "\n")
+
+    @classmethod
+    def load_tokenizer(cls, folder):
+        tokenizer, statistics = (Path(folder) / name for name in cls.tokenizer_files)
+        return Voice(Tokenizer.load(tokenizer), **json.loads(statistics.read_text(encoding="utf-8")))
+
+    def training_data(self, start_step=0):
+        """Endless dataset of ({"tokens", "mel_in"}, {"mel_out", "stop", "alignment"}), from any step on (see
+        `pipelines.synthesis`)."""
+        training, data = self.config.training, self.config.data
+        return pipeline.training_batches(
+            self.corpus.part("train"),
+            **self._batch_limits(),
+            seed=training.seed,
+            start_step=start_step,
+            guide_steps=training.guide_steps,
+            time_mask=data.time_mask,
+            frequency_mask=data.frequency_mask,
+        )
+
+    def datasets(self):
+        """(training dataset, validation dataset or None), for a `fit` of your own.
+
+        Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
+        training clips, in another order.
+        """
+        steps = pipeline.steps_per_pass(self.corpus.part("train"), **self._batch_limits())
+        valid = self._batches("valid") if self.corpus.sizes["valid"] else None
+        return each_pass(self.training_data, steps), valid
+
+    def _batch_limits(self):
+        return {
+            "reduction": self.config.model.reduction,
+            "batch_frames": self.config.data.batch_frames,
+            "batch_size": self.config.training.batch_size,
+        }
+
+    def _batches(self, split):
+        return pipeline.validation_batches(self.corpus.part(split), **self._batch_limits())
+
+    # === Model ===
+
+    def build(self, training=True):
+        """A plain functional `keras.Model`."""
+        return SynthesisModel(
+            self.tokenizer.tokenizer.size,
+            self.config.audio.mels,
+            dtype=policy(self.config.training.precision) if training else None,
+            **dataclasses.asdict(self.config.model),
+        )
+
+    def loss(self):
+        """The losses by output, for `compile`."""
+        training = self.config.training
+        return {
+            "mel_out": SpectrogramLoss(),
+            "stop": StopLoss(training.stop_weight),
+            "alignment": GuidedAttentionLoss(training.guide_weight),
+        }
+
+    def servable(self, model):
+        """The one module that answers (see `SynthesisServable`)."""
+        return SynthesisServable(model, self.tokenizer, self.cleaner, self.config.audio)
+
+    # === Evaluation ===
+
+    def evaluate(self, synthesizer, split=None, progress=None):
+        """Reads a split aloud and compares.
+
+        Args:
+            synthesizer: a `Synthesizer` of the trained model.
+            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
+            progress: function that gets the share done, now and then.
+
+        Returns: dict of
+            "mel_l1", "mcd_db": means over the utterances of the distance to the recording, along the best
+                path of dynamic time warping (see `kerasapp.metrics`).
+            "stopped_by_token", "aligned_utterances": shares of the utterances. "coverage", "backward_steps",
+                "sharpness": their means (see `alignment_health`).
+            "teacher_mel_l1", "mean_frame_mel_l1", "last_frame_mel_l1": see `SynthesisServable.distances`.
+            "mel_real_time_factor", "audio_real_time_factor": see `Synthesizer.real_time_factors`.
+            "items": utterances.
+        """
+        split = split or default_split(self.config)
+        if not self.corpus.sizes[split]:
+            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
+        clips, texts = self.corpus.part(split), self.corpus.texts(split)
+        answers = synthesizer.synthesize(texts, progress=progress)
+        pairs = [(answer.mel, clips.mel(i)) for i, answer in enumerate(answers)]
+        means = ("coverage", "backward_steps", "sharpness")
+        return {
+            "mel_l1": float(np.mean([mel_l1(*pair) for pair in pairs])),
+            "mcd_db": float(np.mean([mel_cepstral_distortion(*pair) for pair in pairs])),
+            "stopped_by_token": float(np.mean([a.stop_reason == "stop_token" for a in answers])),
+            "aligned_utterances": float(np.mean([a.aligned for a in answers])),
+            **{name: float(np.mean([getattr(a, name) for a in answers])) for name in means},
+            **self._teacher_forced(synthesizer.servable, split),
+            **synthesizer.real_time_factors(texts[:TIMED]),
+            "items": len(texts),
+        }
+
+    def validate(self, model):
+        """The figures of an epoch of the portable model; empty without a validation split."""
+        if not self.corpus.sizes["valid"]:
+            return {}
+        self._sample = Synthesizer(self, model, self.watched(model)).synthesize(self._watched_texts)
+        aligned = float(np.mean([answer.aligned for answer in self._sample]))
+        figures = self._teacher_forced(self.watched(model), "valid")
+        return {"teacher_mel_l1": figures["teacher_mel_l1"], "aligned_utterances": aligned}
+
+    def summarise(self, model):
+        """Writes pictures and sound of a few utterances to the current `tf.summary` writer."""
+        if not self.corpus.sizes["valid"]:
+            return
+        clips = self.corpus.part("valid")
+        for i, answer in zip(self._watched_rows[:SHOWN], self._sample):
+            picture = plots_audio.comparison_image(clips.mel(i), answer, self.config.audio)
+            tf.summary.image(f"speech/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
+            sound = answer.audio[np.newaxis, :, np.newaxis]  # [1, samples, channels]
+            tf.summary.audio(f"speech/{i}", sound, answer.sample_rate)
+
+    @cached_property
+    def _watched_rows(self):
+        """Validation utterances that stand for all: evenly spread."""
+        count = self.corpus.sizes["valid"]
+        return np.unique(np.linspace(0, count - 1, min(WATCHED, count)).astype(int)).tolist()
+
+    @cached_property
+    def _watched_texts(self):
+        texts = self.corpus.texts("valid")
+        return [texts[i] for i in self._watched_rows]
+
+    def _teacher_forced(self, servable, split):
+        """Mean distances over all frames of a split, name -> nats."""
+        sums, frames = 0.0, 0
+        for inputs, targets in self._batches(split):
+            found, count = servable.distances(inputs["tokens"], inputs["mel_in"], targets["mel_out"])
+            sums += found.numpy().astype(np.float64)
+            frames += int(count)
+        names = ("teacher_mel_l1", "mean_frame_mel_l1", "last_frame_mel_l1")
+        return dict(zip(names, (sums / frames).tolist(), strict=True))
