@@ -83,8 +83,8 @@ class SynthesisServable(tf.Module):
         checks = _checks(lengths - 1, max_ratio, stop_threshold, window, prenet_dropout)
         with tf.control_dependencies(checks):
             ids = ids.to_tensor()  # [batch, text]
-        seconds = max_ratio * tf.cast(lengths - 1, tf.float32) + SPARE
-        longest = tf.cast(tf.math.ceil(seconds / self._step_seconds), tf.int32)
+            seconds = max_ratio * tf.cast(lengths - 1, tf.float32) + SPARE
+            longest = tf.cast(tf.math.ceil(seconds / self._step_seconds), tf.int32)
         spoken = self._speak(ids, longest, stop_threshold, window, prenet_dropout, seed)
         reason = tf.gather(tf.constant(STOP_REASONS), spoken.pop("stopped"))
         mel = self._log_mel(spoken.pop("mel"), spoken["frames"])
