@@ -18,7 +18,7 @@ import soundfile
 import soxr
 import tensorflow as tf
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, UnreadableError
 from pipelines.griffin_lim import griffin_lim
 
 with warnings.catch_warnings():
@@ -32,6 +32,8 @@ _MOMENT = 0.02  # seconds whose loudness is measured as one
 _SILENCE_DB = -80.0  # root mean square, full scale being 0, that some moment of a clip has to pass
 _LOUDEST = 10.0  # nats: far beyond full scale; a network's spectrogram that passes it must not overflow
 _TURNS = 15  # after which the mel sums are reached to a thousandth
+_BLOCK = 2**16  # samples read at a time
+_DENSEST = 5000  # samples that a byte of a file can stand for: FLAC's blocks of one value have nearly as many
 
 
 def read(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
@@ -40,26 +42,51 @@ def read(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
     Resampled to `sample_rate`, Hz, by soxr at its high quality, where the file has another one.
 
     Raises:
-        DataError: the file is missing, no sound file, cut short, of no length, or holds values that are no
-            number; names it.
+        DataError: the file is no sound file, cut short, of no length, or holds values that are no number;
+            names it.
+        UnreadableError: it is missing, or the system cannot read it; names it.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with _Stream(path) as file:
             expected, own_rate = file.frames, file.samplerate
-            channels = file.read(dtype="float32", always_2d=True)  # [samples, channels]
+            blocks = []
+            # To the end, and not so many samples as the header says: it may not know, or be wrong.
+            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                blocks.append(block)
+            size = os.path.getsize(path)
     except (OSError, soundfile.SoundFileError, TypeError, ValueError) as error:
-        if not os.path.exists(path):
-            raise DataError(f"{path}: no such file") from None
+        _check_readable(path)
         reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise DataError(f"{path}: not a sound file that can be read ({reason})") from None
-    if not len(channels):
+    if not blocks:
         raise DataError(f"{path}: the sound has no length")
-    if len(channels) < expected:
+    channels = np.concatenate(blocks)  # [samples, channels]
+    if len(channels) < expected <= _DENSEST * size:
         raise DataError(f"{path}: cut short: {len(channels):,} of its {expected:,} samples are there")
     if not np.isfinite(channels).all():
         raise DataError(f"{path}: the sound holds values that are no number")
     wave = channels.mean(axis=1)
     return wave if own_rate == sample_rate else soxr.resample(wave, own_rate, sample_rate)
+
+
+class _Stream(soundfile.SoundFile):
+    """A sound file that is read from its begin to its end only."""
+
+    def seekable(self) -> bool:
+        """False: soundfile would otherwise seek after each block, to places that only the header knows."""
+        return False
+
+
+def _check_readable(path: str | os.PathLike) -> None:
+    """Raises UnreadableError where it is the system that does not give a file's bytes."""
+    try:
+        with open(path, "rb") as file:
+            while file.read(2**20):
+                pass
+    except FileNotFoundError:
+        raise UnreadableError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def prepared(wave: np.ndarray, settings: Any) -> np.ndarray:

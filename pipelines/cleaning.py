@@ -15,16 +15,15 @@ from pipelines.text import normalise
 LANGUAGES = ("english", "none")
 
 _OPEN, _CLOSE = "\x1e", "\x1f"  # around numbers; white space, so that no squeezed text holds one
-_SIGN = "[" + "".join(english.CURRENCIES) + "]"
-_SUM = rf"{_SIGN} ?\d[\d,]*(?:\.\d+)?"
+_SUM = rf"{english.MONEY} ?\d[\d,]*(?:\.\d+)?"
 _OPENING = r"(^|[ (\"'])"
 _HOUR = r"\b([01]?\d|2[0-3])"
 
 # In this order, so that numbers get the form that pipelines.numerals reads. RE2 cannot look ahead.
 _BEFORE_NUMBERS = (
-    (rf"{_OPENING}-({_SIGN}?\.?\d)", r"\1minus \2"),
-    (rf"{_OPENING}({_SIGN}?)\.(\d)", r"\1\20.\3"),  # .5 and $.5
-    (rf"\b(\d[\d,]*(?:\.\d+)?)({_SIGN})($|[^\d.])", r"\2\1\3"),  # 5€
+    (rf"{_OPENING}-({english.MONEY}?\.?\d)", r"\1minus \2"),
+    (rf"{_OPENING}({english.MONEY}?)\.(\d)", r"\1\20.\3"),  # .5 and $.5
+    (rf"\b(\d[\d,]*(?:\.\d+)?)({english.MONEY})($|[^\d.])", r"\2\1\3"),  # 5€
     *((rf"({_SUM}) ?{short}\b", rf"\1 {name}") for short, name in english.SHORT_SCALES),  # $5m
     (r"(\d)¢", r"\1 cents"),
     (r"(\d) ?ft\.", r"\1 feet"),
@@ -78,7 +77,9 @@ def _replaced(text: tf.Tensor, rules) -> tf.Tensor:
 
 def _plain(text: tf.Tensor) -> tf.Tensor:
     """Lower case, without accents and typography; fractions and raised digits as words."""
-    text = _replaced(text, [(rf"(\d) ?– ?({_SIGN}?\d)", r"\1 to \2"), *english.PUNCTUATION, *english.RAISED])
+    text = _replaced(
+        text, [(rf"(\d) ?– ?({english.MONEY}?\d)", r"\1 to \2"), *english.PUNCTUATION, *english.RAISED]
+    )
     for sign, alone, added in english.FRACTIONS:
         text = _replaced(text, [(rf"(\d) ?{sign}", rf"\1 and {added} "), (sign, f" {alone} ")])
     # NFKD also takes ligatures and full-width characters apart; Cf is what is not seen: joiners, soft hyphens
@@ -90,7 +91,9 @@ def _plain(text: tf.Tensor) -> tf.Tensor:
 
 def _abbreviations(text: tf.Tensor) -> tf.Tensor:
     end = r"(\"?$)"
-    rules = [(r"\bst\.(\"?$|,)", r"street\1")]
+    shorts = "|".join((*english.TITLES, *english.OTHER_ABBREVIATIONS))
+    rules = [(rf"\b({shorts})\.\b", r"\1. ")]  # mr.smith
+    rules += [(r"\bst\.(\"?$|,)", r"street\1")]
     rules += [(rf"\b{short}\.", words) for short, words in english.TITLES.items()]
     for short, words in english.OTHER_ABBREVIATIONS.items():
         rules += [(rf"\b{short}\.{end}", rf"{words}.\1"), (rf"\b{short}\.", words)]

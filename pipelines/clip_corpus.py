@@ -17,6 +17,7 @@ from pipelines.parallel import Sequences
 from pipelines.recordings import Recording
 from pipelines.splits import SPLITS
 from pipelines.text import Tokenizer
+from pipelines.transcripts import LONGEST
 
 _SMALLEST = 0.01  # deviation of a mel channel, in nats: one that never changes is not blown up
 
@@ -32,8 +33,8 @@ class ClipCorpus:
         sizes: how many clips "train", "valid" and "test" have.
         seconds: of sound that each of them has, after trimming.
         failures: (id, reason) of the clips that cannot be used.
-        statistics: "mean" and "deviation" of each mel channel over the frames of the training part, in nats,
-            float32 [mels].
+        statistics: "mean" and "deviation" of each mel channel, over the frames of the training part unless
+            others were given, in nats, float32 [mels].
         floor: the smallest value of a log-mel, in nats.
     """
 
@@ -107,7 +108,7 @@ def usable(
         texts: the cleaned transcripts.
     """
     problems = [
-        recording.problem or ("" if text else "nothing of its transcript is left to be read")
+        recording.problem or _problem(len(text), "nothing of its transcript is left to be read")
         for recording, text in zip(recordings, texts, strict=True)
     ]
     readable = [index for index, problem in enumerate(problems) if not problem]
@@ -139,9 +140,11 @@ def build(
     learn: Callable[[list[str]], Tokenizer],
     encode: Callable[[Tokenizer, list[str]], tuple[Sequences, int]],
 ) -> None:
-    """Fills a folder: for each part tokens, offsets and places; the tokenizer, the statistics; clips.json.
+    """Fills a folder: for each part tokens, offsets and places; the tokenizer; clips.json; and the statistics
+    where there are training clips.
 
-    Utterances of one text are in one part (see `pipelines.pairs.assign`).
+    Utterances of one text are in one part (see `pipelines.pairs.assign`). Those that the tokenizer leaves
+    nothing of are in none, and join the failures.
 
     Args:
         fractions: of "train", "valid" and "test".
@@ -158,16 +161,18 @@ def build(
     }
     tokenizer = learn([utterance.text for utterance in parts["train"]])
     tokenizer.save(folder / "tokenizer.json")
-    unknown = {}
-    for name, part in parts.items():
-        tokens, unknown[name] = encode(tokenizer, [utterance.transcript for utterance in part])
-        places = [(utterance.shard, utterance.start, utterance.frames) for utterance in part]
+    unknown, failures = {}, list(failures)
+    for name in SPLITS:
+        parts[name], tokens, unknown[name], unread = _read(parts[name], tokenizer, encode)
+        failures += unread
+        places = [(utterance.shard, utterance.start, utterance.frames) for utterance in parts[name]]
         np.save(folder / f"{name}.tokens.npy", tokens.tokens)
         np.save(folder / f"{name}.offsets.npy", tokens.offsets)
         np.save(folder / f"{name}.places.npy", np.array(places, np.int64).reshape(-1, 3))  # [clips, 3]
-    mels = [shard.mels() for shard in shards]
-    trained = (mels[u.shard][u.start : u.start + u.frames] for u in parts["train"])
-    np.save(folder / "statistics.npy", channel_statistics(trained))
+    if parts["train"]:
+        mels = [shard.mels() for shard in shards]
+        trained = (mels[u.shard][u.start : u.start + u.frames] for u in parts["train"])
+        np.save(folder / "statistics.npy", channel_statistics(trained))
     found = {
         "shards": [shard.folder.name for shard in shards],
         "ids": {name: [utterance.id for utterance in part] for name, part in parts.items()},
@@ -178,6 +183,27 @@ def build(
         "bytes": {path.name: path.stat().st_size for path in folder.iterdir()},
     }
     (folder / "clips.json").write_text(json.dumps(found, indent=1))
+
+
+def _read(
+    part: Sequence[Utterance], tokenizer: Tokenizer, encode: Callable[..., tuple[Sequences, int]]
+) -> tuple[list[Utterance], Sequences, int, list[tuple[str, str]]]:
+    """(what of a part has tokens, and not too many; the tokens; how many of its characters have none; (id,
+    reason) of the others)."""
+    tokens, unknown = encode(tokenizer, [utterance.transcript for utterance in part])
+    problems = [_problem(count, "none of its characters is known") for count in tokens.lengths.tolist()]
+    unread = [(u.id, problem) for u, problem in zip(part, problems, strict=True) if problem]
+    if not unread:
+        return list(part), tokens, unknown, []
+    kept = [utterance for utterance, problem in zip(part, problems, strict=True) if not problem]
+    return kept, *encode(tokenizer, [utterance.transcript for utterance in kept]), unread
+
+
+def _problem(characters: int, none: str) -> str:
+    """Why a transcript of so many characters cannot be read aloud, `none` where it has none; or empty."""
+    if characters > LONGEST:
+        return f"{characters:,} characters; expected at most {LONGEST}"
+    return "" if characters else none
 
 
 def floor_of(settings) -> float:
@@ -231,11 +257,14 @@ def load(
     statistics: Mapping[str, Sequence[float]] | None = None,
 ) -> ClipCorpus:
     """What is in a folder; `tokenizer` spares reading the same one again, and `statistics` take the place of
-    those that are there."""
+    those that are there: none where no clip is for training."""
     found = description(folder)
-    mean, deviation = np.load(folder / "statistics.npy")
     if statistics is not None:
         mean, deviation = (np.asarray(statistics[name], np.float32) for name in ("mean", "deviation"))
+    elif found["ids"]["train"]:
+        mean, deviation = np.load(folder / "statistics.npy")
+    else:
+        mean = deviation = np.zeros(0, np.float32)
     return ClipCorpus(
         folder=folder,
         tokenizer=tokenizer or Tokenizer.load(folder / "tokenizer.json"),

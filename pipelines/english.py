@@ -24,6 +24,9 @@ CURRENCIES = {
 }
 """A sign's words: one, several, a hundredth, several hundredths."""
 
+MONEY = "[" + "".join(CURRENCIES) + "]"
+"""The pattern of one of these signs."""
+
 TITLES = {
     "mr": "mister",
     "mrs": "missis",

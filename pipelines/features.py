@@ -1,7 +1,9 @@
 """Log-mel spectrograms of clips on disk, computed once, in shards that are each whole or not there.
 
-A shard is a folder of the cache that is named by the content of its clips and by what the features depend on.
-So what a killed run has finished is kept, and clips whose files stay the same are never read again.
+A shard is a folder of the cache that is named by the content of its clips, in their order, and by what the
+features depend on. So what a killed run has finished is kept, and no spectrogram is made twice while the
+clips and `max_seconds` stay the same. A clip that changes has those of its shard made again; one that comes
+or goes, those of all shards from its own on.
 """
 
 import dataclasses
@@ -17,7 +19,7 @@ import tensorflow as tf
 
 from pipelines import audio
 from pipelines.cache import built_once, digest
-from pipelines.errors import DataError
+from pipelines.errors import DataError, UnreadableError
 from pipelines.recordings import Recording
 
 FORMAT = 1  # of a shard: raise it when the features of the same clips would differ
@@ -66,6 +68,7 @@ def shards(
 
     Raises:
         DataError: the cache cannot be written.
+        UnreadableError: a clip can no longer be read. Its shard is not kept, for the clip may be in order.
     """
     # As a graph, the mel filters are made once and not again for each clip.
     compute = tf.function(lambda wave: audio.log_mel(wave, settings), autograph=False)
@@ -110,6 +113,8 @@ def _mel(path: Path, compute, settings, max_seconds: float) -> tuple[np.ndarray,
     none = np.zeros([0, settings.mels], np.float32)
     try:
         wave = audio.prepared(audio.read(path, settings.sample_rate), settings)
+    except UnreadableError:
+        raise
     except DataError as error:
         return none, 0.0, str(error).removeprefix(f"{path}: ")
     seconds = len(wave) / settings.sample_rate

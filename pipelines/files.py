@@ -31,9 +31,16 @@ def locate(name: str | os.PathLike) -> Path:
 
 
 def content_hash(path: Path) -> str:
-    """A hexadecimal digest of the file as it is on disk."""
+    """A hexadecimal digest of the file as it is on disk.
+
+    Raises:
+        DataError: the file is missing or cannot be read.
+    """
     with _opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def read_text(path: Path) -> Iterator[str]:

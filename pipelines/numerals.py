@@ -11,13 +11,14 @@ import tensorflow as tf
 from pipelines import english
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
-_SIGNS = "[" + "".join(english.CURRENCIES) + "]"
 _NAMES = "|".join(("hundred", *english.SCALES[1:]))
 
-PATTERN = rf"(?:{_SIGNS} ?{_DIGITS}(?:\.\d+)?(?: (?:{_NAMES})\b)?|{_DIGITS}(?:\.\d+|(?:st|nd|rd|th|s)\b)?)"
+_SUM = rf"{english.MONEY} ?{_DIGITS}(?:\.\d+)?(?: (?:{_NAMES})\b)?"
+
+PATTERN = rf"(?:{_SUM}|{_DIGITS}(?:\.\d+|(?:st|nd|rd|th|s)\b)?)"
 """What `read` takes, in RE2's syntax and in lower case."""
 
-_FIELDS = rf"^({_SIGNS}?) ?([\d,]+)(\.\d+)?([a-z]+)?( [a-z]+)?$"
+_FIELDS = rf"^({english.MONEY}?) ?([\d,]+)(\.\d+)?([a-z]+)?( [a-z]+)?$"
 _LONGEST = 3 * len(english.SCALES)  # digits that a number of words can have; beyond, they are spelt
 
 

@@ -25,7 +25,7 @@ class Recording:
         id: names the clip, without the ending of its file.
         transcript: what is read aloud; empty where the line has none.
         path: of the clip; None where it is missing.
-        content: a digest of the clip's file; empty where it is missing.
+        content: a digest of the clip's file; empty where it is missing or cannot be read.
         problem: why it cannot be used, as far as can be told without reading the sound; or empty.
     """
 
@@ -51,14 +51,15 @@ def read_recordings(folder: Path) -> list[Recording]:
             f"{folder}: no such folder; expected one with {METADATA} and {' or '.join(FOLDERS)}/ in it"
         )
     lines = _read_table(folder / METADATA)
-    found = _clips(folder)
-    names = [found.get(id) or found.get(_stem(id), []) for id in lines]
+    clips = _clips(folder)
+    names = [clips.get(id) or clips.get(_stem(id), []) for id in lines]
     with ThreadPoolExecutor() as pool:  # hashing lets other threads run
         contents = list(pool.map(_content, names))
-    return [
-        Recording(id, transcript, paths[0] if paths else None, content, _problem(transcript, paths))
-        for (id, transcript), paths, content in zip(lines.items(), names, contents, strict=True)
-    ]
+    recordings = []
+    for (id, transcript), paths, (content, problem) in zip(lines.items(), names, contents, strict=True):
+        problem = problem or ("" if transcript else "it has no transcript")
+        recordings.append(Recording(id, transcript, paths[0] if paths else None, content, problem))
+    return recordings
 
 
 def _read_table(path: Path) -> dict[str, str]:
@@ -98,15 +99,15 @@ def _stem(id: str) -> str:
     return Path(id).stem if Path(id).suffix.lower() in _SOUNDS else id
 
 
-def _content(paths: list[Path]) -> str:
-    return content_hash(paths[0]) if len(paths) == 1 and paths[0].is_file() else ""
-
-
-def _problem(transcript: str, paths: list[Path]) -> str:
+def _content(paths: list[Path]) -> tuple[str, str]:
+    """(digest of the only one of `paths`, ""), or ("", why there is none)."""
     if not paths:
-        return "the clip is missing"
+        return "", "the clip is missing"
     if len(paths) > 1:
-        return f"several clips have its name: {', '.join(path.name for path in paths)}"
+        return "", f"several clips have its name: {', '.join(path.name for path in paths)}"
     if not paths[0].is_file():
-        return "the clip is no file"
-    return "" if transcript else "it has no transcript"
+        return "", "the clip is no file"
+    try:
+        return content_hash(paths[0]), ""
+    except DataError as error:
+        return "", str(error).removeprefix(f"{paths[0]}: ")

@@ -2,8 +2,7 @@
 
 corpus = prepare(directory="sample:digits", settings=AudioConfig(sample_rate=8000, mels=64, f_max=4000))
 train = training_batches(corpus.part("train"), reduction=2, batch_frames=6000, batch_size=32, seed=0)
-for inputs, targets in train:       # for ever; {"tokens", "mel_in"}, {"mel_out", "stop", "alignment"}
-    ...
+for inputs, targets in train: ...   # for ever; {"tokens", "mel_in"}, {"mel_out", "stop", "alignment"}
 """
 
 import os
@@ -29,9 +28,9 @@ from pipelines.splits import SPLITS, checked_fractions
 from pipelines.text import CharacterTokenizer, Tokenizer
 from pipelines.token_batches import SortedBatches, cut_positions
 
-FORMAT = 1  # of the cache: raise it when splits, tokens or statistics of the same clips would differ
+FORMAT = 2  # of the cache: raise it when splits, tokens or statistics of the same clips would differ
 _BLOCK = 1024  # transcripts cleaned at a time
-_SHOWN = 5  # failures told in a line
+_SHOWN = 5  # failures told in an error's line
 _MOST_ROWS = 2**20  # no batch has more: the masks of a row are seeded by its number in the whole training
 _ROWS = 2  # larger batches have a multiple of so many rows, which parallel loops share evenly
 
@@ -53,8 +52,8 @@ def prepare(
     """Clips to log-mels and transcripts to characters, once: later calls with the same content and settings
     map what the first one wrote. A call that is killed keeps the shards of log-mels that were finished.
 
-    Clips that are missing, silent, too long, damaged or without transcript are left out, and are in the
-    corpus's `failures`. Clips of one cleaned transcript stay in one part: see `pipelines.pairs.assign`.
+    Clips that are missing, silent, too long, damaged, or whose text cannot be read aloud are in the corpus's
+    `failures` instead. Clips of one cleaned transcript stay in one part: see `pipelines.pairs.assign`.
 
     Args:
         directory: in the form of LJSpeech (see `pipelines.recordings`), or "sample:digits".
@@ -64,11 +63,12 @@ def prepare(
         tokenizer: learned before; without it, the characters of the training part's cleaned transcripts.
         statistics: "mean" and "deviation" of each mel channel, from before; without them, those of the
             training part.
-        split: the fractions for "train", "valid" and "test".
+        split: the fractions for "train", "valid" and "test"; "train" may be 0 where `tokenizer` and
+            `statistics` are given.
         max_seconds: clips with more sound than this, after trimming, are left out.
         max_failures: the share of the clips that may be left out.
         cache: the folder to keep log-mels in; by default `$XDG_CACHE_HOME/kerasapp` or `~/.cache/kerasapp`.
-        progress: called with a line about what is being done, and about the clips that are left out.
+        progress: called with a line about what is being done, and about each clip that is left out.
 
     Raises:
         DataError: a folder, table or setting that cannot be used, more than `max_failures` left out, or a
@@ -76,8 +76,8 @@ def prepare(
     """
     say = progress or (lambda line: None)
     fractions = checked_fractions(split)
-    if fractions[0] == 0:
-        raise DataError(f"split {tuple(split)} leaves no training clips to learn mel statistics from")
+    if fractions[0] == 0 and (tokenizer is None or statistics is None):
+        raise DataError(f"split {tuple(split)} leaves no training clips to learn characters and levels from")
     root = Path(cache).expanduser() if cache else default_folder()
     folder = _located(os.fspath(directory), root, say)
     say(f"checking {folder}")
@@ -101,6 +101,7 @@ def prepare(
 
     made_of = {
         **{"format": FORMAT, "task": "synthesis", "content": content, "texts": digest(texts)},
+        "problems": digest([recording.problem for recording in recordings]),
         **{"audio": relevant(settings), "max_seconds": max_seconds, "split": fractions},
     }
     key = digest({**made_of, "learned": normalisation})
@@ -139,7 +140,7 @@ def _encoded(cleaner: Cleaner, tokenizer: Tokenizer, rows: list[str]) -> tuple[S
         ids = tf.ragged.boolean_mask(ids, ids != tokenizer.end_id)  # `Sequences` add it
         tokens.append(ids.flat_values.numpy())
         lengths.append(ids.row_lengths().numpy())
-        unknown += int(tf.reduce_sum(transcripts.readable(cleaner, tokenizer, block)))
+        unknown += int(tf.reduce_sum(transcripts.left_out(cleaner, tokenizer, block)))
     return Sequences(np.concatenate(tokens), np.cumsum(np.concatenate(lengths))), unknown
 
 
@@ -162,7 +163,9 @@ def _listed(failures: Sequence[tuple[str, str]]) -> str:
 
 def _report(corpus: ClipCorpus, count: int, say: Callable[[str], None]) -> None:
     if corpus.failures:
-        say(f"{len(corpus.failures):,} of {count:,} clips are left out: {_listed(corpus.failures)}")
+        say(f"{len(corpus.failures):,} of {count:,} clips are left out:")
+        for id, reason in corpus.failures:
+            say(f"  {id}: {reason}")
     for name in SPLITS:
         if unknown := corpus.unknown(name):
             say(f"{unknown:,} characters of the {name} split are left out: the tokenizer does not know them")

@@ -3,7 +3,7 @@
 cleaner = Cleaner("english")
 tokenizer = CharacterTokenizer.learn(["four zero nine"])
 encode(cleaner, tokenizer, tf.constant(["Nine ☃"]))          # the ids of "nine", then the end
-readable(cleaner, tokenizer, tf.constant(["Nine ☃"]))        # [1]: "☃" was left out
+left_out(cleaner, tokenizer, tf.constant(["Nine ☃"]))        # [1]: "☃" was left out
 """
 
 import tensorflow as tf
@@ -12,19 +12,21 @@ from pipelines.cleaning import Cleaner
 from pipelines.sentences import squeeze
 from pipelines.text import CharacterTokenizer, normalise
 
+LONGEST = 600  # characters of a text that is read aloud at once, at most
+
 
 def encode(cleaner: Cleaner, tokenizer: CharacterTokenizer, text: tf.Tensor) -> tf.RaggedTensor:
     """Token ids, int32 [batch, None], of the cleaned `text`, string [batch], each row with the end id last.
 
     Characters that the tokenizer does not know are left out, for no voice has learned the id of the unknown;
-    `readable` counts them. A text without a known character is the end id alone.
+    `left_out` counts them. A text without a known character is the end id alone.
     """
     ids = tokenizer.encode(_known(tokenizer, _cleaned(cleaner, tokenizer, text)))  # [batch, tokens]
     end = tf.fill([ids.nrows(), 1], tokenizer.end_id)
     return tf.concat([ids, tf.cast(end, ids.dtype)], axis=1)  # [batch, tokens and the end]
 
 
-def readable(cleaner: Cleaner, tokenizer: CharacterTokenizer, text: tf.Tensor) -> tf.Tensor:
+def left_out(cleaner: Cleaner, tokenizer: CharacterTokenizer, text: tf.Tensor) -> tf.Tensor:
     """How many characters of the cleaned `text`, string [batch], `encode` leaves out, int32 [batch].
 
     White space does not count. 0 means that all of the text can be read.

@@ -51,6 +51,9 @@ ENGLISH = {
     "Mr. & Mrs. Smith, Dr. No, Col. Gen.": "mister and missis smith, doctor no, colonel general",
     "Smith & Co. of Main St., St. Paul": "smith and company of main street, saint paul",
     "John Jr. sold tea, etc. and so on, etc.": "john junior sold tea, et cetera and so on, et cetera.",
+    "Mr.Smith, St.John, Co.Ltd. Dr.5 first.x": (
+        "mister smith, saint john, company limited doctor five first.x"
+    ),
     "5 ft. from Ft. Worth, the 1st. Armr. and co": "five feet from fort worth, the first. armr. and co",
     # What has no words
     "☃ ~ <x>": "☃ ~ <x>",

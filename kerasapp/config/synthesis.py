@@ -44,8 +44,8 @@ class SynthesisData(Section):
     """Spectrogram frames of a training batch at most, padding included"""
 
     time_mask: Annotated[int, Range(least=0, most=1000)] = 0
-    """Frames hidden, at most, in one block of what the decoder sees of the recording, in training
-    (SpecAugment); 0 = off"""
+    """Decoder steps hidden, at most, in one block of what the decoder sees of the recording, in training
+    (SpecAugment); a step is model.reduction frames; 0 = off"""
 
     frequency_mask: Annotated[int, Range(least=0, most=1000)] = 0
     """Mel channels hidden, at most, in one block, likewise; 0 = off"""

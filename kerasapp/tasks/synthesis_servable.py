@@ -183,7 +183,7 @@ class SynthesisServable(tf.Module):
     def _ids(self, text):
         """Ragged ids with the end token, and how many characters of each text the model lacks."""
         request = self.cleaner, self.tokenizer, text
-        return transcripts.encode(*request), transcripts.readable(*request)
+        return transcripts.encode(*request), transcripts.left_out(*request)
 
     def _first_frame(self, ids):
         return tf.zeros([tf.shape(ids)[0], self.settings.mels])
