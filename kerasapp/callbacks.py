@@ -267,6 +267,8 @@ class Journal(keras.callbacks.Callback):
         if step % self.every == 0:
             with self.writer.as_default(step):
                 tf.summary.scalar("loss/train", loss)
+                for name in [name for name in logs if name.endswith("_loss")]:  # where there are several
+                    tf.summary.scalar(f"loss/train_{name.removesuffix('_loss')}", float(logs[name]))
                 tf.summary.scalar("learning_rate", rate)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -169,7 +169,7 @@ def mel_to_audio(mel: tf.Tensor, frames: tf.Tensor, settings: Any) -> tuple[tf.T
     Rows are done one by one, without their padding, so that neither it nor other rows change a sample.
 
     Args:
-        mel: float32 [batch, frames, mels], nats, as from `log_mel`.
+        mel: float32 [batch, frames, mels], nats, as from `log_mel`; there may be no row.
         frames: int32 [batch], the frames of each row that are no padding; 0 for no sound.
         settings: See the module.
 
@@ -185,7 +185,15 @@ def mel_to_audio(mel: tf.Tensor, frames: tf.Tensor, settings: Any) -> tuple[tf.T
         wave = griffin_lim(_magnitude(mel[:count], settings), settings)
         return tf.pad(wave, [[0, (tf.shape(mel)[0] - count) * settings.hop]])
 
-    wave = tf.map_fn(one, (mel, frames), fn_output_signature=tf.TensorSpec([None], tf.float32))
+    def all_rows():
+        # Each row under way needs several times the memory of its wave, and uses several cores.
+        return tf.map_fn(
+            one, (mel, frames), parallel_iterations=2, fn_output_signature=tf.TensorSpec([None], tf.float32)
+        )
+
+    # Without a row, map_fn would not know how long one is.
+    silence = tf.zeros([0, tf.shape(mel)[1] * settings.hop])
+    wave = tf.cond(tf.shape(mel)[0] > 0, all_rows, lambda: silence)
     return wave, frames * settings.hop
 
 

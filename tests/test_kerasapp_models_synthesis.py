@@ -8,8 +8,10 @@ import pytest
 import reference
 import tensorflow as tf
 
+from kerasapp.config import synthesis as configuration
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
+from kerasapp.models import synthesis
 from kerasapp.models.synthesis import PADDING, SynthesisModel, encode, postnet, stepper
 from pipelines import clips
 
@@ -79,6 +81,15 @@ def test_padding_is_that_of_the_pipeline():
 
 def test_every_attention_but_none_is_tested():
     assert sorted(OPTIONS) == sorted(set(ATTENTIONS) - {"none"})
+
+
+def test_the_heads_are_as_many_as_the_configuration_divides_the_attention_by(monkeypatch):
+    assert synthesis.HEADS == configuration.HEADS
+    monkeypatch.setattr(synthesis, "HEADS", 2)
+    assert (
+        SynthesisModel(11, MELS, attention="multi_head", **{**SIZES, "attention_size": 8}).attention.heads
+        == 2
+    )
 
 
 @pytest.mark.parametrize("attention", OPTIONS)

@@ -7,6 +7,7 @@ from kerasapp.artefact import EXTRA
 from kerasapp.config.building import flatten
 
 PACKAGES = ("kerasapp", "tensorflow", "keras", "tensorflow-text")
+AUDIO = ("tensorflow-io", "soundfile", "soxr", "num2words")  # what reads recordings and their transcripts
 
 
 def text(name, config, model, signatures, folder, metrics):
@@ -31,15 +32,16 @@ def text(name, config, model, signatures, folder, metrics):
             ],
         ),
         "## Made with",
-        _table(("package", "version"), [("Python", platform.python_version()), *_versions()]),
+        _table(("package", "version"), [("Python", platform.python_version()), *_versions(config)]),
         "## Configuration",
         f"```yaml\n{(folder / EXTRA / 'config.yaml').read_text(encoding='utf-8')}```",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _versions():
-    return [(package, importlib.metadata.version(package)) for package in PACKAGES]
+def _versions(config):
+    packages = PACKAGES + (AUDIO if hasattr(config, "audio") else ())
+    return [(package, importlib.metadata.version(package)) for package in packages]
 
 
 def _table(header, rows):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasapp.config.synthesis import HEADS
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.convolutions import Convolutions
@@ -87,7 +88,10 @@ class SynthesisModel(keras.Model):
             keras.layers.Dense(prenet_units, activation="relu", dtype=dtype, name=f"prenet_{i}")
             for i in range(2)
         ]
-        options = {"filters": filters, "width": filter_width} if attention == "location" else {}
+        options = {
+            "location": {"filters": filters, "width": filter_width},
+            "multi_head": {"heads": HEADS},
+        }.get(attention, {})
         self.attention = ATTENTIONS[attention](attention_size, **options, dtype=dtype, name="attention")
         self.decoder = AttentionDecoder(
             self.attention, decoder_units, "lstm", dropout, dtype=dtype, name="decoder"

@@ -14,7 +14,8 @@ def alignment_health(alignment, steps, lengths):
 
     Args:
         alignment: float32 [batch, steps, characters], rows that sum to 1.
-        steps, lengths: int32 [batch], the steps and the characters of each row that are real.
+        steps, lengths: int32 [batch], the steps and the characters of each row that are real. The end token
+            is one of the characters: an utterance has read it too, or it may have stopped short.
 
     Returns:
         "coverage" float32 [batch]: share of the characters to which some step gave `LOOKED` of its attention:

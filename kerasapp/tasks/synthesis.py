@@ -1,11 +1,8 @@
 """The task `synthesis`: recordings with transcripts to a model that reads text aloud."""
 
 import dataclasses
-import json
 import sys
 from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,24 +18,17 @@ from kerasapp.precision import policy
 from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.synthesis_servable import SynthesisServable
 from kerasapp.tasks.task import Task
+from kerasapp.tasks.voice import FILES, Voice
+from pipelines import audio
 from pipelines import synthesis as pipeline
-from pipelines.atomic import write_text
 from pipelines.batching import each_pass
 from pipelines.cleaning import Cleaner
-from pipelines.text import Tokenizer
+from pipelines.errors import DataError
 
 WATCHED = 8  # validation texts that are read aloud in each epoch, at most
 SHOWN = 3  # of them, those that TensorBoard shows
 TIMED = 10  # utterances that the real-time factors are the medians of, at most
-
-
-class Voice(NamedTuple):
-    """What the training data say of texts and frames: the characters, and the mean and the deviation of each
-    mel channel, float lists [mels]."""
-
-    tokenizer: Tokenizer
-    mean: list
-    deviation: list
+TIMED_SECONDS = 3.0, 6.0  # that these last, where there are such
 
 
 class Synthesis(Task):
@@ -57,8 +47,14 @@ class Synthesis(Task):
     """
 
     name = "synthesis"
-    tokenizer_files = ("tokenizer.json", "statistics.json")
+    tokenizer_files = FILES
     monitor, direction = "teacher_mel_l1", -1  # lower is better
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        voice, mels = self._given_tokenizer, self.config.audio.mels
+        if voice and len(voice.mean) != mels:
+            raise DataError(f"{FILES[1]}: {len(voice.mean)} mel channels, and audio.mels is {mels}")
 
     # === Data ===
 
@@ -93,15 +89,11 @@ class Synthesis(Task):
         return Voice(self.corpus.tokenizer, mean, deviation)
 
     def save_tokenizer(self, folder):
-        voice = self.tokenizer
-        voice.tokenizer.save(Path(folder) / self.tokenizer_files[0])
-        statistics = {"mean": voice.mean, "deviation": voice.deviation}
-        write_text(Path(folder) / self.tokenizer_files[1], json.dumps(statistics) + "\n")
+        self.tokenizer.save(folder)
 
     @classmethod
     def load_tokenizer(cls, folder):
-        tokenizer, statistics = (Path(folder) / name for name in cls.tokenizer_files)
-        return Voice(Tokenizer.load(tokenizer), **json.loads(statistics.read_text(encoding="utf-8")))
+        return Voice.load(folder)
 
     def training_data(self, start_step=0):
         """Endless dataset of ({"tokens", "mel_in"}, {"mel_out", "stop", "alignment"}), from any step on (see
@@ -176,25 +168,35 @@ class Synthesis(Task):
                 path of dynamic time warping (see `kerasapp.metrics`).
             "stopped_by_token", "aligned_utterances": shares of the utterances. "coverage", "backward_steps",
                 "sharpness": their means (see `alignment_health`).
+            "unread": texts that cannot be read, as they are too long or have no known character. They count
+                as not stopped and not aligned, and in none of the means.
             "teacher_mel_l1", "mean_frame_mel_l1", "last_frame_mel_l1": see `SynthesisServable.distances`.
-            "mel_real_time_factor", "audio_real_time_factor": see `Synthesizer.real_time_factors`.
+            "mel_real_time_factor", "audio_real_time_factor", "timed_seconds": see
+                `Synthesizer.real_time_factors`; of `TIMED` texts, those whose speech lasts as long as
+                `TIMED_SECONDS` say, or any where there are none.
             "items": utterances.
+
+        Raises: ConfigError for a split without utterances; DataError where none of its texts can be read.
         """
         split = split or default_split(self.config)
         if not self.corpus.sizes[split]:
             raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
         clips, texts = self.corpus.part(split), self.corpus.texts(split)
-        answers = synthesizer.synthesize(texts, progress=progress)
-        pairs = [(answer.mel, clips.mel(i)) for i, answer in enumerate(answers)]
+        answers = _read_all(synthesizer, texts, progress=progress)
+        read = [answer for answer in answers if answer]
+        if not read:
+            raise DataError(f"none of the {len(texts):,} texts of {split} can be read")
+        pairs = [(answer.mel, clips.mel(i)) for i, answer in enumerate(answers) if answer]
         means = ("coverage", "backward_steps", "sharpness")
         return {
             "mel_l1": float(np.mean([mel_l1(*pair) for pair in pairs])),
             "mcd_db": float(np.mean([mel_cepstral_distortion(*pair) for pair in pairs])),
-            "stopped_by_token": float(np.mean([a.stop_reason == "stop_token" for a in answers])),
-            "aligned_utterances": float(np.mean([a.aligned for a in answers])),
-            **{name: float(np.mean([getattr(a, name) for a in answers])) for name in means},
+            "stopped_by_token": sum(a.stop_reason == "stop_token" for a in read) / len(texts),
+            "aligned_utterances": sum(a.aligned for a in read) / len(texts),
+            **{name: float(np.mean([getattr(a, name) for a in read])) for name in means},
+            "unread": len(texts) - len(read),
             **self._teacher_forced(synthesizer.servable, split),
-            **synthesizer.real_time_factors(texts[:TIMED]),
+            **synthesizer.real_time_factors(_timed(texts, answers)),
             "items": len(texts),
         }
 
@@ -202,21 +204,36 @@ class Synthesis(Task):
         """The figures of an epoch of the portable model; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
-        self._sample = Synthesizer(self, model, self.watched(model)).synthesize(self._watched_texts)
-        aligned = float(np.mean([answer.aligned for answer in self._sample]))
+        self._sample = _read_all(Synthesizer(self, model, self.watched(model)), self._watched_texts)
+        aligned = float(np.mean([answer is not None and answer.aligned for answer in self._sample]))
         figures = self._teacher_forced(self.watched(model), "valid")
         return {"teacher_mel_l1": figures["teacher_mel_l1"], "aligned_utterances": aligned}
 
     def summarise(self, model):
-        """Writes pictures and sound of a few utterances to the current `tf.summary` writer."""
+        """Writes pictures and sound of a few utterances to the current `tf.summary` writer, beside those of
+        their recordings."""
         if not self.corpus.sizes["valid"]:
             return
-        clips = self.corpus.part("valid")
-        for i, answer in zip(self._watched_rows[:SHOWN], self._sample):
-            picture = plots_audio.comparison_image(clips.mel(i), answer, self.config.audio)
-            tf.summary.image(f"speech/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
-            sound = answer.audio[np.newaxis, :, np.newaxis]  # [1, samples, channels]
-            tf.summary.audio(f"speech/{i}", sound, answer.sample_rate)
+        clips, rate = self.corpus.part("valid"), self.config.audio.sample_rate
+        for i, answer in list(zip(self._watched_rows, self._sample, strict=True))[:SHOWN]:
+            sounds = {"recording": self._recordings[i]}
+            if answer:
+                picture = plots_audio.comparison_image(clips.mel(i), answer, self.config.audio)
+                tf.summary.image(f"speech/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
+                sounds["synthesised"] = answer.audio
+            for name, wave in sounds.items():
+                tf.summary.audio(f"speech/{i}_{name}", wave[np.newaxis, :, np.newaxis], rate)
+
+    @cached_property
+    def _recordings(self):
+        """Row -> wave [samples] of the recordings that TensorBoard shows, by way of their log-mels: the best
+        that a model can come to, as it goes the same way."""
+        clips, found = self.corpus.part("valid"), {}
+        for i in self._watched_rows[:SHOWN]:
+            mel = clips.mel(i)[np.newaxis]
+            wave, _ = audio.mel_to_audio(mel, [mel.shape[1]], self.config.audio)
+            found[i] = np.clip(wave.numpy()[0], -1.0, 1.0)
+        return found
 
     @cached_property
     def _watched_rows(self):
@@ -238,3 +255,20 @@ class Synthesis(Task):
             frames += int(count)
         names = ("teacher_mel_l1", "mean_frame_mel_l1", "last_frame_mel_l1")
         return dict(zip(names, (sums / frames).tolist(), strict=True))
+
+
+def _read_all(synthesizer, texts, progress=None):
+    """A `Speech` for each text; None for one that cannot be read, as it is too long or has no known
+    character."""
+    reasons = synthesizer.check(texts)
+    readable = [text for text, reason in zip(texts, reasons, strict=True) if reason is None]
+    answers = iter(synthesizer.synthesize(readable, progress=progress))
+    return [next(answers) if reason is None else None for reason in reasons]
+
+
+def _timed(texts, answers):
+    """The texts whose reading is timed: of a fitting length of speech, or else any that can be read."""
+    least, most = TIMED_SECONDS
+    read = [(text, answer.seconds) for text, answer in zip(texts, answers, strict=True) if answer]
+    fitting = [text for text, seconds in read if least <= seconds <= most]
+    return (fitting or [text for text, _ in read])[:TIMED]

@@ -9,7 +9,8 @@ import tensorflow as tf
 from kerasapp.tasks.synthesis_servable import DEFAULTS, LONGEST
 from kerasapp.tasks.task import columns, strings
 
-AT_ONCE = 16  # texts in a batch
+AT_ONCE = 16  # texts in a batch at most
+CHARACTERS_AT_ONCE = 2400  # in a batch at most, padding included, unless a single text has more
 TOPS = {"max_ratio": 10, "stop_threshold": 1, "window": LONGEST, "prenet_dropout": 0.9, "seed": 2**31 - 1}
 
 
@@ -78,17 +79,16 @@ class Synthesizer:
         for i, reason in enumerate(_reasons(lengths)):
             if reason:
                 raise ValueError(f"text {i + 1} {reason}")
-        order = np.argsort(-lengths, kind="stable")
-        answers = [None] * len(texts)
-        for start in range(0, len(texts), AT_ONCE):
-            batch = order[start : start + AT_ONCE]
+        answers, done = [None] * len(texts), 0
+        for batch in _batches(lengths):
             rows = {name: tf.constant(values[batch]) for name, values in knobs.items()}
             found = self.servable.synthesize(strings([texts[i] for i in batch]), **rows)
             found = {name: value.numpy() for name, value in found.items()}
             for row, i in enumerate(batch):
                 answers[i] = _speech({name: value[row] for name, value in found.items()})
+            done += len(batch)
             if progress:
-                progress(min(start + AT_ONCE, len(texts)) / len(texts))
+                progress(done / len(texts))
         return answers
 
     def check(self, texts):
@@ -100,21 +100,31 @@ class Synthesizer:
         return self.task.evaluate(self, split, progress)
 
     def real_time_factors(self, texts):
-        """Seconds of computing for each second of speech, medians over texts that are read one by one:
-        "mel_real_time_factor" to the mel, "audio_real_time_factor" to the waveform."""
-        factors = []
-        self.synthesize(texts[:1])  # traced before the clock runs
-        for text in texts:
-            started = time.perf_counter()
-            speech = self.synthesize([text])[0]
-            whole = time.perf_counter() - started
-            mel, frames = tf.constant(speech.mel[np.newaxis]), tf.constant([len(speech.mel)])
-            started = time.perf_counter()
-            self.servable.mel_to_audio(mel, frames)["waveform"].numpy()
-            sound = time.perf_counter() - started
-            factors.append((max(whole - sound, 0.0) / speech.seconds, whole / speech.seconds))
-        mel, audio = np.median(factors, axis=0)
-        return {"mel_real_time_factor": float(mel), "audio_real_time_factor": float(audio)}
+        """Seconds of computing for each second of speech, one text at a time.
+
+        Returns: dict of "mel_real_time_factor", to the log-mels, and "audio_real_time_factor", to the
+            waveform, medians over the texts; "timed_seconds", how long their speech lasts in the mean.
+        """
+        factors, lasted = [], []
+        requests = (self.servable.spectrogram, "mel"), (self.servable.synthesize, "waveform")
+        for i, text in enumerate([*texts[:1], *texts]):
+            knobs = {name: tf.constant([value]) for name, value in DEFAULTS.items()}
+            taken = []
+            for request, name in requests:
+                started = time.perf_counter()
+                found = request(strings([text]), **knobs)
+                found[name].numpy()
+                taken.append(time.perf_counter() - started)
+            if i:  # the first one warms up: graphs are traced and prepared
+                seconds = float(found["seconds"][0])
+                factors.append(np.array(taken) / seconds)
+                lasted.append(seconds)
+        mel, audio = np.median(factors, axis=0).tolist()
+        return {
+            "mel_real_time_factor": mel,
+            "audio_real_time_factor": audio,
+            "timed_seconds": float(np.mean(lasted)),
+        }
 
     def _lengths(self, texts):
         """The characters of each text that the model knows, int32 [texts]."""
@@ -140,6 +150,16 @@ def _speech(row):
         aligned=bool(row["aligned"]),
         left_out=int(row["left_out"]),
     )
+
+
+def _batches(lengths):
+    """Arrays of the places of texts of like lengths, the longest first."""
+    order, batches = np.argsort(-lengths, kind="stable"), []
+    while len(order):
+        count = np.clip(CHARACTERS_AT_ONCE // lengths[order[0]], 1, AT_ONCE)
+        batches.append(order[:count])
+        order = order[count:]
+    return batches
 
 
 def _reasons(lengths):

@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding import uniform
 from kerasapp.models.synthesis import PADDING, encode, postnet, stepper
 from kerasapp.tasks.alignment_health import alignment_health
+from kerasapp.tasks.speaking import speak
 from kerasapp.tasks.task import assertions
 from pipelines import audio, transcripts
 from pipelines.clip_corpus import floor_of
@@ -33,6 +33,10 @@ _MEL = tf.TensorSpec([None, None, None], tf.float32)
 class SynthesisServable(tf.Module):
     """Everything that answers: local synthesis, evaluation, the SavedModel and the phone come from here.
 
+    A row's answer depends on no other row, and not on how many there are. Only the last bits of its
+    spectrogram may, by the order in which a product of matrices is summed; the phases that Griffin-Lim finds
+    make more of them: a wave is the same to about a thousandth of full scale.
+
     Args:
         model: a `SynthesisModel`.
         voice: the `Voice` that it was trained with.
@@ -50,14 +54,19 @@ class SynthesisServable(tf.Module):
     @tf.function(autograph=False, input_signature=[_STRING])
     def serving_default(self, text):
         """text [batch] string -> "audio_bytes" string [batch], a WAV file each; "sample_rate" int32 [batch],
-        "seconds" float32 [batch]; with `DEFAULTS`."""
+        "seconds" float32 [batch]; with `DEFAULTS`. A row that cannot be read refuses the whole request, as in
+        `synthesize`."""
         knobs = {name: tf.fill(tf.shape(text), tf.constant(value)) for name, value in DEFAULTS.items()}
         spoken = self.synthesize(text, **knobs)
         return {name: spoken[name] for name in ("audio_bytes", "sample_rate", "seconds")}
 
     @tf.function(autograph=False, input_signature=[_STRING, _FLOAT, _FLOAT, _INT, _FLOAT, _INT])
     def synthesize(self, text, max_ratio, stop_threshold, window, prenet_dropout, seed):
-        """Reads each text aloud. One in which nothing can be read is an error, so no answer is mute.
+        """Reads each text aloud.
+
+        A text in which nothing can be read is an error, so no answer is mute. It, one that is too long, or a
+        knob out of range refuses the request as a whole, all its rows: an answer of TensorFlow Serving has no
+        place for an error of a row. `tokenize` tells before what of a text is read.
 
         Args, each [batch], one value a row:
             text: string; of up to `LONGEST` characters.
@@ -78,20 +87,25 @@ class SynthesisServable(tf.Module):
             "coverage" float32, "backward_steps" int32, "sharpness" float32, "aligned" int32: [batch], see
                 `alignment_health`. "left_out" int32 [batch]: characters of the text that the model lacks.
         """
+        spoken = self.spectrogram(text, max_ratio, stop_threshold, window, prenet_dropout, seed)
+        return {**spoken, **self._sound(spoken["mel"], spoken["frames"])}
+
+    @tf.function(autograph=False, input_signature=[_STRING, _FLOAT, _FLOAT, _INT, _FLOAT, _INT])
+    def spectrogram(self, text, max_ratio, stop_threshold, window, prenet_dropout, seed):
+        """What `synthesize` gives, but for the sound."""
         ids, left_out = self._ids(text)
         lengths = tf.cast(ids.row_lengths(), tf.int32)  # with the end
         checks = _checks(lengths - 1, max_ratio, stop_threshold, window, prenet_dropout)
         with tf.control_dependencies(checks):
-            ids = ids.to_tensor()  # [batch, text]
+            ids = _padded(ids)  # [batch, text]
             seconds = max_ratio * tf.cast(lengths - 1, tf.float32) + SPARE
             longest = tf.cast(tf.math.ceil(seconds / self._step_seconds), tf.int32)
-        spoken = self._speak(ids, longest, stop_threshold, window, prenet_dropout, seed)
+        spoken = speak(self._model, ids, longest, stop_threshold, window, prenet_dropout, seed)
         reason = tf.gather(tf.constant(STOP_REASONS), spoken.pop("stopped"))
         mel = self._log_mel(spoken.pop("mel"), spoken["frames"])
         real = tf.sequence_mask(lengths, tf.shape(ids)[1])
         return {
             **spoken,
-            **self._sound(mel, spoken["frames"]),
             **alignment_health(spoken["alignment"], spoken["steps"], lengths),
             "mel": mel,
             "stop_reason": reason,
@@ -102,8 +116,13 @@ class SynthesisServable(tf.Module):
     @tf.function(autograph=False, input_signature=[_MEL, _INT])
     def mel_to_audio(self, mel, frames):
         """mel float32 [batch, frames, mels], log-mels, frames int32 [batch] -> "audio_bytes", "sample_rate",
-        "seconds", "waveform" and "samples" as of `synthesize`."""
-        return self._sound(tf.ensure_shape(mel, [None, None, self.settings.mels]), frames)
+        "seconds", "waveform" and "samples" as of `synthesize`. A row whose frames are not all finite numbers
+        refuses the request."""
+        mel = tf.ensure_shape(mel, [None, None, self.settings.mels])
+        inside = tf.sequence_mask(frames, tf.shape(mel)[1])[:, :, tf.newaxis]
+        finite = tf.math.is_finite(mel) | ~inside
+        with tf.control_dependencies(assertions({"mel: must be finite numbers": finite})):
+            return self._sound(tf.identity(mel), frames)
 
     @tf.function(autograph=False, input_signature=[_STRING])
     def tokenize(self, text):
@@ -119,7 +138,8 @@ class SynthesisServable(tf.Module):
         recording's own frames before, from the mean frame, and from the frame right before.
 
         Returns: (float32 [3], sums over the frames of the mean |difference| of the channels, in nats; int32,
-            frames). The silence after a clip does not count.
+            frames). The silent group after a clip does not count; silent frames that fill its own last
+            group, up to `reduction` - 1, do.
         """
         predicted = self._model({"tokens": tokens, "mel_in": mel_in}, training=False)["mel_out"]
         refined = predicted[:, :, self.settings.mels :]  # [batch, frames, mels]
@@ -135,10 +155,18 @@ class SynthesisServable(tf.Module):
     @tf.function(autograph=False, input_signature=[_IDS, _INT])
     def encode(self, ids, lengths):
         """ids [batch, text] int32 with the end token, lengths [batch] int32 -> all that `step` needs, [batch,
-        ...]: "keys", "values" and "mask", which stay, the states, and the first "frame"."""
-        ids = tf.where(tf.sequence_mask(lengths, tf.shape(ids)[1]), ids, 0)
+        ...]: "keys", "values" and "mask", which stay, the states, and the first "frame". What stands in a row
+        beyond its length does not count; an id in it that no character has refuses the request."""
+        text, size = tf.shape(ids)[1], self.tokenizer.size
+        inside = tf.sequence_mask(lengths, text)
+        ranges = {
+            "lengths: must be from 1 to the width of ids": (lengths >= 1) & (lengths <= text),
+            f"ids: must be from 1 to {size - 1} in a row's length": ~inside | ((ids >= 1) & (ids < size)),
+        }
+        with tf.control_dependencies(assertions(ranges)):
+            ids = tf.where(inside, ids, 0)
         prepared, states = encode(self._model, ids)
-        return {**prepared, **states, "frame": self._first_frame(ids)}
+        return {**prepared, **states, "frame": tf.zeros([tf.shape(ids)[0], self.settings.mels])}
 
     @tf.function(autograph=False, input_signature=[_MEL, _INT])
     def refine(self, frames, count):
@@ -185,64 +213,6 @@ class SynthesisServable(tf.Module):
         request = self.cleaner, self.tokenizer, text
         return transcripts.encode(*request), transcripts.left_out(*request)
 
-    def _first_frame(self, ids):
-        return tf.zeros([tf.shape(ids)[0], self.settings.mels])
-
-    def _speak(self, ids, longest, threshold, window, dropout, seed):
-        """Runs the decoder until each row has stopped; see `synthesize` for what it gives.
-
-        "mel" is normalised; "frames" and "steps" count those until the row's stop, "stopped" is an index of
-        `STOP_REASONS`.
-        """
-        prepared, states = encode(self._model, ids)
-        step = stepper(self._model)
-        batch, most = tf.shape(ids)[0], tf.reduce_max(longest)
-        names = ("frames", "stop", "alignment")
-        arrays = {name: tf.TensorArray(tf.float32, most) for name in names}
-
-        def going(t, frame, states, place, steps, stopped, arrays):
-            return (t < most) & tf.reduce_any(steps == 0)
-
-        def body(t, frame, states, place, steps, stopped, arrays):
-            seen = {**prepared, "mask": _window(prepared["mask"], place, window)}
-            dropped = self._dropped(t, dropout, seed)
-            frames, stop, alignment, states = step(frame, states, seen, dropped)
-            stop = tf.sigmoid(stop)
-            ends = (steps == 0) & ((stop > threshold) | (t + 1 >= longest))
-            stopped = tf.where(ends & (stop > threshold), 1, stopped)
-            steps = tf.where(ends, t + 1, steps)
-            found = {"frames": frames, "stop": stop, "alignment": alignment}
-            arrays = {name: arrays[name].write(t, found[name]) for name in names}
-            place = tf.argmax(alignment, axis=1, output_type=tf.int32)
-            return t + 1, frames[:, -1], states, place, steps, stopped, arrays
-
-        none = tf.zeros([batch], tf.int32)
-        loop = (0, self._first_frame(ids), states, none, none, none, arrays)
-        count, *_, steps, stopped, arrays = tf.while_loop(going, body, loop)
-        found = {name: _time_second(array, count) for name, array in arrays.items()}
-        inside = tf.sequence_mask(steps, count, tf.float32)  # [batch, steps]
-        mel = tf.reshape(found["frames"], [batch, -1, self.settings.mels])  # [batch, frames, mels]
-        counts = steps * self._model.reduction
-        mask = tf.sequence_mask(counts, tf.shape(mel)[1], tf.float32)
-        return {
-            "mel": postnet(self._model, mel, mask),
-            "frames": counts,
-            "steps": steps,
-            "stopped": stopped,
-            "stop": found["stop"] * inside,
-            "alignment": found["alignment"] * inside[:, :, tf.newaxis],
-        }
-
-    def _dropped(self, t, dropout, seed):
-        """Factors of the prenet's units, [batch, units] a layer, 0 or 1 / (1 - dropout): a function of each
-        row's seed and the step."""
-        masks, units = [], self._model.prenet_units
-        for i in range(2):
-            position = (2 * t + i) * units + tf.range(units)
-            kept = uniform(seed, position) >= dropout[:, tf.newaxis]
-            masks.append(tf.cast(kept, tf.float32) / (1.0 - dropout)[:, tf.newaxis])
-        return masks
-
     def _log_mel(self, mel, frames):
         """Normalised -> log-mels; the floor's level beyond a row's frames."""
         mel = mel * self._deviation + self._mean
@@ -251,6 +221,7 @@ class SynthesisServable(tf.Module):
 
     def _sound(self, mel, frames):
         waveform, samples = audio.mel_to_audio(mel, frames, self.settings)
+        waveform = tf.clip_by_value(waveform, -1.0, 1.0)  # as the WAV file is
         rate = self.settings.sample_rate
         return {
             "audio_bytes": audio.wav_bytes(waveform, samples, rate),
@@ -261,19 +232,10 @@ class SynthesisServable(tf.Module):
         }
 
 
-def _window(mask, place, window):
-    """The mask [batch, text] without what is more than `window` characters after `place`, or more than one
-    before it, where `window` is above 0."""
-    distance = tf.range(tf.shape(mask)[1]) - place[:, tf.newaxis]  # [batch, text]
-    width = window[:, tf.newaxis]
-    near = (distance >= -1) & (distance <= width)
-    return mask * tf.cast(near | (width <= 0), mask.dtype)
-
-
-def _time_second(array, count):
-    """[batch, steps, ...] of the first `count` tensors of an array."""
-    stacked = array.gather(tf.range(count))
-    return tf.transpose(stacked, [1, 0, *range(2, len(stacked.shape))])
+def _padded(ids):
+    """Ragged ids as a tensor [batch, text], which has a column even if there is no row."""
+    ids = ids.to_tensor()
+    return tf.pad(ids, [[0, 0], [0, tf.maximum(1 - tf.shape(ids)[1], 0)]])
 
 
 def _checks(lengths, max_ratio, stop_threshold, window, prenet_dropout):
