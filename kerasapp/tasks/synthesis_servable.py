@@ -12,7 +12,7 @@ from kerasapp.tasks.task import assertions
 from pipelines import audio, transcripts
 from pipelines.clip_corpus import floor_of
 
-LONGEST = 600  # characters of a text at most
+LONGEST = transcripts.LONGEST  # characters of a text at most
 SPARE = 1.0  # seconds that speech may last beyond max_ratio times its characters
 DEFAULTS = {
     "max_ratio": 0.3,
