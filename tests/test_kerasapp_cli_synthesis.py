@@ -9,12 +9,12 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import pytest
 import soundfile
 from conftest import SPEECH, TONES
 
+import kerasapp
 from kerasapp.cli import run
 
 FIGURES = [
@@ -151,6 +151,6 @@ def test_a_run_killed_twice_ends_with_the_weights_of_an_undisturbed_one(tmp_path
         process.wait()
     last = subprocess.run(command("killed"), check=True, capture_output=True, text=True)
     assert "going on with this run" in last.stderr
-    calm, killed = (keras.models.load_model(tmp_path / name / "best.keras") for name in ("calm", "killed"))
+    calm, killed = (kerasapp.load(tmp_path / name).model for name in ("calm", "killed"))
     for a, b in zip(calm.get_weights(), killed.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
