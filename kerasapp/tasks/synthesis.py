@@ -19,7 +19,6 @@ from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.synthesis_servable import SynthesisServable
 from kerasapp.tasks.task import Task
 from kerasapp.tasks.voice import FILES, Voice
-from pipelines import audio
 from pipelines import synthesis as pipeline
 from pipelines.batching import each_pass
 from pipelines.cleaning import Cleaner
@@ -216,7 +215,7 @@ class Synthesis(Task):
             return
         clips, rate = self.corpus.part("valid"), self.config.audio.sample_rate
         for i, answer in list(zip(self._watched_rows, self._sample, strict=True))[:SHOWN]:
-            sounds = {"recording": self._recordings[i]}
+            sounds = {"recording": self._recording(i, self.watched(model))}
             if answer:
                 picture = plots_audio.comparison_image(clips.mel(i), answer, self.config.audio)
                 tf.summary.image(f"speech/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
@@ -224,16 +223,10 @@ class Synthesis(Task):
             for name, wave in sounds.items():
                 tf.summary.audio(f"speech/{i}_{name}", wave[np.newaxis, :, np.newaxis], rate)
 
-    @cached_property
-    def _recordings(self):
-        """Row -> wave [samples] of the recordings that TensorBoard shows, by way of their log-mels: the best
-        that a model can come to, as it goes the same way."""
-        clips, found = self.corpus.part("valid"), {}
-        for i in self._watched_rows[:SHOWN]:
-            mel = clips.mel(i)[np.newaxis]
-            wave, _ = audio.mel_to_audio(mel, [mel.shape[1]], self.config.audio)
-            found[i] = np.clip(wave.numpy()[0], -1.0, 1.0)
-        return found
+    def _recording(self, i, servable):
+        """The wave [samples] of a recording, by way of its log-mel: the best that a model can come to."""
+        mel = self.corpus.part("valid").mel(i)[np.newaxis]
+        return servable.mel_to_audio(mel, np.array([mel.shape[1]], np.int32))["waveform"].numpy()[0]
 
     @cached_property
     def _watched_rows(self):

@@ -148,10 +148,12 @@ def _translation(row):
 
 
 def _batches(costs):
-    """Lists of sentences of like cost, the dearest first."""
+    """Lists of sentences of like cost, the dearest first; a few sentences are spread over all that run at the
+    same time."""
+    at_once = min(AT_ONCE, -(-len(costs) // SIDE_BY_SIDE))
     batches, batch = [], []
     for i in np.argsort(-costs, kind="stable"):
-        if batch and (len(batch) == AT_ONCE or (len(batch) + 1) * costs[batch[0]] > TOKENS_AT_ONCE):
+        if batch and (len(batch) == at_once or (len(batch) + 1) * costs[batch[0]] > TOKENS_AT_ONCE):
             batches, batch = [*batches, batch], []
         batch.append(int(i))
     return [*batches, batch] if batch else batches
