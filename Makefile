@@ -51,7 +51,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	  echo '       Install one (Debian, Ubuntu: also its python3.X-venv package) or name it: make PYTHON=PATH' >&2; \
 	  exit 2; \
 	fi; \
-	echo "Setting up $(VENV) with $$("$$python" --version); the first time downloads about 700 MB" >&2; \
+	echo "Setting up $(VENV) with $$("$$python" --version); the first time downloads about 800 MB" >&2; \
 	set -e; \
 	"$$python" -m venv --clear $(VENV); \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; \

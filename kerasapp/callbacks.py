@@ -228,7 +228,7 @@ class Validation(keras.callbacks.Callback):
     def _is_better(self, figure):
         if figure is None or self.state.best is None:  # without a validation split the last one is kept
             return True
-        return self.task.direction * figure > self.task.direction * self.state.best
+        return self.task.direction * figure >= self.task.direction * self.state.best
 
 
 @contextlib.contextmanager

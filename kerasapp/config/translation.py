@@ -169,7 +169,7 @@ class TranslationConfig:
         >>> data = TranslationData(source="corpus.de", target="corpus.en")
         >>> config = TranslationConfig(data=data, training=TranslationTraining(minutes=20))
         >>> config.model.attention
-        'additive'
+        'general'
     """
 
     task: ClassVar[str] = "translation"
@@ -224,9 +224,9 @@ def tatoeba_zh_en() -> TranslationConfig:
 
     kerasapp train translation --preset tatoeba-zh-en
 
-    Twelve minutes of training on two cores (2.6 GHz, AVX2): 29.5 BLEU and 47.0 chrF in test, beam 4.
+    Twelve minutes of training on two cores (2.6 GHz, AVX2): 29.7 BLEU and 47.3 chrF in test, beam 4.
     """
-    return _tatoeba(swap=True)
+    return _tatoeba(swap=True, dropout=0.2, embedding_dropout=0.1)
 
 
 def tatoeba_en_zh() -> TranslationConfig:
@@ -234,17 +234,18 @@ def tatoeba_en_zh() -> TranslationConfig:
 
     kerasapp train translation --preset tatoeba-en-zh
 
-    Twelve minutes of training on two cores.
+    Twelve minutes of training on two cores (2.6 GHz, AVX2): 30.0 BLEU (a character a token, as sacreBLEU's
+    "zh" has it) and 26.2 chrF in test, beam 4.
     """
-    return _tatoeba(swap=False)
+    return _tatoeba(swap=False, dropout=0.3, embedding_dropout=0.2)
 
 
-def _tatoeba(swap: bool) -> TranslationConfig:
+def _tatoeba(swap: bool, **dropouts: float) -> TranslationConfig:
     return TranslationConfig(
         data=TranslationData(  # English is the first column
             pairs="sample:tatoeba-cmn-eng", swap=swap, vocabulary_size=4000, batch_tokens=1000
         ),
-        model=TranslationModelConfig(units=384, dropout=0.2, embedding_dropout=0.1, word_dropout=0.0),
+        model=TranslationModelConfig(units=384, **dropouts),
         training=TranslationTraining(minutes=12, average=0.999, learning_rate=5e-3, steps_per_epoch=500),
     )
 

@@ -22,7 +22,7 @@ from pipelines import translation as pipeline
 from pipelines.batching import each_pass
 from pipelines.text import Tokenizer
 
-WATCHED = 300  # validation pairs that are translated in each epoch, at most
+WATCHED = 500  # validation pairs that are translated in each epoch, at most
 SHOWN = 8  # of them, those that TensorBoard shows
 
 
@@ -43,7 +43,7 @@ class Translation(Task):
 
     name = "translation"
     tokenizer_files = ("source_tokenizer.json", "target_tokenizer.json")
-    monitor, direction = "nats_per_token", -1  # lower is better
+    monitor, direction = "bleu", 1  # higher is better, and it goes on rising when the nats no longer fall
 
     # === Data ===
 
