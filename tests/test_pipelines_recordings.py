@@ -50,9 +50,7 @@ def test_what_is_no_clip_is_passed_over(folder):
 
 def test_a_clip_that_the_system_cannot_read_is_a_problem_of_its_own(folder):
     path = folder("a|one\nb|two\n", ["a.wav"])
-    (path / "wavs" / "b.wav").symlink_to(
-        "/proc/self/mem"
-    )  # opens, and its first byte is an error
+    (path / "wavs" / "b.wav").symlink_to("/proc/self/mem")  # opens, and its first byte is an error
     found = read_recordings(path)
     assert [recording.problem for recording in found] == ["", "cannot be read: Input/output error"]
     assert [bool(recording.content) for recording in found] == [True, False]
