@@ -193,20 +193,29 @@ def war_and_peace() -> GenerationConfig:
 
 
 def chinese_poetry() -> GenerationConfig:
-    """Chinese poems (not shipped), one line of verse a line, a character a token; about 30 minutes.
+    """Chinese poems (not shipped), one line of verse a line, a character a token; 15 minutes.
 
     kerasapp train generation --preset chinese-poetry --data.files poems.txt
 
-    Thirty minutes of training on two cores. An empty line between poems tells the model where one ends;
+    After six minutes on two cores (--training.minutes 6; 2.6 GHz, AVX2) 5.13 nats a character in validation
+    and 5.12 in test, on 8,400 poems with 6,500 characters. So small a text is soon learned by heart: much
+    is dropped, and the weights are averaged. An empty line between poems tells the model where one ends;
     `python benchmarks/chinese_poetry.py poems.txt FILE.json ...` makes such a text of the collection at
     github.com/chinese-poetry/chinese-poetry.
     """
     return GenerationConfig(
         data=TextData(split=(0.9, 0.05, 0.05), window=64),
         model=LanguageModelConfig(
-            units=256, layers=2, embedding_size=256, tie_embeddings=True, residual=True, dropout=0.3
+            units=256,
+            layers=2,
+            embedding_size=256,
+            tie_embeddings=True,
+            residual=True,
+            input_dropout=0.3,
+            dropout=0.5,
+            recurrent_dropout=0.3,
         ),
-        training=TrainingConfig(minutes=30, steps_per_epoch=250, learning_rate=5e-3),
+        training=TrainingConfig(minutes=15, steps_per_epoch=250, learning_rate=5e-3, average=0.999),
     )
 
 
