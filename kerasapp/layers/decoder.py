@@ -175,6 +175,36 @@ class AttentionDecoder(keras.layers.Layer):
         return cls(**{**config, "attention": attention})
 
 
+def stack_state_names(decoder, upper):
+    """Names of what a step of an `AttentionDecoder` with recurrent layers on it hands to the next, those of
+    the upper layers with their number."""
+    return [
+        *decoder.state_names,
+        *(f"{k}_{i}" for i in range(1, 1 + len(upper)) for k in decoder.cell_states),
+    ]
+
+
+def stack_stepper(decoder, upper):
+    """A step of an `AttentionDecoder` with recurrent layers on it, each added to what it reads: function (x
+    [batch, features], states, prepared) -> (y [batch, units], alignment [batch, source], states).
+
+    The states are those of `stack_state_names`. A loop calls `stack_stepper` once, before it.
+    """
+    first, layer_steps = decoder.stepper(), [layer.stepper() for layer in upper]
+
+    def step(x, states, prepared):
+        alignment, after = first(x, {name: states[name] for name in decoder.state_names}, prepared)
+        y = tf.transpose(after["vector"])  # [units, batch]
+        for i, layer_step in enumerate(layer_steps, 1):
+            names = [f"{kind}_{i}" for kind in decoder.cell_states]
+            new = layer_step(y, [tf.transpose(states[name]) for name in names])
+            after.update(zip(names, map(tf.transpose, new), strict=True))
+            y = y + new[0]
+        return tf.transpose(y), alignment, after
+
+    return step
+
+
 def _turned(states):
     """[batch, units] <-> [units, batch] of the cell's states and the vector; the alignments stay."""
     kept = ("alignment", "attended")

@@ -7,7 +7,7 @@ from kerasapp.config.synthesis import HEADS
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.convolutions import Convolutions
-from kerasapp.layers.decoder import AttentionDecoder
+from kerasapp.layers.decoder import AttentionDecoder, stack_state_names, stack_stepper
 from kerasapp.layers.recurrent import LSTM
 
 PADDING = -100.0  # fills spectrograms beyond their end; normalised log-mels stay far from it
@@ -163,9 +163,8 @@ class SynthesisModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of what a step hands to the next, those of the upper layers with their number."""
-        upper = [f"{kind}_{i}" for i in range(1, 1 + len(self.upper)) for kind in self.decoder.cell_states]
-        return [*self.decoder.state_names, *upper]
+        """Names of what a step hands to the next (see `kerasapp.layers.decoder.stack_state_names`)."""
+        return stack_state_names(self.decoder, self.upper)
 
 
 def encode(model, tokens):
@@ -195,21 +194,14 @@ def stepper(model):
     the prenet's dropout, if it is wanted in inference; the caller draws it. A loop calls `stepper` once,
     before: weights are arranged there.
     """
-    first, upper = model.decoder.stepper(), [layer.stepper() for layer in model.upper]
+    stack = stack_stepper(model.decoder, model.upper)
 
     def step(frame, states, prepared, dropped=None):
         x = frame
         for i, layer in enumerate(model.prenet):
             x = layer(x) if dropped is None else layer(x) * dropped[i]
-        own = {name: states[name] for name in model.decoder.state_names}
-        alignment, after = first(x, own, prepared)
-        y = ops.transpose(after["vector"])  # [units, batch]
-        for i, layer_step in enumerate(upper, 1):
-            names = [f"{kind}_{i}" for kind in model.decoder.cell_states]
-            new = layer_step(y, [ops.transpose(states[name]) for name in names])
-            after.update(zip(names, map(ops.transpose, new), strict=True))
-            y = y + new[0]
-        y = ops.cast(model.projection(ops.transpose(y)), "float32")
+        y, alignment, after = stack(x, states, prepared)
+        y = ops.cast(model.projection(y), "float32")
         frames = ops.reshape(y[:, :-1], [-1, model.reduction, model.mels])
         return frames, y[:, -1], ops.cast(alignment, "float32"), after
 

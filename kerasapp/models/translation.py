@@ -5,7 +5,7 @@ from keras import ops
 
 from kerasapp.layers.attention import ATTENTIONS, summary
 from kerasapp.layers.bidirectional import Bidirectional
-from kerasapp.layers.decoder import AttentionDecoder
+from kerasapp.layers.decoder import AttentionDecoder, stack_state_names, stack_stepper
 from kerasapp.layers.recurrent import GATED
 
 # Keras's own embeddings are uniform up to 0.05: so small that attention sets in hundreds of steps later.
@@ -170,12 +170,8 @@ class TranslationModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of what a step hands to the next, those of the upper layers with their number."""
-        kinds = self.decoder.cell_states
-        return [
-            *self.decoder.state_names,
-            *(f"{k}_{i}" for i in range(1, 1 + len(self.upper)) for k in kinds),
-        ]
+        """Names of what a step hands to the next (see `kerasapp.layers.decoder.stack_state_names`)."""
+        return stack_state_names(self.decoder, self.upper)
 
 
 def encode(model, source):
@@ -201,18 +197,11 @@ def encode(model, source):
 def stepper(model):
     """A decoder's step: function (tokens int32 [batch], states, prepared) -> (logits [batch, vocabulary],
     alignment [batch, source], states). A loop calls `stepper` once, before: weights are arranged there."""
-    first, upper = model.decoder.stepper(), [layer.stepper() for layer in model.upper]
+    stack = stack_stepper(model.decoder, model.upper)
 
     def step(tokens, states, prepared):
-        own = {name: states[name] for name in model.decoder.state_names}
-        alignment, after = first(model.target_embedding(tokens), own, prepared)
-        y = ops.transpose(after["vector"])  # [units, batch]
-        for i, layer_step in enumerate(upper, 1):
-            names = [f"{kind}_{i}" for kind in model.decoder.cell_states]
-            new = layer_step(y, [ops.transpose(states[name]) for name in names])
-            after.update(zip(names, map(ops.transpose, new), strict=True))
-            y = y + new[0]
-        y = model.readout(ops.transpose(y))
+        y, alignment, after = stack(model.target_embedding(tokens), states, prepared)
+        y = model.readout(y)
         return model.to_float32(model.target_embedding(y, reverse=True)), alignment, after
 
     return step
