@@ -7,7 +7,6 @@ for inputs, targets in train: ...   # for ever; {"tokens", "mel_in"}, {"mel_out"
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -207,11 +206,6 @@ def training_batches(
         Elements ({"tokens", "mel_in"}, {"mel_out", "stop", "alignment"}): see `Clips.rows`.
     """
     plan = _plan(clips, reduction, batch_frames, batch_size)
-    shuffled = lru_cache(maxsize=2)(lambda number: plan.shuffled(seed, number))
-
-    def rows_of(step: int) -> np.ndarray:
-        number, step_of_pass = divmod(step, plan.steps)
-        return shuffled(number)[step_of_pass]
 
     def guide(step: int) -> float:
         return max(0.0, 1 - step / guide_steps) if guide_steps else 0.0
@@ -221,7 +215,7 @@ def training_batches(
             return mel_in
         return _hidden(mel_in, seed, step, time_mask, frequency_mask)
 
-    return _batches(tf.data.Dataset.counter(start_step), clips, reduction, rows_of, guide, hide)
+    return _batches(tf.data.Dataset.counter(start_step), clips, reduction, plan.rows_of(seed), guide, hide)
 
 
 def steps_per_pass(clips: Clips, *, reduction: int, batch_frames: int, batch_size: int) -> int:

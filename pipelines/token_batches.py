@@ -1,6 +1,7 @@
 """Sorted sentences, pairs of them or clips, cut into batches of so many positions."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -40,6 +41,16 @@ class SortedBatches:
         words = self._words(seed, number)
         batches = np.split(self._kept[self._order(words)], self._cuts[1:-1])
         return [batches[place] for place in np.argsort(words[: self.steps], kind="stable")]
+
+    def rows_of(self, seed: int) -> Callable[[int], np.ndarray]:
+        """A function that gives the batch of a step, as indices of items, pass after pass."""
+        shuffled = lru_cache(maxsize=2)(lambda number: self.shuffled(seed, number))
+
+        def rows(step: int) -> np.ndarray:
+            number, step_of_pass = divmod(step, self.steps)
+            return shuffled(number)[step_of_pass]
+
+        return rows
 
     def padding_ratio(self, seed: int, lengths: Sequence[np.ndarray] | None = None) -> float:
         """The share of the positions of the first pass that are padding.

@@ -8,7 +8,6 @@ for inputs, target_out in train:    # for ever; {"source": [batch, s], "target_i
 
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -207,13 +206,7 @@ def training_batches(
         DataError: no pair is short enough.
     """
     plan = BatchPlan(pairs, batch_tokens, batch_size, max_length)
-    shuffled = lru_cache(maxsize=2)(lambda number: plan.shuffled(seed, number))
-
-    def rows_of(step: int) -> np.ndarray:
-        number, step_of_pass = divmod(step, plan.steps)
-        return shuffled(number)[step_of_pass]
-
-    return _batches(tf.data.Dataset.counter(start_step), pairs, rows_of)
+    return _batches(tf.data.Dataset.counter(start_step), pairs, plan.rows_of(seed))
 
 
 def steps_per_pass(pairs: SentencePairs, *, batch_tokens: int, batch_size: int, max_length: int) -> int:
