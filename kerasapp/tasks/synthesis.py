@@ -1,7 +1,6 @@
 """The task `synthesis`: recordings with transcripts to a model that reads text aloud."""
 
 import dataclasses
-import sys
 from functools import cached_property
 
 import numpy as np
@@ -17,7 +16,7 @@ from kerasapp.models.synthesis import SynthesisModel
 from kerasapp.precision import policy
 from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.synthesis_servable import SynthesisServable
-from kerasapp.tasks.task import Task
+from kerasapp.tasks.task import Task, report
 from kerasapp.tasks.voice import FILES, Voice
 from pipelines import synthesis as pipeline
 from pipelines.batching import each_pass
@@ -74,7 +73,7 @@ class Synthesis(Task):
             max_seconds=c.max_seconds,
             max_failures=c.max_failures,
             cache=c.cache,
-            progress=lambda line: print(line, file=sys.stderr, flush=True),
+            progress=report,
         )
 
     @cached_property

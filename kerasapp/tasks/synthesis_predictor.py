@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.tasks.synthesis_servable import DEFAULTS, LONGEST
-from kerasapp.tasks.task import columns, strings
+from kerasapp.tasks.task import columns, filled, require_range, strings
 
 AT_ONCE = 16  # texts in a batch at most
 CHARACTERS_AT_ONCE = 2400  # in a batch at most, padding included, unless a single text has more
@@ -108,7 +108,7 @@ class Synthesizer:
         factors, lasted = [], []
         requests = (self.servable.spectrogram, "mel"), (self.servable.synthesize, "waveform")
         for i, text in enumerate([*texts[:1], *texts]):
-            knobs = {name: tf.constant([value]) for name, value in DEFAULTS.items()}
+            knobs = filled(DEFAULTS, [text])
             taken = []
             for request, name in requests:
                 started = time.perf_counter()
@@ -173,7 +173,4 @@ def _reasons(lengths):
 
 def _check_knob(name, value, knobs):
     """Raises ValueError where a text's knob is out of range."""
-    whole = isinstance(DEFAULTS[name], int)
-    if not 0 <= value <= TOPS[name] or (whole and value != int(value)):
-        numbers = "a whole number from" if whole else "from"
-        raise ValueError(f"{name}: {value:g} is not {numbers} 0 to {TOPS[name]:g}")
+    require_range(name, value, isinstance(DEFAULTS[name], int), 0, TOPS[name])

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasapp.models.synthesis import PADDING, encode, postnet, stepper
 from kerasapp.tasks.alignment_health import alignment_health
 from kerasapp.tasks.speaking import speak
-from kerasapp.tasks.task import assertions
+from kerasapp.tasks.task import assertions, filled
 from pipelines import audio, transcripts
 from pipelines.clip_corpus import floor_of
 
@@ -56,8 +56,7 @@ class SynthesisServable(tf.Module):
         """text [batch] string -> "audio_bytes" string [batch], a WAV file each; "sample_rate" int32 [batch],
         "seconds" float32 [batch]; with `DEFAULTS`. A row that cannot be read refuses the whole request, as in
         `synthesize`."""
-        knobs = {name: tf.fill(tf.shape(text), tf.constant(value)) for name, value in DEFAULTS.items()}
-        spoken = self.synthesize(text, **knobs)
+        spoken = self.synthesize(text, **filled(DEFAULTS, text))
         return {name: spoken[name] for name in ("audio_bytes", "sample_rate", "seconds")}
 
     @tf.function(autograph=False, input_signature=[_STRING, _FLOAT, _FLOAT, _INT, _FLOAT, _INT])
@@ -204,8 +203,7 @@ class SynthesisServable(tf.Module):
         size = self.tokenizer.size
         ids = tf.constant([[size // 2, size - 1, size // 3, size // 2, size - 2]])
         text = self.tokenizer.decode(tf.repeat(ids, 2, axis=0), tf.constant([5, 3])).numpy()
-        knobs = {name: np.full(2, value, np.array(value).dtype) for name, value in DEFAULTS.items()}
-        knobs = {n: k.astype(np.int32 if k.dtype.kind == "i" else np.float32) for n, k in knobs.items()}
+        knobs = {name: knob.numpy() for name, knob in filled(DEFAULTS, text).items()}
         return [("synthesize", {"text": text, **knobs, "max_ratio": np.full(2, 0.1, np.float32)})]
 
     def _ids(self, text):

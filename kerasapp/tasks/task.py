@@ -58,7 +58,7 @@ class Task:
     def _report_of(self, files):
         """A function that tells on standard error what is done with large files; None for small ones."""
         large = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > LARGE
-        return (lambda line: print(line, file=sys.stderr, flush=True)) if large else None
+        return report if large else None
 
     @cached_property
     def _portable(self):
@@ -75,6 +75,16 @@ def strings(texts):
         raise ValueError(f"a list of strings is expected, not the string {texts!r}")
     encoded = [t.encode("utf-8", "surrogateescape") if isinstance(t, str) else t for t in texts]
     return tf.constant(encoded, tf.string, [len(encoded)])
+
+
+def report(line):
+    """Tells something on standard error, at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def filled(defaults, texts):
+    """The knobs of requests that give none: name -> tensor [batch] of its default, for `texts` [batch]."""
+    return {name: tf.fill(tf.shape(texts), tf.constant(value)) for name, value in defaults.items()}
 
 
 def columns(knobs, defaults, check, rows, what):
@@ -104,6 +114,13 @@ def columns(knobs, defaults, check, rows, what):
         name: np.array(values, np.int32 if isinstance(defaults[name], int) else np.float32)
         for name, values in found.items()
     }
+
+
+def require_range(name, value, whole, least, most):
+    """Raises ValueError for a knob's value outside its range, or with a fraction where it is `whole`."""
+    if not least <= value <= most or (whole and value != int(value)):
+        numbers = "a whole number from" if whole else "from"
+        raise ValueError(f"{name}: {value:g} is not {numbers} {least} to {most:g}")
 
 
 def assertions(ranges):

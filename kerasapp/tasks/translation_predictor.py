@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.tasks.task import columns, strings
+from kerasapp.tasks.task import columns, require_range, strings
 from kerasapp.tasks.translation_servable import DEFAULTS, LONGEST, WIDEST
 from pipelines.atomic import write_text
 from pipelines.sentences import encode
@@ -188,6 +188,4 @@ def _check(name, value, knobs):
     whole = isinstance(DEFAULTS[name], int)
     tops = {"beam_size": WIDEST, "n_best": knobs["beam_size"], "min_ratio": knobs["max_ratio"]}
     least, most = int(whole), {**tops, "max_ratio": 100}.get(name, 10)
-    if not least <= value <= most or (whole and value != int(value)):
-        numbers = "a whole number from" if whole else "from"
-        raise ValueError(f"{name}: {value:g} is not {numbers} {least} to {most:g}")
+    require_range(name, value, whole, least, most)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasapp.beam import Search, search
 from kerasapp.models.translation import encode, stepper
-from kerasapp.tasks.task import assertions
+from kerasapp.tasks.task import assertions, filled
 from pipelines import sentences
 
 LONGEST = 1000  # tokens of a source sentence, and of a translation, at most
@@ -48,8 +48,7 @@ class TranslationServable(tf.Module):
     @tf.function(autograph=False, input_signature=[_STRING])
     def serving_default(self, source):
         """source [batch] string -> translation [batch] string, with `DEFAULTS`."""
-        knobs = {name: tf.fill(tf.shape(source), tf.constant(value)) for name, value in DEFAULTS.items()}
-        return {"translation": self.translate(source, **knobs)["translation"]}
+        return {"translation": self.translate(source, **filled(DEFAULTS, source))["translation"]}
 
     @tf.function(autograph=False, input_signature=[_STRING, _INT, _FLOAT, _FLOAT, _INT, _FLOAT, _FLOAT])
     def translate(self, source, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio):
@@ -170,8 +169,7 @@ class TranslationServable(tf.Module):
         source = sentences.decode(
             self.source_tokenizer, tf.repeat(ids, 3, axis=0), tf.constant([5, 2, 0])
         ).numpy()
-        knobs = {name: np.full(3, value, np.array(value).dtype) for name, value in DEFAULTS.items()}
-        knobs = {n: k.astype(np.int32 if k.dtype.kind == "i" else np.float32) for n, k in knobs.items()}
+        knobs = {name: knob.numpy() for name, knob in filled(DEFAULTS, source).items()}
         knobs["n_best"] = np.array([1, 2, 1], np.int32)
         return [("translate", {"source": source, **knobs}), ("score", {"source": source, "target": source})]
 
