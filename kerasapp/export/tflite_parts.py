@@ -243,6 +243,12 @@ def _loop(layer, x, lengths, weights):
     return tf.while_loop(lambda t, *_: t < lengths[0], step, first)[2]
 
 
+def nonempty(tensors):
+    """Those of tensors by name that have elements: a decoder without attention has keys of none, and
+    TensorFlow Lite refuses such."""
+    return {name: tensor for name, tensor in tensors.items() if 0 not in tensor.shape}
+
+
 def padded(ids, end, room):
     """The inputs of `encode` for ids [any] and the end, as many as there is room for."""
     ids = [*ids[: room - 1], end]

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, padded, run, zeros
+from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run, zeros
 from kerasapp.models.synthesis import PADDING, encode, postnet, stepper
 from kerasapp.tasks.synthesis_answers import DEFAULTS
 from kerasapp.tasks.synthesis_servable import SPARE
@@ -50,7 +50,7 @@ def signatures(task, model, precision):
     def read(ids, length):
         with weights():
             prepared, states = encode(view, tf.where(tf.sequence_mask(length, LONGEST), ids, 0))
-        return {**prepared, **states}
+        return nonempty({**prepared, **states})
 
     @tf.function(autograph=False)
     def step(frame, **inputs):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, padded, run
+from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run
 from kerasapp.models.translation import encode, stepper
 from kerasapp.tasks.translation_answers import DEFAULTS
 from kerasapp.tasks.translation_answers import LONGEST as MOST
@@ -40,7 +40,7 @@ def signatures(task, model, precision):
         with weights():
             real = tf.sequence_mask(length, LONGEST)
             prepared, states = encode(view, tf.where(real, ids, 0))
-        return {**prepared, **states}
+        return nonempty({**prepared, **states})
 
     @tf.function(autograph=False)
     def step(ids, **inputs):
