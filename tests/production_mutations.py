@@ -10,9 +10,9 @@ MUTATIONS = [
     ("models.config", "specific {\n        versions: 1\n        versions: 2\n      }", "latest { }"),
     ("models.config", "    name:", "    name"),
     ("batching_parameters.txt", "batch_timeout_micros", "batch_timeout_millis"),
-    ("batching_parameters.txt", "max_execution_batch_size { value: 64 }", "max_execution_batch_size: 64"),
-    ("batching_parameters.txt", "{ value: 64 }", '{ value: "64" }'),
-    ("batching_parameters.txt", "{ value: 64 }", "{ value: 2048 }"),  # more than max_batch_size
+    ("batching_parameters.txt", "max_batch_size { value: 256 }", "max_batch_size: 256"),
+    ("batching_parameters.txt", "{ value: 256 }", '{ value: "256" }'),
+    ("batching_parameters.txt", "{ value: 256 }", "{ value: 0 }"),
     ("batching_parameters.txt", "inputs: false", "inputs: true"),
     ("monitoring.config", "prometheus_config", "prometheus"),
     ("monitoring.config", "enable: true", "enable: 2"),

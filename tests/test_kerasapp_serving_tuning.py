@@ -40,21 +40,20 @@ def test_the_rule():
     # Rows a second: 50, 80, 100, 102; 90% of the most are reached by 4 rows.
     timings = [Timing(1, 0.020), Timing(2, 0.025), Timing(4, 0.040), Timing(8, 8 / 102)]
     assert choose(timings, cores=3) == {
-        "max_execution_batch_size": 4,
-        "max_batch_size": 500,  # what the queue holds
+        "max_batch_size": 256,  # that a request may have
         "batch_timeout_micros": 1000,  # a twentieth of 20 ms
         "num_batch_threads": 3,
-        "max_enqueued_batches": 125,  # 5 s of 40 ms
+        "max_enqueued_batches": 3,  # one a thread; 5 s of 100 rows a second would be one full batch
     }
     slow = choose([Timing(1, 30.0)], cores=2)
-    assert (slow["max_enqueued_batches"], slow["max_batch_size"]) == (256, 256)  # for a request of 256 rows
-    assert slow["batch_timeout_micros"] == 10_000
-    fast = choose([Timing(1, 1e-5), Timing(128, 1e-4)], cores=2)
-    assert (fast["max_enqueued_batches"], fast["max_batch_size"], fast["batch_timeout_micros"]) == (
-        1000,
-        1024,
-        0,
-    )
+    assert (slow["max_enqueued_batches"], slow["batch_timeout_micros"]) == (2, 10_000)
+    fast = choose([Timing(1, 1e-5), Timing(512, 1e-4)], cores=2)
+    assert fast == {  # 5,120,000 rows a second
+        "max_batch_size": 512,
+        "batch_timeout_micros": 0,
+        "num_batch_threads": 2,
+        "max_enqueued_batches": 1000,
+    }
 
 
 class Reverser(tf.Module):
@@ -86,13 +85,14 @@ def test_a_model_is_measured_and_the_file_says_how(version, tmp_path):
     parameters = read_parameters(file)
     assert parameters.num_batch_threads == 2
     sizes = [int(line.split()[1]) for line in text.splitlines() if "rows a second" in line and " ms " in line]
-    assert sizes == [2**i for i in range(len(sizes))] and parameters.batch_limit in sizes
+    assert sizes == [2**i for i in range(len(sizes))]
+    assert parameters.batch_limit == 256 and not parameters.enable_large_batch_splitting
     assert "reverser, version 4" in text and "serving_default" in text
 
 
 def test_values_to_begin_with_say_so(version, tmp_path):
     (tmp_path / "file").write_text(tuning.unmeasured(version))
-    assert read_parameters(tmp_path / "file").batch_limit == 64
+    assert read_parameters(tmp_path / "file").batch_limit == 256
     assert "nothing was measured" in (tmp_path / "file").read_text()
 
 

@@ -2,14 +2,13 @@
 
 The rule, for a server that answers people as they wait:
 
-- `max_execution_batch_size`: the least size that gives `ENOUGH` of the most rows a second measured; more rows
-  together would only take longer.
-- `max_batch_size`: the rows that a request may have, all that the queue holds, `MOST` at most; it is cut into
-  batches.
+- `max_batch_size`: the least size that gives `ENOUGH` of the most rows a second measured, but `ROWS` at least,
+  which a request may have. A larger request is refused and not cut (`enable_large_batch_splitting`): TensorFlow
+  Serving joins the answers of the parts, which fails for tokens and alignments, as wide as each part needs.
 - `batch_timeout_micros`: a request waits for company a twentieth of the time of one row, 10 ms at most.
 - `num_batch_threads`: the cores.
-- `max_enqueued_batches`: as many as are worked off in `QUEUE` seconds, at least one a thread and enough for
-  `ROWS` rows; what comes on top is refused at once, for another server to answer.
+- `max_enqueued_batches`: as many full ones as are worked off in `QUEUE` seconds, at least one a thread; what
+  comes on top is refused at once, for another server to answer.
 
 Where these come from: tensorflow/serving, tensorflow_serving/batching/README.md.
 """
@@ -27,7 +26,6 @@ import numpy as np
 from kerasapp.serving.errors import ServingError, StatusError
 
 LARGEST = 256  # rows that are tried at most
-MOST = 1024  # rows of a request, the embedded server's limit as well
 ENOUGH = 0.9
 QUEUE = 5.0  # seconds
 ROWS = 256  # that any request may have: the commands count the tokens of so many texts at once
@@ -40,11 +38,8 @@ _HEADER = """\
 #
 """
 _PARAMETERS = """\
-# The most rows of a batch{why_size}.
-max_execution_batch_size {{ value: {size} }}
-# The most rows of a request, which is cut into batches of that size{why_most}.
-max_batch_size {{ value: {most} }}
-enable_large_batch_splitting {{ value: true }}
+# The most rows of a batch and of a request{why_size}.
+max_batch_size {{ value: {size} }}
 # The longest that a request waits for others{why_timeout}.
 batch_timeout_micros {{ value: {timeout} }}
 # Batches at work at the same time: the cores of the machine that measured. Set those of the server.
@@ -122,18 +117,17 @@ def choose(timings: list[Timing], cores: int) -> dict[str, int]:
     """The parameters by the rule above, by their names.
 
     Example:
-        >>> choose([Timing(1, 0.1), Timing(2, 0.11), Timing(4, 0.21)], cores=2)["max_execution_batch_size"]
-        2
+        >>> choose([Timing(1, 0.1), Timing(2, 0.11), Timing(4, 0.21)], cores=2)["max_batch_size"]
+        256
     """
     most = max(timing.rate for timing in timings)
     best = next(timing for timing in timings if timing.rate >= ENOUGH * most)
-    queue = min(1000, max(cores, math.floor(QUEUE / best.seconds), math.ceil(ROWS / best.rows)))
+    size = max(best.rows, ROWS)
     return {
-        "max_execution_batch_size": best.rows,
-        "max_batch_size": min(MOST, queue * best.rows),
+        "max_batch_size": size,
         "batch_timeout_micros": min(10_000, round(timings[0].seconds * 1e6 / 20)),
         "num_batch_threads": cores,
-        "max_enqueued_batches": queue,
+        "max_enqueued_batches": min(1000, max(cores, math.floor(QUEUE * best.rate / size))),
     }
 
 
@@ -146,23 +140,21 @@ def text(version: Path, timings: list[Timing], cores: int, signature: str) -> st
     )
     how = f"# example texts, each to {signature}, on {cores} cores, the median of several batches\n{table}"
     return _HEADER.format(model=version.parent.name, version=version.name, how=how) + _PARAMETERS.format(
-        size=chosen["max_execution_batch_size"],
-        why_size=f": the least that gives {ENOUGH:.0%} of the most rows a second measured",
-        most=chosen["max_batch_size"],
-        why_most=f": all that the queue holds, {MOST} at most",
+        size=chosen["max_batch_size"],
+        why_size=f": the least that gives {ENOUGH:.0%} of the most rows a second, {ROWS} at least",
         timeout=chosen["batch_timeout_micros"],
         why_timeout=": a twentieth of the time for one row, 10 ms at most",
         threads=chosen["num_batch_threads"],
         queue=chosen["max_enqueued_batches"],
-        why_queue=f": what is worked off in {QUEUE:g} seconds, and {ROWS} rows, at least",
+        why_queue=f": what is worked off in {QUEUE:g} seconds",
     )
 
 
 def unmeasured(version: Path) -> str:
     """A batching_parameters.txt without a measurement: values to begin with."""
     how = "# nothing was measured; these are values to begin with (`kerasapp export --production` measures)"
-    values = {"size": 64, "most": MOST, "timeout": 1000, "threads": os.cpu_count() or 1, "queue": 100}
-    reasons = dict.fromkeys(("why_size", "why_most", "why_timeout", "why_queue"), "")
+    values = {"size": ROWS, "timeout": 1000, "threads": os.cpu_count() or 1, "queue": 100}
+    reasons = dict.fromkeys(("why_size", "why_timeout", "why_queue"), "")
     header = _HEADER.format(model=version.parent.name, version=version.name, how=how)
     return header + _PARAMETERS.format(**values, **reasons)
 
