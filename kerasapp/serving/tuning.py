@@ -2,8 +2,8 @@
 
 The rule, for a server that answers people as they wait:
 
-- `max_batch_size`: the least size that gives `ENOUGH` of the most rows a second measured, but `ROWS` at least,
-  which a request may have. A larger request is refused and not cut (`enable_large_batch_splitting`): TensorFlow
+- `max_batch_size`: the least size that gives `ENOUGH` of the most rows a second, but at least `ROWS`,
+  which a request may have. A larger request is refused, not cut (`enable_large_batch_splitting`): TensorFlow
   Serving joins the answers of the parts, which fails for tokens and alignments, as wide as each part needs.
 - `batch_timeout_micros`: a request waits for company a twentieth of the time of one row, 10 ms at most.
 - `num_batch_threads`: the cores.
