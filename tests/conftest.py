@@ -24,14 +24,15 @@ def text_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory, text_file):
+def tiny_run(once, text_file):
     """A finished run folder of a character model."""
     from kerasapp.cli import run
 
-    folder = tmp_path_factory.mktemp("runs") / "tiny"
-    code = run(["train", "generation", "--run", str(folder), "--data.files", str(text_file), *SMALL])
-    assert code == 0
-    return folder
+    def train(folder):
+        words = ["--run", str(folder / "tiny"), "--data.files", str(text_file), *SMALL]
+        assert run(["train", "generation", *words]) == 0
+
+    return once("tiny_run", train) / "tiny"
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +54,9 @@ def _with_bundle(run, folder):
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory, tiny_run):
+def tiny_bundle(once, tiny_run):
     """The bundle of `tiny_run`, a folder, in all precisions."""
-    folder = tmp_path_factory.mktemp("bundles")
-    _with_bundle(tiny_run, folder)
-    return folder / "tiny" / "1" / "tflite"
+    return once("tiny_bundle", lambda folder: _with_bundle(tiny_run, folder)) / "tiny/1/tflite"
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,60 @@
+// The form: opens the bundle that the address names, and shows text as it comes.
+
+import { open } from "./generate.js";
+
+const FRAME = 30; // milliseconds of work between two looks at the keyboard
+
+const form = document.querySelector("form");
+const [status, text] = [document.querySelector("#status"), document.querySelector("#text")];
+const [write, stop] = [document.querySelector("#write"), document.querySelector("#stop")];
+const asked = new URLSearchParams(location.search);
+let stopped = false;
+let writing = false;
+
+async function main() {
+  const folder = (asked.get("bundle") ?? "bundle").replace(/\/+$/, "");
+  try {
+    const generator = await open(folder, asked.get("precision"));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!writing) run(generator);
+    });
+    write.disabled = false;
+    status.textContent = "Ready.";
+  } catch (error) {
+    status.textContent = error.message;
+  }
+}
+
+async function run(generator) {
+  const { prompt, ...knobs } = Object.fromEntries(new FormData(form));
+  for (const name of Object.keys(knobs)) knobs[name] = Number(knobs[name]);
+  [stopped, writing, stop.disabled] = [false, true, false];
+  status.textContent = "Writing …";
+  text.textContent = prompt;
+  const begun = performance.now();
+  let [count, shown] = [0, begun];
+  try {
+    for await (const character of generator.stream(prompt, knobs)) {
+      if (stopped) break;
+      text.append(character);
+      count += 1;
+      if (performance.now() - shown > FRAME) {
+        await new Promise((resume) => setTimeout(resume)); // the browser draws, and reads keys
+        shown = performance.now();
+      }
+    }
+    const rate = (1000 * count) / (performance.now() - begun);
+    status.textContent = `${count} characters, ${rate.toFixed(0)} a second.`;
+  } catch (error) {
+    status.textContent = error.message;
+  }
+  [writing, stop.disabled] = [false, true];
+}
+
+stop.addEventListener("click", () => (stopped = true));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") stopped = true;
+  if (event.key === "Enter" && event.ctrlKey) form.requestSubmit();
+});
+main();

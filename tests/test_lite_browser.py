@@ -1,0 +1,165 @@
+"""The page in `lite/browser` in a real browser: the same bundle gives the same text as the small runtime."""
+
+import functools
+import re
+import shutil
+import threading
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import lite_bundles
+import pytest
+
+from kerasapp_lite.bundle import Bundle
+from kerasapp_lite.generation import Generator
+
+FOLDER = Path(__file__).parents[1] / "lite" / "browser"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+PROMPTS = ("", "ROMEO:\n", "人生如梦，" * 30)  # the last one of three chunks
+
+
+class Files(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Nothing is logged."""
+
+
+@contextmanager
+def served(folder):
+    """Serves a folder at a free port; gives its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=folder)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs a Chromium, such as that of `apt-get install chromium`")
+    if not (FOLDER / "node_modules").is_dir():
+        pytest.skip("needs LiteRT.js: `npm ci --prefix lite/browser`")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """A function that opens the page with a bundle: (bundle, precision) -> Visit."""
+    (tmp_path / "page").symlink_to(FOLDER)
+    with served(tmp_path) as address:
+
+        def opened(bundle, precision="float32"):
+            (tmp_path / "bundle").unlink(missing_ok=True)
+            (tmp_path / "bundle").symlink_to(bundle)
+            return Visit(browser, address, precision)
+
+        yield opened
+
+
+class Visit:
+    """The page, used by its keyboard; what it asks for and complains of is kept."""
+
+    def __init__(self, browser, address, precision):
+        self.page = browser.new_page(viewport={"width": 360, "height": 740})  # a phone's
+        self.page.set_default_timeout(30_000)
+        self.problems, self.asked = [], []
+        self.page.on("console", self._keep)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(f"{address}/page/?bundle=../bundle&precision={precision}")
+
+    def _keep(self, message):
+        # LiteRT.js tells of its doings as of errors.
+        if message.type == "error" and not message.text.startswith(("INFO: ", "WARNING: ")):
+            self.problems.append(message.text)
+
+    def wait(self, text):
+        self.page.locator("#status", has_text=text).wait_for()
+
+    def tab_to(self, selector):
+        for _ in range(20):
+            if self.page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"Tab does not reach {selector}")
+
+    def fill(self, **fields):
+        for name, value in fields.items():
+            self.tab_to(f"#{name}")
+            self.page.keyboard.press("Control+a")
+            self.page.keyboard.press("Delete")
+            self.page.keyboard.insert_text(str(value))
+
+    def written(self, **fields):
+        """The text for fields of the form, without the prompt."""
+        self.fill(**fields)
+        self.page.keyboard.press("Control+Enter")
+        self.wait(re.compile(rf"^{fields['length']} characters, "))
+        assert self.text().startswith(fields["prompt"])
+        return self.text().removeprefix(fields["prompt"])
+
+    def text(self):
+        return self.page.locator("#text").text_content()
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
+def test_text_is_that_of_the_small_runtime(visit, tiny_bundle, precision):
+    generator, page = Generator(Bundle(tiny_bundle, precision)), visit(tiny_bundle, precision)
+    page.wait("Ready.")
+    for prompt in PROMPTS:
+        expected = generator.generate(prompt, length=60, temperature=0)
+        assert page.written(prompt=prompt, length=60, temperature=0) == expected
+    for seed in (7, -(2**31)):
+        expected = generator.generate("ROMEO:\n", length=200, temperature=0.7, seed=seed)
+        assert page.written(prompt="ROMEO:\n", length=200, temperature=0.7, seed=seed) == expected
+    assert page.problems == []
+    assert all(url.startswith(page.page.url.split("/page/")[0]) for url in page.asked)
+
+
+@pytest.fixture(scope="module")
+def plain_bundle(tmp_path_factory):
+    return lite_bundles.write(tmp_path_factory.mktemp("lite") / "tflite")
+
+
+def test_page_streams_stops_and_follows_the_scheme(visit, plain_bundle):
+    page = visit(plain_bundle)
+    page.wait("Ready.")
+    assert page.written(prompt="abé好", length=50, temperature=0) == lite_bundles.Plain().greedy("abé好", 50)
+    page.fill(length=1_000_000)
+    page.page.keyboard.press("Enter")
+    while len(page.text()) < 300:  # while it writes
+        page.page.wait_for_timeout(20)
+    page.tab_to("#stop")
+    page.page.keyboard.press("Enter")
+    page.wait("a second.")
+    assert 300 <= len(page.text()) < 1_000_000
+    assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    light = page.page.evaluate("getComputedStyle(document.querySelector('#prompt')).backgroundColor")
+    page.page.emulate_media(color_scheme="dark")
+    assert page.page.evaluate("getComputedStyle(document.querySelector('#prompt')).backgroundColor") != light
+    assert page.problems == []
+
+
+def test_damaged_and_other_bundles_are_refused(visit, plain_bundle, tmp_path):
+    copy = shutil.copytree(plain_bundle, tmp_path / "copy")
+    file, metadata = copy / "float32.tflite", copy / "metadata.json"
+    content, about = file.read_bytes(), metadata.read_text()
+    file.write_bytes(content[:5000] + b"\0" + content[5001:])
+    visit(copy).wait("float32.tflite: is damaged")
+    file.write_bytes(content)
+    visit(copy, "int8").wait("has no int8")
+    metadata.write_text(about.replace('"generation"', '"synthesis"'))
+    visit(copy).wait("is a bundle of synthesis")
+    metadata.write_text(about.replace('"format": 1', '"format": 2'))
+    visit(copy).wait("has format 2, not 1")
+    metadata.unlink()
+    visit(copy).wait("metadata.json: cannot be read: 404")
