@@ -1,7 +1,12 @@
-"""What the layers have to compute, in NumPy: plain, slow, one sentence at a time.
+"""What the layers have to compute, in NumPy: plain, slow, forward and backward, gradients by the chain rule.
 
-Vectors have no batch: query [query_size], memory [source, memory_size], mask and previous [source]. The
-weights are named as the layers name them, so that `weights(layer)` can be passed on.
+A backward function has the name of the forward one and `_back`. First comes the gradient of the loss by the
+result, `dy` for that by `y`; then the forward function's arguments; the result is the gradients by those.
+Vectors are rows and kernels are [inputs, outputs], as in Keras: y = x W + b.
+
+Here are the dense layer, the losses and the descent; `reference_recurrent`, `reference_attention`,
+`reference_decoder` and `reference_convolution` go on; `reference_differences` checks the gradients.
+docs/equations.md walks through all of them.
 """
 
 import numpy as np
@@ -17,8 +22,20 @@ def randomise(layer, seed=0):
     layer.set_weights([random.normal(size=w.shape, scale=0.7) for w in layer.weights])
 
 
+# Activations, and their slopes in terms of y = f(z).
+
+
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
+
+
+ACTIVATIONS = {"linear": lambda z: z, "sigmoid": sigmoid, "tanh": np.tanh, "relu": lambda z: np.maximum(z, 0)}
+SLOPES = {
+    "linear": np.ones_like,
+    "sigmoid": lambda y: y * (1 - y),
+    "tanh": lambda y: 1 - y**2,
+    "relu": lambda y: (y > 0).astype(y.dtype),
+}
 
 
 def softmax(scores, mask=None):
@@ -29,85 +46,89 @@ def softmax(scores, mask=None):
     return np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
 
 
-# Attention: scores [source], or the whole of it where there is no one score.
+def softmax_back(dprobabilities, probabilities):
+    """p_i (dp_i - sum_k p_k dp_k): a score raises its own share and lowers all others'. Masked ones get 0."""
+    mean = np.sum(probabilities * dprobabilities, axis=-1, keepdims=True)
+    return probabilities * (dprobabilities - mean)
 
 
-def dot(query, memory, previous):
-    return memory @ query
+# Layers: x [rows, inputs].
 
 
-def general(query, memory, previous, kernel):
-    return memory @ kernel @ query
+def dense(x, kernel, bias, activation="linear"):
+    """y = f(x W + b)."""
+    return ACTIVATIONS[activation](x @ kernel + bias)
 
 
-def scaled_dot(query, memory, previous, query_kernel, kernel):
-    return (memory @ kernel) @ (query_kernel @ query) / np.sqrt(len(query_kernel))
+def dense_back(dy, x, kernel, bias, activation="linear"):
+    """dz = dy * f'(z); dx = dz W^T, dW = x^T dz, db = the sum of dz over the rows."""
+    dz = dy * SLOPES[activation](dense(x, kernel, bias, activation))
+    return dz @ kernel.T, x.T @ dz, dz.sum(0)
 
 
-def additive(query, memory, previous, query_kernel, kernel, bias, vector):
-    return np.tanh(query_kernel @ query + memory @ kernel + bias) @ vector
+def network(x, layers):
+    """Dense layers one after the other: the inputs of each of them, and the last one's output.
+
+    layers: list of (kernel, bias, activation).
+    """
+    values = [x]
+    for layer in layers:
+        values.append(dense(values[-1], *layer))
+    return values
 
 
-def location(query, memory, previous, convolution, location_kernel, bias, **others):
-    width = len(convolution)
-    padded = np.pad(previous, (width // 2, width - 1 - width // 2))
-    features = np.array([padded[s : s + width] @ convolution[:, 0] for s in range(len(memory))])
-    return additive(query, memory, previous, bias=bias + features @ location_kernel, **others)
+def network_back(dy, values, layers):
+    """Backpropagation: from the last layer to the first, each one's dx is the dy of the one before.
+
+    Returns: (dx, list of (dkernel, dbias)).
+    """
+    gradients = []
+    for x, layer in zip(reversed(values[:-1]), reversed(layers)):
+        dy, *of_weights = dense_back(dy, x, *layer)
+        gradients.insert(0, tuple(of_weights))
+    return dy, gradients
 
 
-def multi_head(query, memory, mask, heads, query_kernel, key_kernel, value_kernel):
-    parts = zip(*(np.split(w, heads, axis=-1) for w in (query_kernel.T, key_kernel, value_kernel)))
-    contexts, alignments = [], []
-    for of_query, of_key, of_value in parts:
-        scores = (memory @ of_key) @ (query @ of_query) / np.sqrt(of_key.shape[1])
-        alignments.append(softmax(scores, mask))
-        contexts.append(alignments[-1] @ (memory @ of_value))
-    return np.concatenate(contexts), np.mean(alignments, axis=0)
+def embedding(ids, table):
+    """A row of the table for each id: a dense layer of one-hot vectors, without the product."""
+    return table[ids]
 
 
-def none(memory, mask):
-    half, real = memory.shape[1] // 2, int(mask.sum())
-    if not real:
-        return np.zeros(2 * half), np.zeros_like(mask)
-    return np.concatenate([memory[real - 1, :half], memory[0, half:]]), np.zeros_like(mask)
+def embedding_back(dy, ids, table):
+    """A row that was taken several times gets the sum."""
+    dtable = np.zeros_like(table)
+    np.add.at(dtable, ids, dy)
+    return dtable
 
 
-SCORES = {
-    "dot": dot,
-    "general": general,
-    "scaled_dot": scaled_dot,
-    "additive": additive,
-    "location": location,
-}
+def tied_logits(y, table):
+    """The embedding's table once more, transposed: a token's logit is y . its embedding."""
+    return y @ table.T
 
 
-def attention(kind, query, memory, mask, previous, weights, heads=2):
-    """(context, alignment) of the attention of that name."""
-    if kind == "none":
-        return none(memory, mask)
-    if kind == "multi_head":
-        return multi_head(query, memory, mask, heads, **weights)
-    alignment = softmax(SCORES[kind](query, memory, previous, **weights), mask)
-    return alignment @ memory, alignment
+def tied_logits_back(dlogits, y, table):
+    return dlogits @ table, dlogits.T @ y
 
 
-# Recurrent cells; kernels [gates, features], in Keras's order of gates.
+# Losses.
 
 
-def lstm_step(x, h, c, kernel, recurrent_kernel, bias):
-    i, f, g, o = np.split(kernel @ x + recurrent_kernel @ h + bias, 4)
-    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-    return sigmoid(o) * np.tanh(c), c
+def mean_squared_error(targets, y):
+    return np.mean((y - targets) ** 2)
 
 
-def gru_step(x, h, kernel, recurrent_kernel, bias, recurrent_bias):
-    of_x, of_h = np.split(kernel @ x + bias, 3), np.split(recurrent_kernel @ h + recurrent_bias, 3)
-    update, reset = sigmoid(of_x[0] + of_h[0]), sigmoid(of_x[1] + of_h[1])
-    candidate = np.tanh(of_x[2] + reset * of_h[2])
-    return update * h + (1 - update) * candidate
+def mean_squared_error_back(targets, y):
+    return 2 * (y - targets) / y.size
 
 
-# Loss.
+def cross_entropy(targets, logits):
+    """-ln p(target), mean over the rows, of p = softmax(logits); targets int [rows]."""
+    return -np.mean(np.log(softmax(logits))[np.arange(len(targets)), targets])
+
+
+def cross_entropy_back(targets, logits):
+    """By the logits the gradient is p - 1 at the target and p elsewhere: what was said minus what is true."""
+    return (softmax(logits) - np.eye(logits.shape[-1])[targets]) / len(targets)
 
 
 def smoothed_cross_entropy(targets, logits, smoothing, pad_id=0):
@@ -118,3 +139,39 @@ def smoothed_cross_entropy(targets, logits, smoothing, pad_id=0):
         if target != pad_id:
             total.append(-wanted @ np.log(softmax(row)))
     return np.mean(total) if total else 0.0
+
+
+def smoothed_cross_entropy_back(targets, logits, smoothing, pad_id=0):
+    size = logits.shape[-1]
+    wanted = (1 - smoothing) * np.eye(size)[targets] + smoothing / size
+    counted = (targets != pad_id).astype(logits.dtype)
+    return (softmax(logits) - wanted) * counted[..., None] / max(counted.sum(), 1)
+
+
+# Descent: parameters and gradients are lists of arrays.
+
+
+def gradient_descent(parameters, gradients, rate):
+    """Against the gradient: that is where the loss falls."""
+    return [p - rate * g for p, g in zip(parameters, gradients, strict=True)]
+
+
+def clipped(gradients, most):
+    """All gradients, scaled together so that their norm is at most this (Pascanu et al. 2013,
+    arXiv:1211.5063)."""
+    norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
+    return [g * min(1, most / norm) for g in gradients]
+
+
+def adam(parameters, gradients, moments, step, rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    """Kingma & Ba 2015, arXiv:1412.6980, in the form at the end of section 2, as Keras has it.
+
+    moments: list of (mean of the gradient, mean of its square), zeros at first; step counts from 1.
+    Returns: (parameters, moments).
+    """
+    scale = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    moments = [
+        (beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * g**2)
+        for g, (m, v) in zip(gradients, moments, strict=True)
+    ]
+    return [p - scale * m / (np.sqrt(v) + epsilon) for p, (m, v) in zip(parameters, moments)], moments

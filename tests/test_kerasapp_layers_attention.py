@@ -1,9 +1,10 @@
-"""The attention layers against NumPy and finite differences, with rows of every length down to 0."""
+"""The attention layers against the formulas and finite differences, with rows of every length down to 0."""
 
 import keras
 import numpy as np
 import pytest
 import reference
+import reference_attention
 import tensorflow as tf
 
 from kerasapp.layers.attention import ATTENTIONS, MultiHead
@@ -32,11 +33,43 @@ def test_values_are_those_of_the_formula(kind):
     assert context.shape == (len(LENGTHS), layer.value_size)
     for row, length in enumerate(LENGTHS):
         mask = (np.arange(SOURCE) < length).astype(float)
-        truth = reference.attention(
+        truth = reference_attention.attention(
             kind, query[row], memory[row], mask, previous[row], reference.weights(layer)
         )
         np.testing.assert_allclose(context[row], truth[0], atol=1e-12)
         np.testing.assert_allclose(alignment[row], truth[1], atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "width"), [("float64", 3), ("float32", 4)])
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_gradients_are_those_of_the_formula(kind, dtype, width, monkeypatch):
+    monkeypatch.setitem(OPTIONS, "location", {"filters": 3, "width": width})
+    exact, query, memory, previous = build(kind)
+    layer = type(exact).from_config({**exact.get_config(), "dtype": dtype})
+    layer(query, memory, LENGTHS)
+    layer.set_weights(exact.get_weights())
+    weights, random = reference.weights(exact), np.random.default_rng(3)
+    dcontext = random.normal(size=[len(LENGTHS), layer.value_size])
+    dalignment = random.normal(size=[len(LENGTHS), SOURCE])
+
+    inputs = [tf.constant(t, dtype) for t in (query, memory, previous)]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        context, alignment = layer(*inputs[:2], LENGTHS, inputs[2])
+        loss = tf.reduce_sum(context * dcontext) + tf.reduce_sum(alignment * dalignment)
+    sources = dict(zip(("query", "memory", "previous"), inputs)) | {w.name: w.value for w in layer.weights}
+    found = tape.gradient(loss, sources, unconnected_gradients="zero")
+
+    rows = []
+    for row, length in enumerate(LENGTHS):
+        mask = (np.arange(SOURCE) < length).astype(float)
+        arguments = query[row], memory[row], mask, previous[row], weights
+        rows.append(reference_attention.attention_back(kind, dcontext[row], dalignment[row], *arguments))
+    close = {"rtol": 1e-9, "atol": 1e-10} if dtype == "float64" else {"rtol": 1e-5, "atol": 1e-5}
+    for name, gradient in found.items():
+        truth = [row[name] for row in rows]
+        truth = np.sum(truth, axis=0) if name in weights else np.stack(truth)
+        np.testing.assert_allclose(gradient, truth, **close, err_msg=name)
 
 
 @pytest.mark.parametrize("kind", ATTENTIONS)

@@ -1,8 +1,10 @@
-"""The bidirectional layer against Keras's own."""
+"""The bidirectional layer against the formulas and Keras's own."""
 
 import keras
 import numpy as np
 import pytest
+import reference
+import reference_recurrent
 import tensorflow as tf
 
 from kerasapp.layers.bidirectional import Bidirectional
@@ -25,6 +27,30 @@ def pair(cell):
     theirs(X)
     ours.set_weights(theirs.get_weights())
     return ours, theirs
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_values_and_gradients_are_those_of_the_formulas(cell):
+    layer, dy = pair(cell)[0], tf.random.stateless_normal([*X.shape[:2], 2 * UNITS], [1, 2])
+    reference.randomise(layer)
+    with tf.GradientTape() as tape:
+        tape.watch(X)
+        y = layer(X, LENGTHS, training=True)
+        loss = tf.reduce_sum(tf.where(REAL[:, :, None], dy * y, 0.0))
+    dx, *found = tape.gradient(loss, [X, *(w.value for w in layer.trainable_weights)])
+    forward, backward = reference.weights(layer.forward), reference.weights(layer.backward)
+    sums = [np.zeros(g.shape) for g in found]
+    for row, length in enumerate(LENGTHS.numpy()):
+        x, of_row = X[row, :length].numpy().astype(float), dy[row, :length].numpy()
+        truth = reference_recurrent.bidirectional(cell, x, forward, backward)
+        np.testing.assert_allclose(y[row, :length], truth, **EXACT)
+        of_x, *of_weights = reference_recurrent.bidirectional_back(cell, of_row, x, forward, backward)
+        np.testing.assert_allclose(dx[row, :length], of_x, **EXACT)
+        assert not np.any(dx[row, length:])
+        named = [half[name] for half in of_weights for name in forward]
+        sums = [s + g for s, g in zip(sums, named, strict=True)]
+    for a, b in zip(found, sums):
+        np.testing.assert_allclose(a, b, **EXACT)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

@@ -2,6 +2,8 @@
 
 import keras
 import numpy as np
+import reference
+import reference_recurrent
 import tensorflow as tf
 
 from kerasapp.layers.carried import Carried
@@ -15,6 +17,30 @@ def test_training_windows_continue_each_other():
     carried = Carried(layer, streams=3, reset=0.0)
     windows = [carried(X[:, i : i + 4], training=True) for i in range(0, 12, 4)]
     np.testing.assert_allclose(np.concatenate(windows, axis=1), layer(X)[0], atol=1e-6)
+
+
+def test_a_window_has_the_gradient_of_truncated_backpropagation():
+    layer = LSTM(4)
+    carried = Carried(layer, streams=3, reset=0.0)
+    first, second = X[:, :7], tf.constant(X[:, 7:])
+    carried(first, training=True)
+    reference.randomise(layer)
+    carried(first, training=True)  # from the states that the first call left, with other weights
+    start = [memory.numpy().astype(float) for memory in carried.memory]
+    with tf.GradientTape() as tape:
+        tape.watch(second)
+        loss = tf.reduce_sum(carried(second, training=True) ** 2)
+    dx, *found = tape.gradient(loss, [second, *(w.value for w in layer.trainable_weights)])
+    weights, sums = reference.weights(layer), []
+    for row, x in enumerate(second.numpy().astype(float)):
+        states = tuple(state[row] for state in start)
+        outputs, last, saved = reference_recurrent.recurrent("lstm", x, states, weights)
+        none = tuple(np.zeros_like(state) for state in last)
+        of_x, _, of_weights = reference_recurrent.recurrent_back("lstm", 2 * outputs, none, x, saved, weights)
+        np.testing.assert_allclose(dx[row], of_x, rtol=1e-5, atol=1e-5)
+        sums.append(of_weights)
+    for name, gradient in zip(weights, found, strict=True):
+        np.testing.assert_allclose(gradient, sum(s[name] for s in sums), rtol=1e-5, atol=1e-5)
 
 
 def test_outside_training_nothing_is_carried_or_disturbed():

@@ -5,6 +5,12 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from reference_convolution import (
+    convolution,
+    convolution_back,
+    layer_normalisation,
+    layer_normalisation_back,
+)
 
 from kerasapp.layers.convolutions import Convolutions
 
@@ -21,34 +27,59 @@ def build(activation="relu", width=5, **options):
     return layer
 
 
-def convolved(x, kernel):
-    """x [time, features], kernel [width, features, channels] -> [time, channels]; zeros beyond both ends."""
-    width = len(kernel)
-    padded = np.pad(x, [((width - 1) // 2, width // 2), (0, 0)])
-    return np.stack([np.tensordot(padded[t : t + width], kernel, 2) for t in range(len(x))])
-
-
-def normalised(x, gamma, beta):
-    spread = np.sqrt(x.var(-1, keepdims=True) + 1e-3)
-    return (x - x.mean(-1, keepdims=True)) / spread * gamma + beta
+def named_weights(layer):
+    return {weight.path.split("/", 1)[-1]: np.asarray(weight.value).astype(float) for weight in layer.weights}
 
 
 @pytest.mark.parametrize(("activation", "width"), [("relu", 5), ("tanh", 4)])
 @pytest.mark.parametrize("outputs", [None, 2])
 def test_values_are_those_of_the_formula(activation, width, outputs):
     layer = build(activation, width, outputs=outputs)
-    weights = {weight.path.split("/", 1)[-1]: np.asarray(weight.value) for weight in layer.weights}
+    weights = named_weights(layer)
     found = layer(X, REAL).numpy()
     for row, length in enumerate(LENGTHS):
         x = X[row, :length]
         for i in range(2):
-            x = convolved(x, weights[f"convolution_{i}/kernel"])
-            x = normalised(x, weights[f"norm_{i}/gamma"], weights[f"norm_{i}/beta"])
+            x = convolution(x, weights[f"convolution_{i}/kernel"])
+            x = layer_normalisation(x, weights[f"norm_{i}/gamma"], weights[f"norm_{i}/beta"])
             x = np.tanh(x) if activation == "tanh" else np.maximum(x, 0)
         if outputs:
-            x = convolved(x, weights["last/kernel"]) + weights["last/bias"]
+            x = convolution(x, weights["last/kernel"]) + weights["last/bias"]
         np.testing.assert_allclose(found[row, :length], x, **CLOSE)
         assert not np.any(found[row, length:])
+
+
+@pytest.mark.parametrize(("activation", "width"), [("relu", 5), ("tanh", 4)])
+def test_gradients_are_those_of_the_formula(activation, width):
+    layer = build(activation, width, outputs=2)
+    weights, dy = named_weights(layer), np.random.default_rng(1).normal(size=[4, 7, 2]).astype("float32")
+    x = tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = tf.reduce_sum(layer(x, REAL, training=True) * dy)
+    dx, *found = tape.gradient(loss, [x, *(w.value for w in layer.weights)])
+    sums = {name: np.zeros_like(w) for name, w in weights.items()}
+    for row, length in enumerate(LENGTHS):
+        steps, values = [X[row, :length].astype(float)], []
+        for i in range(2):
+            z = convolution(steps[-1], weights[f"convolution_{i}/kernel"])
+            scale = weights[f"norm_{i}/gamma"], weights[f"norm_{i}/beta"]
+            y = reference.ACTIVATIONS[activation](layer_normalisation(z, *scale))
+            values.append((z, scale, y))
+            steps.append(y)
+        d = dy[row, :length].astype(float)
+        sums["last/bias"] += d.sum(0)
+        d, of_kernel = convolution_back(d, steps[-1], weights["last/kernel"])
+        sums["last/kernel"] += of_kernel
+        for i, (z, scale, y) in reversed(list(enumerate(values))):
+            d, *of_scale = layer_normalisation_back(d * reference.SLOPES[activation](y), z, *scale)
+            for name, gradient in zip(("gamma", "beta"), of_scale):
+                sums[f"norm_{i}/{name}"] += gradient
+            d, of_kernel = convolution_back(d, steps[i], weights[f"convolution_{i}/kernel"])
+            sums[f"convolution_{i}/kernel"] += of_kernel
+        np.testing.assert_allclose(dx[row, :length], d, **CLOSE)
+    for gradient, truth in zip(found, sums.values(), strict=True):
+        np.testing.assert_allclose(gradient, truth, **CLOSE)
 
 
 @pytest.mark.parametrize("training", [False, True])

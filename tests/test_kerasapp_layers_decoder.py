@@ -1,9 +1,10 @@
-"""The decoder with attention against NumPy, step by step, and its quick gradient against the slow one."""
+"""The decoder with attention against the formulas, and its quick gradient against the slow one."""
 
 import keras
 import numpy as np
 import pytest
 import reference
+import reference_decoder
 import tensorflow as tf
 
 from kerasapp.layers.attention import ATTENTIONS
@@ -12,46 +13,47 @@ from kerasapp.layers.decoder import AttentionDecoder
 FEATURES, UNITS, SIZE = 3, 4, 6  # dot wants a memory of UNITS
 OPTIONS = {"location": {"filters": 3, "width": 3}, "multi_head": {"heads": 2}}
 EXACT = {"rtol": 1e-9, "atol": 1e-10}
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 
-def build(cell="lstm", kind="additive", batch=3, time=4, source=5, **options):
-    """The layer in float64 with random weights, and the arguments of a call."""
+def build(cell="lstm", kind="additive", batch=3, time=4, source=5, dtype="float64", **options):
+    """The layer with random weights, and the arguments of a call."""
     random = np.random.default_rng(3)
-    attention = ATTENTIONS[kind](SIZE, **OPTIONS.get(kind, {}), dtype="float64")
-    layer = AttentionDecoder(attention, UNITS, cell, **options, dtype="float64")
+    attention = ATTENTIONS[kind](SIZE, **OPTIONS.get(kind, {}), dtype=dtype)
+    layer = AttentionDecoder(attention, UNITS, cell, **options, dtype=dtype)
     sizes = [[batch, time, FEATURES], [batch, source, UNITS]] + [[batch, UNITS]] * len(layer.cell_states)
-    inputs, memory, *states = (tf.constant(random.normal(size=size)) for size in sizes)
+    inputs, memory, *states = (tf.constant(random.normal(size=size), dtype) for size in sizes)
     arguments = inputs, memory, tf.constant([source, 2, 0, 1, 4][:batch]), states
     layer(*arguments)
     reference.randomise(layer)
     return layer, arguments
 
 
-def cell_step(cell, gates, x, states):
-    """States of the cell after a step; `gates` is the layer's one matrix for [x; 1; h]."""
-    kernel, bias, recurrent = gates[:, :-UNITS][:, :-1], gates[:, -UNITS - 1], gates[:, -UNITS:]
-    if cell == "lstm":
-        return reference.lstm_step(x, *states, kernel, recurrent, bias)
-    of_h = np.r_[0 : 2 * UNITS, 3 * UNITS : 4 * UNITS]
-    inner = np.concatenate([np.zeros(2 * UNITS), bias[3 * UNITS :]])
-    h = reference.gru_step(x, *states, kernel[: 3 * UNITS], recurrent[of_h], bias[: 3 * UNITS], inner)
-    return (h,)
+def formula_weights(layer):
+    """The layer's weights as the formulas name them; `gates` is one matrix for [x; v; 1; h]."""
+    named = reference.weights(layer)
+    gates = named["gates"].T
+    kernel, bias, recurrent = gates[: -UNITS - 1], gates[-UNITS - 1], gates[-UNITS:]
+    if layer.cell == "gru":  # blocks: update, reset, candidate of x, candidate of h
+        of_x, of_h = np.r_[0 : 3 * UNITS], np.r_[0 : 2 * UNITS, 3 * UNITS : 4 * UNITS]
+        inner = np.concatenate([np.zeros(2 * UNITS), bias[3 * UNITS :]])
+        kernel, bias, recurrent = kernel[:, of_x], np.stack([bias[of_x], inner]), recurrent[:, of_h]
+    return {
+        "cell": {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias},
+        "attention": reference.weights(layer.attention),
+        "output_kernel": named["output_kernel"],
+    }
 
 
-def decode(layer, kind, inputs, memory, length, states):
-    """What the layer has to give for one sentence: (v [time, units], alignment [time, source])."""
-    weights, mask = reference.weights(layer), (np.arange(len(memory)) < length).astype(float)
-    vector, attended, vectors, alignments = np.zeros(UNITS), np.zeros(len(memory)), [], []
-    for x in inputs:
-        states = cell_step(layer.cell, weights["gates"], np.concatenate([x, vector]), states)
-        context, alignment = reference.attention(
-            kind, states[0], memory, mask, attended, reference.weights(layer.attention)
-        )
-        attended = attended + alignment
-        vector = np.tanh(weights["output_kernel"] @ np.concatenate([context, states[0], [1]]))
-        vectors.append(vector)
-        alignments.append(alignment)
-    return np.stack(vectors), np.stack(alignments)
+def gates_of(cell, gradients):
+    """The gradient by `gates` from those by the cell's weights: the reverse of `formula_weights`."""
+    kernel, recurrent, bias = (gradients[name] for name in ("kernel", "recurrent_kernel", "bias"))
+    if cell == "gru":
+        none = np.zeros([len(kernel), UNITS]), np.zeros([UNITS, UNITS])
+        kernel = np.concatenate([kernel, none[0]], axis=1)
+        recurrent = np.concatenate([recurrent[:, : 2 * UNITS], none[1], recurrent[:, 2 * UNITS :]], axis=1)
+        bias = np.concatenate([bias[0], bias[1, 2 * UNITS :]])
+    return np.concatenate([kernel, bias[None], recurrent]).T
 
 
 def with_gradients(layer, inputs, memory, lengths, states, training):
@@ -59,27 +61,44 @@ def with_gradients(layer, inputs, memory, lengths, states, training):
     with tf.GradientTape() as tape:
         tape.watch([inputs, memory, states])
         out = layer(inputs, memory, lengths, states, training=training)
-        loss = sum(
-            tf.reduce_sum(tf.random.stateless_normal(o.shape, [5, i], dtype=tf.float64) * o)
-            for i, o in enumerate(out)
-        )
+        loss = sum(tf.reduce_sum(of_result(i, o) * o) for i, o in enumerate(out))
     sources = [inputs, memory, *states, *(w.value for w in layer.trainable_weights)]
     return loss, out, tape.gradient(loss, sources, unconnected_gradients="zero")
 
 
-def assert_same(ours, theirs):
+def of_result(i, result):
+    """The gradient by the layer's i-th result in `with_gradients`."""
+    return tf.random.stateless_normal(result.shape, [5, i], dtype=result.dtype)
+
+
+def assert_same(ours, theirs, close=EXACT):
     for a, b in zip(tf.nest.flatten(ours), tf.nest.flatten(theirs), strict=True):
-        np.testing.assert_allclose(a, b, **EXACT)
+        np.testing.assert_allclose(a, b, **close)
 
 
-@pytest.mark.parametrize(("cell", "kind"), [("lstm", "additive"), ("gru", "additive"), ("lstm", "location")])
-def test_values_are_those_of_the_formulas(cell, kind):
-    layer, (inputs, memory, lengths, states) = build(cell, kind)
-    vectors, alignments = layer(inputs, memory, lengths, states)
-    rows = zip(*(np.asarray(t) for t in (inputs, memory, lengths, *states)))
-    for row, (xs, outputs, length, *first) in enumerate(rows):
-        truth = decode(layer, kind, xs, outputs, length, first)
-        assert_same([vectors[row], alignments[row]], truth)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_values_and_gradients_are_those_of_the_formulas(kind, cell, dtype):
+    layer, arguments = build(cell, kind, dtype=dtype)
+    weights = formula_weights(layer)
+    _, out, gradients = with_gradients(layer, *arguments, training=True)
+    of_vectors, of_alignments = (of_result(i, o).numpy() for i, o in enumerate(out))
+    rows, sums = [], []
+    for row in range(len(of_vectors)):
+        inputs, memory, length, *states = (t[row].numpy() for t in (*arguments[:3], *arguments[3]))
+        mask = (np.arange(len(memory)) < length).astype(float)
+        given = cell, kind, inputs, memory, mask, states, weights
+        vectors, alignments, saved = reference_decoder.decoder(*given)
+        dx, dmemory, dstates, dweights = reference_decoder.decoder_back(
+            *given[:2], of_vectors[row], of_alignments[row], *given[2:6], saved, weights
+        )
+        rows.append([vectors, alignments, dx, dmemory, *dstates])
+        found = {**dweights["attention"], "output_kernel": dweights["output_kernel"]}
+        sums.append({**found, "gates": gates_of(cell, dweights["cell"])})
+    truth = [np.stack(parts) for parts in zip(*rows)]
+    truth += [sum(row[w.name] for row in sums) for w in layer.trainable_weights]
+    assert_same([*out, *gradients], truth, EXACT if dtype == "float64" else CLOSE)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

@@ -1,13 +1,16 @@
-"""The recurrent layers against `keras.layers` of the same names: values, gradients, graphs, files."""
+"""The recurrent layers against the formulas and against Keras: values, gradients, graphs, files."""
 
 import keras
 import numpy as np
 import pytest
+import reference
+import reference_recurrent
 import tensorflow as tf
 
 from kerasapp.layers import recurrent
 
 CELLS = ["LSTM", "GRU", "SimpleRNN"]
+NAMES = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}  # of the formulas
 FEATURES, UNITS = 3, 4
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -42,7 +45,7 @@ def gradients(layer, x, states, mask, training=True):
         with tf.GradientTape() as tape:
             tape.watch([x, states])
             results = layer(x, initial_state=states, mask=mask, training=training)
-            weights = [tf.random.stateless_normal(tf.shape(r), [i, 7]) for i, r in enumerate(results)]
+            weights = [of_result(i, r) for i, r in enumerate(results)]
             loss = sum(
                 tf.reduce_sum(w * tf.cast(r, tf.float32)) for w, r in zip(weights, results, strict=True)
             )
@@ -51,11 +54,41 @@ def gradients(layer, x, states, mask, training=True):
     return run(x, states, mask)
 
 
+def of_result(i, result):
+    """The gradient by a layer's i-th result in `gradients`: each number counts differently."""
+    return tf.random.stateless_normal(tf.shape(result), [i, 7])
+
+
 def assert_same(ours, theirs):
     ours, theirs = tf.nest.flatten(ours), tf.nest.flatten(theirs)
     assert len(ours) == len(theirs)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, **EXACT)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("time", [1, 6])
+@pytest.mark.parametrize("cell", CELLS)
+def test_values_and_gradients_are_those_of_the_formulas(cell, time, training):
+    layer, name = pair(cell)[0], NAMES[cell]
+    reference.randomise(layer)
+    x, states, mask = data(cell, 4, time)
+    results, found = gradients(layer, x, states, mask, training)
+    doutputs, *dlast = (of_result(i, r).numpy().astype(float) for i, r in enumerate(results))
+    weights = {n: w.astype(float) for n, w in reference.weights(layer).items()}
+    rows, dx, dstates, sums = [], [], [], []
+    for row in range(len(x)):
+        inputs, first = x[row].numpy().astype(float), tuple(s[row].numpy().astype(float) for s in states)
+        outputs, last, saved = reference_recurrent.recurrent(name, inputs, first, weights, mask[row])
+        rows.append([outputs, *last])
+        of_row = reference_recurrent.recurrent_back(
+            name, doutputs[row], tuple(d[row] for d in dlast), inputs, saved, weights
+        )
+        for found_rows, gradient in zip((dx, dstates, sums), of_row):
+            found_rows.append(gradient)
+    assert_same(results, [np.stack(parts) for parts in zip(*rows)])
+    of_weights = [sum(s[n] for s in sums) for n in weights]
+    assert_same(found, [np.stack(dx), *(np.stack(parts) for parts in zip(*dstates)), *of_weights])
 
 
 @pytest.mark.parametrize("training", [True, False])
