@@ -5,6 +5,7 @@ attention, "output_kernel": [units, context + units + 1]}.
 """
 
 import numpy as np
+import reference
 from reference_attention import attention, attention_back
 from reference_recurrent import STEPS
 
@@ -60,3 +61,31 @@ def decoder_back(cell, kind, dvectors, dalignments, x, memory, mask, states, sav
         of_cell = {name: of_cell[name] + of_step[name] for name in of_cell}
         of_attention = {name: of_attention[name] + looked[name] for name in of_attention}
     return dx, dmemory, dstates, {"cell": of_cell, "attention": of_attention, "output_kernel": doutput}
+
+
+def formula_weights(layer):
+    """An `AttentionDecoder`'s, as the formulas name them; its `gates` is one matrix for [x; v; 1; h]."""
+    named, units = reference.weights(layer), layer.units
+    gates = named["gates"].T
+    kernel, bias, recurrent = gates[: -units - 1], gates[-units - 1], gates[-units:]
+    if layer.cell == "gru":  # blocks: update, reset, candidate of x, candidate of h
+        of_x, of_h = np.r_[0 : 3 * units], np.r_[0 : 2 * units, 3 * units : 4 * units]
+        inner = np.concatenate([np.zeros(2 * units), bias[3 * units :]])
+        kernel, bias, recurrent = kernel[:, of_x], np.stack([bias[of_x], inner]), recurrent[:, of_h]
+    return {
+        "cell": {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias},
+        "attention": reference.weights(layer.attention),
+        "output_kernel": named["output_kernel"],
+    }
+
+
+def gates_of(cell, gradients):
+    """The gradient by `gates` from those by the cell's weights: the reverse of `formula_weights`."""
+    kernel, recurrent, bias = (gradients[name] for name in ("kernel", "recurrent_kernel", "bias"))
+    units = len(recurrent)
+    if cell == "gru":
+        none = np.zeros([len(kernel), units]), np.zeros([units, units])
+        kernel = np.concatenate([kernel, none[0]], axis=1)
+        recurrent = np.concatenate([recurrent[:, : 2 * units], none[1], recurrent[:, 2 * units :]], axis=1)
+        bias = np.concatenate([bias[0], bias[1, 2 * units :]])
+    return np.concatenate([kernel, bias[None], recurrent]).T

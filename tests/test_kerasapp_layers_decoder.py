@@ -29,33 +29,6 @@ def build(cell="lstm", kind="additive", batch=3, time=4, source=5, dtype="float6
     return layer, arguments
 
 
-def formula_weights(layer):
-    """The layer's weights as the formulas name them; `gates` is one matrix for [x; v; 1; h]."""
-    named = reference.weights(layer)
-    gates = named["gates"].T
-    kernel, bias, recurrent = gates[: -UNITS - 1], gates[-UNITS - 1], gates[-UNITS:]
-    if layer.cell == "gru":  # blocks: update, reset, candidate of x, candidate of h
-        of_x, of_h = np.r_[0 : 3 * UNITS], np.r_[0 : 2 * UNITS, 3 * UNITS : 4 * UNITS]
-        inner = np.concatenate([np.zeros(2 * UNITS), bias[3 * UNITS :]])
-        kernel, bias, recurrent = kernel[:, of_x], np.stack([bias[of_x], inner]), recurrent[:, of_h]
-    return {
-        "cell": {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias},
-        "attention": reference.weights(layer.attention),
-        "output_kernel": named["output_kernel"],
-    }
-
-
-def gates_of(cell, gradients):
-    """The gradient by `gates` from those by the cell's weights: the reverse of `formula_weights`."""
-    kernel, recurrent, bias = (gradients[name] for name in ("kernel", "recurrent_kernel", "bias"))
-    if cell == "gru":
-        none = np.zeros([len(kernel), UNITS]), np.zeros([UNITS, UNITS])
-        kernel = np.concatenate([kernel, none[0]], axis=1)
-        recurrent = np.concatenate([recurrent[:, : 2 * UNITS], none[1], recurrent[:, 2 * UNITS :]], axis=1)
-        bias = np.concatenate([bias[0], bias[1, 2 * UNITS :]])
-    return np.concatenate([kernel, bias[None], recurrent]).T
-
-
 def with_gradients(layer, inputs, memory, lengths, states, training):
     """What the layer gives, and the gradients of a function in which each number of it counts differently."""
     with tf.GradientTape() as tape:
@@ -81,7 +54,7 @@ def assert_same(ours, theirs, close=EXACT):
 @pytest.mark.parametrize("kind", ATTENTIONS)
 def test_values_and_gradients_are_those_of_the_formulas(kind, cell, dtype):
     layer, arguments = build(cell, kind, dtype=dtype)
-    weights = formula_weights(layer)
+    weights = reference_decoder.formula_weights(layer)
     _, out, gradients = with_gradients(layer, *arguments, training=True)
     of_vectors, of_alignments = (of_result(i, o).numpy() for i, o in enumerate(out))
     rows, sums = [], []
@@ -95,7 +68,7 @@ def test_values_and_gradients_are_those_of_the_formulas(kind, cell, dtype):
         )
         rows.append([vectors, alignments, dx, dmemory, *dstates])
         found = {**dweights["attention"], "output_kernel": dweights["output_kernel"]}
-        sums.append({**found, "gates": gates_of(cell, dweights["cell"])})
+        sums.append({**found, "gates": reference_decoder.gates_of(cell, dweights["cell"])})
     truth = [np.stack(parts) for parts in zip(*rows)]
     truth += [sum(row[w.name] for row in sums) for w in layer.trainable_weights]
     assert_same([*out, *gradients], truth, EXACT if dtype == "float64" else CLOSE)

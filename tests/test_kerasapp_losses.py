@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import reference
+import tensorflow as tf
 
 from kerasapp.losses import GuidedAttentionLoss, SmoothedCrossEntropy, SpectrogramLoss, StopLoss
 from kerasapp.models.synthesis import PADDING
@@ -24,6 +25,16 @@ TARGETS = np.array([[1, 2, 3, 4, 5], [6, 1, 0, 0, 0], [3, 3, 6, 0, 0]], "int32")
 def test_value_is_that_of_the_formula(smoothing):
     truth = reference.smoothed_cross_entropy(TARGETS, LOGITS.astype("float64"), smoothing)
     np.testing.assert_allclose(SmoothedCrossEntropy(smoothing)(TARGETS, LOGITS), truth, rtol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_gradient_is_that_of_the_formula(smoothing):
+    logits = tf.constant(LOGITS)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        value = SmoothedCrossEntropy(smoothing)(TARGETS, logits)
+    truth = reference.smoothed_cross_entropy_back(TARGETS, LOGITS.astype("float64"), smoothing)
+    np.testing.assert_allclose(tape.gradient(value, logits), truth, atol=1e-6)
 
 
 def test_value_is_that_of_keras_without_padding():
