@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": "let a trained model write on",
     "translate": "translate a sentence, or a file of any size",
     "synthesize": "read a text aloud, or each line of a file, into WAV files",
+    "inspect": "write a report of what a model does with a text: units, attention, probabilities",
     "export": "write a SavedModel version that servers load",
     "serve": "answer over HTTP as TF Serving does (TF-Serving-compatible)",
 }

@@ -4,6 +4,7 @@ import keras
 
 from kerasapp.layers import recurrent
 from kerasapp.layers.carried import Carried
+from kerasapp.layers.recording import record
 
 CELLS = {**recurrent.GATED, "simple_rnn": recurrent.SimpleRNN}
 
@@ -212,6 +213,26 @@ def row_step(model, tokens, states):
         after.update(zip(names, new, strict=True))
         x = _finish(model, new[0], x, i)
     return x, after
+
+
+def recording(model, tokens, states):
+    """The model over one text, with all that goes on in it: for looking at it (see
+    `kerasapp.layers.recording`).
+
+    Args:
+        tokens: int32 [time]. states: those before, name -> [units].
+
+    Returns: (outputs of the last recurrent layer [time, units], states after every token, name -> [time,
+        units], gates, "forget_0" and so on -> [time, units]).
+    """
+    x, after, gates = model.embedding(tokens), {}, {}
+    for i, layer in enumerate(model.recurrent_layers):
+        names = _names_of_layer(model, i)
+        new, values = record(layer, x, [states[name] for name in names])
+        after.update(zip(names, new, strict=True))
+        gates.update({f"{name}_{i}": value for name, value in values.items()})
+        x = _finish(model, new[0], x, i)
+    return x, after, gates
 
 
 def _names_of_layer(model, i):

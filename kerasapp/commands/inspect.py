@@ -1,0 +1,158 @@
+"""`kerasapp inspect`: writes a report of what a trained model does with a text, as one HTML file."""
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from kerasapp.artefact import find
+from kerasapp.commands.arguments import Parser, number, output_file, protect_texts, protected_text
+from kerasapp.commands.lines import Line, unusable
+from kerasapp.commands.progress import progress_bar
+from kerasapp.config import parsing
+from kerasapp.errors import ConfigError
+
+TASKS = {
+    "generation": "what it does with a text",
+    "translation": "how it translates",
+    "synthesis": "how it reads aloud",
+}
+SENTENCES = 50  # of a file, at most
+KEPT = 1_000_000  # characters of a file that are looked at, at most
+
+EPILOG = """examples:
+  kerasapp inspect runs/war-and-peace --file chapter.txt --output report.html
+  kerasapp inspect runs/tatoeba-zh-en --source 我很高兴。 --output report.html
+  kerasapp inspect saved_models/digits --text "four zero nine" --output report.html
+
+Of a language model: the text coloured by any unit's state, the units that follow quotations, words, lines and
+other simple things, how often gates are shut or open, each character's probability and what else might have
+come. Of a translator: what each word looked at, its probability and its alternatives. Of a voice: which
+character it read when, the spectrogram, the probability of the end.
+
+The report needs no server and no network. Of a text a language model reads the first --length characters; of
+--file a translator reads the first 50 lines, a voice the first 50 sentences.
+"""
+
+
+def main(argv):
+    parser = _parser()
+    args, _ = parser.parse(protect_texts(argv, parser, ("--text", "--source")))
+    task = parsing.load(find(args.model).config).task
+    if task not in TASKS:
+        raise ConfigError(f"{args.model}: a model of {task}, of which there is no report")
+    flag, text, count = _text(args, task)
+    started = time.perf_counter()
+    predictor = _load(args.model)
+    loaded = time.perf_counter()
+    contents = inspect(predictor, task, flag, text, args.length)
+    contents["of"] = count
+    from kerasapp.inspection import report
+
+    name = Path(args.model).resolve().name
+    size = report.write(args.output, contents, f"{name}: {TASKS[task]}")
+    took, start = time.perf_counter() - loaded, loaded - started
+    _note(f"{args.output}: {size / 1e6:.2f} MB, in {took:.1f} s; loading the model took {start:.1f} s")
+    return 0
+
+
+def _parser():
+    parser = Parser("inspect", __doc__, EPILOG)
+    parser.add_argument("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
+    parser.add_argument("--text", type=protected_text, metavar="TEXT", help="the text that the model reads")
+    parser.add_argument(
+        "--source", type=protected_text, metavar="TEXT", help="the same for a translator: a sentence"
+    )
+    parser.add_argument("--file", metavar="FILE", help="a UTF-8 file in place of the text, plain or .gz")
+    parser.add_argument(
+        "--output", type=output_file, required=True, metavar="FILE.html", help="the report, one HTML file"
+    )
+    parser.add_argument(
+        "--length", type=number(int, 1, 20_000, "a number of characters to 20000"), default=5000, metavar="N",
+        help="characters of the text that a language model reads, at most (default: 5000)",
+    )  # fmt: skip
+    return parser
+
+
+def _load(path):
+    from kerasapp import api, threads
+
+    threads.run_side_by_side()
+    return api.load(path)
+
+
+def _text(args, task):
+    """(the flag that gave the text, the text, its characters; of a large file it is the beginning)."""
+    given = [flag for flag in ("text", "source", "file") if getattr(args, flag) is not None]
+    usual = "source" if task == "translation" else "text"
+    if len(given) != 1:
+        raise ConfigError(f"--{usual} TEXT, or --file FILE: exactly one of them is required")
+    (flag,) = given
+    if flag == "source" and usual == "text":
+        raise ConfigError(f"--source: {args.model} is a model of {task}; give it --text")
+    if flag == "file":
+        return "--file", *_beginning(args.file)
+    text = getattr(args, flag)
+    (reason,) = unusable([Line(text.encode("utf-8", "surrogateescape"))])
+    if reason:
+        raise ConfigError(f"--{flag}: {reason}")
+    return f"--{flag}", text, len(text)
+
+
+def _beginning(path):
+    """The first `KEPT` characters of a file, and how many it has."""
+    from pipelines.files import read_text
+
+    kept, count = "", 0
+    for piece in read_text(Path(path).expanduser()):
+        kept += piece[: KEPT - len(kept)]
+        count += len(piece)
+    return kept, count
+
+
+def inspect(predictor, task, flag, text, length):
+    """The contents of a report.
+
+    Args:
+        predictor: what `kerasapp.load` gives. flag: what gave the text, for errors. length: characters that a
+            language model reads, at most.
+
+    Raises: ConfigError where nothing of the text can be read.
+    """
+    module = importlib.import_module(f"kerasapp.inspection.{task}")
+    if task == "generation":
+        if not text:
+            raise ConfigError(f"{flag}: there is no text")
+        with progress_bar("reading") as progress:
+            return module.inspect(predictor, text[:length], progress)
+    with progress_bar("translating" if task == "translation" else "reading aloud") as progress:
+        return module.inspect(predictor, _sentences(predictor, task, flag, text), progress)
+
+
+def _sentences(predictor, task, flag, text):
+    """The sentences of a text that can be read; the others are told on standard error."""
+    if flag != "--file":
+        found = [text]
+    elif task == "translation":
+        found = [line for line in text.splitlines() if line.strip()]
+    else:
+        from pipelines.paragraphs import split_sentences
+
+        found = split_sentences(text)
+    if not any(sentence.strip() for sentence in found):
+        raise ConfigError(f"{flag}: there is no text")
+    if len(found) > SENTENCES:
+        _note(f"{flag}: the first {SENTENCES} of {len(found):,} sentences are read")
+        found = found[:SENTENCES]
+    reasons = predictor.check(found)
+    read = [sentence for sentence, reason in zip(found, reasons, strict=True) if reason is None]
+    if not read:
+        raise ConfigError(f"{flag}: {reasons[0]}")
+    for i, reason in enumerate(reasons):
+        if reason:
+            _note(f"{flag}: sentence {i + 1} {reason}, and is left out")
+    return read
+
+
+def _note(text):
+    print(text, file=sys.stderr, flush=True)

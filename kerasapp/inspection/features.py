@@ -1,0 +1,105 @@
+"""What there is in a text, character by character: simple things that a unit may keep track of."""
+
+import unicodedata
+from typing import NamedTuple
+
+import numpy as np
+
+OPENING, CLOSING = "“«「『", "”»」』"  # quotation marks; the straight one is both
+BRACKETS, CLOSED = "([{（［【《〈〔", ")]}）］】》〉〕"
+SENTENCE_ENDS = ".!?。！？…"
+VOWELS = set("aeiouyAEIOUY")
+
+
+class Feature(NamedTuple):
+    """A thing to track.
+
+    name; meaning: in words. values: float32 [characters], as things are after each character has been read.
+    """
+
+    name: str
+    meaning: str
+    values: np.ndarray
+
+
+def of_text(text):
+    """The features that vary in a text: list of `Feature`.
+
+    Args:
+        text: string.
+
+    Example:
+
+    >>> [feature.name for feature in of_text("It was.")]
+    ['position in the sentence', 'position in the word', ...
+    """
+    found = [
+        Feature("position in the line", "characters since the last line break", _since(text, "\n".__eq__)),
+        Feature("position in the sentence", "characters since the last . ! or ?", _since(text, _ends)),
+        Feature("position in the word", "letters since the last space or sign", _since(text, _parts)),
+        Feature("inside quotation", "between “ and ”, or two straight marks", _inside_quotation(text)),
+        Feature("inside brackets", "between ( and ), [ and ] and the like", _inside_brackets(text)),
+        Feature("between words", "a space, a line break or a sign", _each(text, _parts)),
+        Feature("sign", "punctuation", _each(text, _is_sign)),
+        Feature("line break", "the end of a line", _each(text, "\n".__eq__)),
+        Feature("capital letter", "an upper-case letter", _each(text, str.isupper)),
+        Feature("vowel", "one of a, e, i, o, u and y", _each(text, VOWELS.__contains__)),
+        Feature("digit", "part of a number", _each(text, str.isdigit)),
+    ]
+    found = [feature._replace(values=np.asarray(feature.values, np.float32)) for feature in found]
+    return [feature for feature in found if len(text) and np.ptp(feature.values) > 0]
+
+
+def _each(text, holds):
+    return [holds(character) for character in text]
+
+
+def _since(text, begins):
+    """How many characters each one comes after the last one that `begins` is true of; that one is 0."""
+    found, count = [], 0
+    for character in text:
+        count = 0 if begins(character) else count + 1
+        found.append(count)
+    return found
+
+
+def _ends(character):
+    return character in SENTENCE_ENDS
+
+
+def _parts(character):
+    # An apostrophe is part of its word, and so is an accent that stands for itself.
+    return not (character.isalnum() or character in "'’" or unicodedata.category(character) == "Mn")
+
+
+def _is_sign(character):
+    return unicodedata.category(character).startswith("P")
+
+
+def _inside_quotation(text):
+    """A quotation that does not end, ends with its paragraph: the text may be cut from a longer one."""
+    found, inside, before = [], False, ""
+    for character in text:
+        if character == '"':
+            inside = not inside
+        elif character in OPENING:
+            inside = True
+        elif character in CLOSING or character == before == "\n":
+            inside = False
+        found.append(inside)
+        before = character
+    return found
+
+
+def _inside_brackets(text):
+    found, depth, before = [], 0, ""
+    for character in text:
+        if character in BRACKETS:
+            depth += 1
+        elif character in CLOSED:
+            depth = max(depth - 1, 0)
+        elif character == before == "\n":
+            depth = 0
+        found.append(depth > 0)
+        before = character
+    return found

@@ -1,0 +1,47 @@
+"""Arrays in little room: quantised, deflated, in base64; page/packed.js reads them."""
+
+import base64
+import zlib
+
+import numpy as np
+
+KINDS = {"uint8": "<u1", "uint16": "<u2", "float32": "<f4"}
+LEVEL = 6  # of zlib: 9 takes four times as long for 1% less
+
+
+def pack(array):
+    """An array as what JSON can hold: dict of "kind", "shape" and "data".
+
+    Args:
+        array: of one of the dtypes `KINDS`.
+    """
+    array = np.asarray(array)
+    data = deflate(array.astype(KINDS[array.dtype.name]).tobytes())
+    return {"kind": array.dtype.name, "shape": list(array.shape), "data": data}
+
+
+def unpack(packed):
+    """The array of what `pack` gave."""
+    return np.frombuffer(inflate(packed["data"]), KINDS[packed["kind"]]).reshape(packed["shape"])
+
+
+def deflate(data):
+    """Bytes as a string of ASCII."""
+    return base64.b64encode(zlib.compress(data, LEVEL)).decode("ascii")
+
+
+def inflate(text):
+    """The bytes of what `deflate` gave."""
+    return zlib.decompress(base64.b64decode(text))
+
+
+def quantise(rows, levels):
+    """Rows [rows, time] in `levels` even steps from the least to the greatest value of each.
+
+    Returns: (uint8 [rows, time], least [rows], greatest [rows]). Nothing is off by more than half a step.
+    """
+    rows = np.asarray(rows, np.float32)
+    least, greatest = rows.min(axis=1), rows.max(axis=1)
+    room = np.where(greatest > least, greatest - least, 1.0)[:, np.newaxis]
+    steps = np.rint((rows - least[:, np.newaxis]) / room * (levels - 1))
+    return steps.astype(np.uint8), least, greatest

@@ -1,0 +1,70 @@
+"""A report as one HTML file: page, style, program and contents together; it asks no host for anything."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+
+from pipelines.atomic import write_text
+
+PAGE = Path(__file__).parent / "page"
+SHARED = Path(__file__).parents[1] / "serving" / "page"  # what the server's page has, too
+SCRIPTS = {
+    "generation": ("packed.js", "shown.js", "charts.js", "gates.js", "text.js", "units.js", "generation.js"),
+    "translation": ("packed.js", "shown.js", "attention.js", "translation.js"),
+    "synthesis": ("packed.js", "shown.js", "charts.js", "speech.js", "synthesis.js"),
+}
+STYLES = ("page.css", "report.css")
+# Nothing from another host, and no program but the one that is in the file.
+POLICY = (
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; media-src blob: data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def write(path, contents, title):
+    """Writes a report, whole or not at all.
+
+    Args:
+        path: the file. contents: what `inspect` of a task gives. title: what was inspected, in words.
+
+    Returns: its size in bytes. Raises: OSError where the file cannot be written.
+    """
+    page = assemble(contents, title)
+    write_text(path, page)
+    return len(page.encode("utf-8"))
+
+
+def assemble(contents, title):
+    """The HTML of a report, a string."""
+    task = contents["task"]
+    script, style = program(SCRIPTS[task]), "\n".join(_read(name) for name in STYLES)
+    parts = {
+        "POLICY": POLICY.format(script=_digest(script), style=_digest(style)),
+        "TITLE": html.escape(title),
+        "STYLE": style,
+        "BODY": _read(f"{task}.html"),
+        # An HTML parser ends the contents at "</script>", wherever it stands.
+        "CONTENTS": json.dumps(contents, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "SCRIPT": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _read("frame.html"))
+
+
+def program(names):
+    """Modules as one, in order: each may use what those before it export."""
+    text = "\n".join(_read(name) for name in names)
+    text = re.sub(r"^import .*?;\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^export ", "", text, flags=re.MULTILINE)
+
+
+def _read(name):
+    path = PAGE / name
+    return (path if path.is_file() else SHARED / name).read_text("utf-8")
+
+
+def _digest(text):
+    """The source of a Content-Security-Policy that allows exactly this text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

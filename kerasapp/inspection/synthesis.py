@@ -1,0 +1,73 @@
+"""What a voice does with sentences, as the contents of a report."""
+
+import base64
+import io
+
+import numpy as np
+
+from kerasapp.inspection.packing import pack
+
+ROOM = 1_800_000  # characters of a report that sentences may take
+
+
+def inspect(synthesizer, sentences, progress=None):
+    """Reads sentences aloud, and tells which character was read when.
+
+    Args:
+        synthesizer: a `Synthesizer`.
+        sentences: list of strings that it can read.
+        progress: function that gets the share done, now and then.
+
+    Returns: dict that JSON can hold, with "task" and all that page/synthesis.js shows. It has as many
+        sentences, from the first on, as there is room for; "left_out" is how many there was no room for. A
+        single one that is too long comes without its sound.
+    """
+    answers = synthesizer.synthesize(sentences, progress=progress)
+    audio = synthesizer.task.config.audio
+    found, room = [], ROOM
+    for text, speech in zip(sentences, answers, strict=True):
+        spoken = _sentence(text, speech)
+        size = sum(
+            len(part) for part in (spoken["sound"], spoken["mel"]["data"], spoken["alignment"]["data"])
+        )
+        if size > room and not found:
+            spoken["sound"] = ""
+        elif size > room:
+            break
+        room -= size
+        found.append(spoken)
+    return {
+        "task": "synthesis",
+        "audio": {"f_min": audio.f_min, "f_max": audio.f_max or audio.sample_rate / 2},
+        "sentences": found,
+        "left_out": len(sentences) - len(found),
+    }
+
+
+def _sentence(text, speech):
+    least, greatest = float(speech.mel.min()), float(speech.mel.max())
+    levels = np.rint((speech.mel - least) / max(greatest - least, 1e-6) * 255)  # [frames, mels]
+    return {
+        "text": text,
+        "tokens": speech.tokens,
+        "seconds": round(speech.seconds, 4),
+        "mel": pack(levels.astype(np.uint8)),
+        "least": least,
+        "greatest": greatest,
+        "alignment": pack(np.rint(speech.alignment * 255).astype(np.uint8)),  # [steps, tokens]
+        "stop": speech.stop.astype(float).round(4).tolist(),
+        "stop_reason": speech.stop_reason,
+        "coverage": round(speech.coverage, 4),
+        "aligned": speech.aligned,
+        "left_out": speech.left_out,
+        "sound": _wav(speech),
+    }
+
+
+def _wav(speech):
+    """The sound as a WAV file of 16 bits, in base64."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, speech.audio, speech.sample_rate, format="WAV", subtype="PCM_16")
+    return base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,0 +1,62 @@
+"""Which units follow which feature of a text."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+LISTED = 6  # units listed for a feature
+
+
+class Follower(NamedTuple):
+    """A signal that goes with a feature.
+
+    signal: its row. correlation: of Pearson, over the whole text. halves: the same over the first and over
+    the second half of it, 0 where there is nothing to compare.
+    """
+
+    signal: int
+    correlation: float
+    halves: tuple
+
+
+def followers(signals, features, owners, count=LISTED):
+    """The signals that go best with each feature.
+
+    Args:
+        signals: float array [signals, time].
+        features: float array [features, time].
+        owners: the unit of each signal, any hashable; a unit with several signals is listed once.
+
+    Returns: for each feature a list of `Follower`, the strongest correlation first, whatever its sign.
+    """
+    half = signals.shape[1] // 2
+    whole = correlations(signals, features)
+    parts = [correlations(signals[:, part], features[:, part]) for part in (slice(half), slice(half, None))]
+    found = []
+    for f in range(len(features)):
+        ranked, seen = [], set()
+        for s in np.argsort(-np.abs(whole[:, f]), kind="stable"):
+            if len(ranked) == count or not whole[s, f]:
+                break
+            if owners[s] not in seen:
+                seen.add(owners[s])
+                halves = tuple(float(part[s, f]) for part in parts)
+                ranked.append(Follower(int(s), float(whole[s, f]), halves))
+        found.append(ranked)
+    return found
+
+
+def correlations(signals, features):
+    """Pearson's correlation [signals, features] of rows [time]; 0 where one of the two does not vary."""
+    if signals.shape[1] < 2:
+        return np.zeros([len(signals), len(features)], np.float32)
+    return _standard(signals) @ _standard(features).T
+
+
+def _standard(rows):
+    """Rows of mean 0 and length 1; of a row that does not vary, zeros."""
+    rows = np.asarray(rows, np.float32)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    varies = lengths > 1e-6 * np.sqrt(rows.shape[1])  # less than float32 can tell from rounding
+    return np.where(varies, rows / np.where(varies, lengths, 1.0), 0.0)
