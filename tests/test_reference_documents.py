@@ -105,17 +105,20 @@ def test_both_languages_have_the_same_formulas_quotes_and_links():
     assert ours == theirs
 
 
-def test_both_readmes_have_the_same_commands_pictures_and_presets():
+def test_both_readmes_have_the_same_commands_pictures_and_figures():
     ours, theirs = (readme_parts(path) for path in READMES)
-    assert len(ours[0]) > 20
-    for a, b in zip(ours, theirs, strict=True):
-        assert a == b
+    assert len(ours["code"]) > 20 and len(ours["rows"]) > 20
+    for part in ours:
+        assert ours[part] == theirs[part]
 
 
 def readme_parts(path):
-    """Commands and code without comments; pictures; the first column of tables."""
+    """Commands and code without comments, pictures, and the names and numbers of each row of a table."""
     text = path.read_text(encoding="utf-8")
     code = [line.split(" #")[0].rstrip() for _, block in BLOCK.findall(text) for line in block.splitlines()]
-    pictures = [p.name for _, p in links(path) if p.suffix == ".png"]
-    rows = re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE)
-    return code, pictures, rows
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return {
+        "code": code,
+        "pictures": [p.name for _, p in links(path) if p.suffix == ".png"],
+        "rows": [(re.findall(r"`[^`]+`", row), sorted(re.findall(r"\d+(?:[.,]\d+)*", row))) for row in rows],
+    }
