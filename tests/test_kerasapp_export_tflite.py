@@ -2,37 +2,21 @@
 
 import os
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from tflite_signatures import opened, padded, zeros
 
 import kerasapp
 from kerasapp.cli import run
 from kerasapp.errors import ConfigError
 from kerasapp.export import tflite, tflite_worker
 from kerasapp.export.tflite_file import operations, require_builtin
-from kerasapp.models.generation import GenerationModel, step_graph
+from kerasapp.models.generation import step_graph
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 # What a number of an answer may be off, relative to the largest one, after one call of a signature.
 LOSS = {"float32": 1e-5, "float16": 5e-3, "dynamic": 0.1, "int8": 0.15}
-
-
-def opened(bundle, precision="float32"):
-    """The signatures of a file, name -> function."""
-    interpreter = Interpreter(str(bundle / f"{precision}.tflite"), num_threads=1)
-    return {name: interpreter.get_signature_runner(name) for name in interpreter.get_signature_list()}
-
-
-def zeros(signature, *names):
-    details = signature.get_input_details()
-    return {name: np.zeros(details[name]["shape"], "float32") for name in names or details if name != "ids"}
-
-
-def padded(ids, room):
-    return np.pad(np.array([ids], "int32"), [[0, 0], [0, room - len(ids)]])
 
 
 # === Built-in operations ===
@@ -243,41 +227,6 @@ def test_interpreters_side_by_side_and_one_after_the_other_share_no_state(speech
         *alone,
         alone[1],
     ]
-
-
-# === Forms of the model ===
-
-VARIANTS = {
-    "gru": {"cell": "gru"},
-    "simple_rnn": {"cell": "simple_rnn"},
-    "normed": {"layer_normalisation": True, "residual": True},
-    "tied": {"tie_embeddings": True},
-}
-
-
-def test_other_language_models_convert(tmp_path):
-    class Task:
-        name = "generation"
-
-    models, functions = {}, {}
-    for name, options in VARIANTS.items():
-        keras.utils.set_random_seed(1)
-        models[name] = GenerationModel(20, units=12, layers=2, **options)
-        own = tflite.GRAPHS["generation"].signatures(Task, models[name], "float32")
-        functions |= {f"{name}_{signature}": function for signature, function in own.items()}
-    content = tflite.run_converter({"float32": (functions, ())}, "variants")["float32"]
-    require_builtin(content, "variants")
-    interpreter = Interpreter(model_content=content)
-    for name, model in models.items():
-        signatures = {s: interpreter.get_signature_runner(f"{name}_{s}") for s in ("prefill", "step")}
-        ids = [5, 19, 4, 11]
-        answer = signatures["prefill"](
-            ids=padded(ids, 64), length=np.array([4], "int32"), **zeros(signatures["step"])
-        )
-        expected = model(np.array([[*ids, 7]])).numpy()[0]
-        np.testing.assert_allclose(answer.pop("logits")[0], expected[3], atol=1e-5, err_msg=name)
-        answer = signatures["step"](ids=np.array([7], "int32"), **answer)
-        np.testing.assert_allclose(answer["logits"][0], expected[4], atol=1e-5, err_msg=name)
 
 
 # === A converter that crashes ===

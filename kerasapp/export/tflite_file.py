@@ -42,20 +42,15 @@ def require_builtin(content, what):
 
 
 def compact(content):
-    """A file's bytes with each buffer and each set of scales once; it gives the same answers.
+    """A file's bytes with each buffer and each list of numbers once; it gives the same answers.
 
     The converter stores a weight once for all signatures, but for one that two kinds of operations read, and
-    a weight's scales once for each operation.
+    a weight's scales and zeros once for each operation.
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
     _share_buffers(model)
-    shared = {}
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            if tensor.quantization is not None:
-                tensor.quantization = _Shared(tensor.quantization, shared)
     model.buffers = [_Aligned(buffer) for buffer in model.buffers]
-    builder = flatbuffers.Builder(len(content))
+    builder = _Builder(len(content))
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
     return bytes(builder.Output())
 
@@ -99,18 +94,15 @@ class _Aligned:
         return schema.BufferEnd(builder)
 
 
-class _Shared:
-    """Quantisation parameters that are written once, whatever tensors have them."""
+class _Builder(flatbuffers.Builder):
+    """Writes equal lists of numbers once: scales, zeros, shapes."""
 
-    def __init__(self, parameters, shared):
-        self._parameters, self._shared = parameters, shared
+    def __init__(self, size):
+        super().__init__(size)
+        self._written = {}
 
-    def Pack(self, builder):
-        own = self._parameters
-        key = tuple(
-            None if values is None else np.asarray(values).tobytes()
-            for values in (own.min, own.max, own.scale, own.zeroPoint, [own.quantizedDimension])
-        )
-        if key not in self._shared:
-            self._shared[key] = own.Pack(builder)
-        return self._shared[key]
+    def CreateNumpyVector(self, x):
+        key = x.dtype, x.tobytes()
+        if key not in self._written:
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]

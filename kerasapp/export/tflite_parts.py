@@ -81,10 +81,15 @@ class Table:
         self._layer, self._scales = layer, None
         self._rows = layer.embeddings.numpy()
         if precision in ("dynamic", "int8"):
-            scales = np.maximum(np.abs(self._rows).max(axis=1), 1e-12) / np.float32(127)
-            # The converter divides in 64 bits for the one precision, and in 32 bits for the other.
-            rows = self._rows.astype(np.float64 if precision == "dynamic" else np.float32)
-            self._rows = _rounded(rows / scales[:, np.newaxis].astype(rows.dtype)).astype(np.int8)
+            largest = np.maximum(np.abs(self._rows).max(axis=1), 1e-12)
+            scales = largest / np.float32(127)
+            # As the converter does, to the last bit: it divides by a scale of 64 bits for the one precision,
+            # and multiplies by the inverse of one of 32 bits for the other.
+            if precision == "dynamic":
+                rows = self._rows / (largest.astype(np.float64) / 127)[:, np.newaxis]
+            else:
+                rows = self._rows * (1 / scales)[:, np.newaxis]
+            self._rows = _rounded(rows).astype(np.int8)
             # In whole numbers: of scales that are floats the converter would make numbers of 8 bits.
             self._unit = float(scales.max()) / 2**30
             self._scales = np.round(scales / self._unit).astype(np.int32)
@@ -101,7 +106,7 @@ class Table:
 
 def _rounded(x):
     """To the nearest whole number, halves away from zero."""
-    return np.sign(x) * np.floor(np.abs(x) + 0.5)
+    return np.sign(x) * np.floor(np.abs(x).astype(np.float64) + 0.5)  # in 32 bits the sum would be rounded
 
 
 class Rows:
