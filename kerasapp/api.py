@@ -20,9 +20,9 @@ require_tensorflow()
 class _Exporting:
     """What a task can do here and not in `kerasapp.tasks`, which comes before the export."""
 
-    def export(self, model, folder, metrics=None, tflite=()):
+    def export(self, model, folder, metrics=None, tflite=(), check=None):
         """Writes the next version under `folder`; returns it (see `kerasapp.export.saved_model.export`)."""
-        return saved_model.export(self, model, folder, metrics, tflite)
+        return saved_model.export(self, model, folder, metrics, tflite, check)
 
 
 class Generation(_Exporting, generation.Generation):

@@ -7,7 +7,7 @@ import sys
 
 from kerasapp.backend import require_tensorflow
 from kerasapp.config.registry import nearest
-from kerasapp.errors import ConfigError, Interrupted, TrainingError
+from kerasapp.errors import CheckError, ConfigError, Interrupted, TrainingError
 from pipelines.errors import DataError
 
 COMMANDS = {
@@ -19,6 +19,7 @@ COMMANDS = {
     "synthesize": "read a text aloud, or each line of a file, into WAV files",
     "inspect": "write a report of what a model does with a text: units, attention, probabilities",
     "export": "write a SavedModel version that servers load",
+    "verify": "ask every runtime of an export the same, side by side",
     "serve": "answer over HTTP as TF Serving does (TF-Serving-compatible)",
 }
 
@@ -75,7 +76,7 @@ def run(argv):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 2)
-    except TrainingError as error:
+    except (CheckError, TrainingError) as error:
         return _fail(error, 1)
     except (Interrupted, KeyboardInterrupt) as stop:
         print(str(stop) or "interrupted", file=sys.stderr)

@@ -37,6 +37,7 @@ ORDER = (
     ("kerasapp.callbacks", "kerasapp.training", "kerasapp.export"),
     ("kerasapp.api",),
     ("kerasapp.serving",),
+    ("kerasapp.verify",),
     ("kerasapp.inspection",),
     ("kerasapp.commands", "kerasapp.cli", "kerasapp.__main__", "kerasapp"),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser
-from kerasapp.errors import ConfigError
+from kerasapp.errors import CheckError, ConfigError
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")  # as in kerasapp.export.tflite, which needs TensorFlow
 EPILOG = """examples:
@@ -20,6 +20,10 @@ EPILOG = """examples:
 --production writes what runs the model in TensorFlow Serving, in Docker, in Kubernetes and in KServe; its
 README.md says how. The new version gets the label `canary`; `stable` stays where it is. Of an export, which
 is a version already, it writes these files alone.
+
+Before the new version is there, all its runtimes are asked the same, in a minute at most times (kerasapp
+verify --help). One that answers otherwise than Keras leaves no version, and the exit code is 1. The table
+stands in the model card, assets.extra/kerasapp/model_card.md.
 
 --tflite writes a bundle for phones, tflite/, into the version (docs/mobile.md). `dynamic`, with weights of
 8 bits, is the one for most phones; `int8` needs the training data. Of an export it makes a new version, of
@@ -49,7 +53,8 @@ def main(argv):
 
         predictor = api.load(args.run)
         figures = best_figures(artefact.path)
-        version = predictor.task.export(predictor.model, version, figures, args.tflite)
+        check = _verified if args.verify else None
+        version = predictor.task.export(predictor.model, version, figures, args.tflite, check)
         print(version, flush=True)
     if args.production:
         write_production(Path(version), Path(args.production), args.measure)
@@ -74,6 +79,9 @@ def _parse(argv):
         "--no-measure", dest="measure", action="store_false",
         help="do not measure for --production, write usual values",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-verify", dest="verify", action="store_false", help="do not ask the new version's runtimes"
+    )
     args, _ = parser.parse(argv)
     if not args.measure and not args.production:
         raise ConfigError("--no-measure: goes with --production")
@@ -107,6 +115,20 @@ def _check(args, version, exported):
         production.check_folder(Path(args.production))
     except ServingError as error:
         raise ConfigError(f"--production: {error}") from None
+
+
+def _verified(staged):
+    """The table of a short `kerasapp verify`, as Markdown; CheckError where a runtime does not hold."""
+    from kerasapp.commands import verify
+    from kerasapp.verify import checking, table
+
+    print("verifying, a minute at most times (--no-verify: leave it) ...", file=sys.stderr, flush=True)
+    report = checking.verify(staged, checking.QUICK)
+    verify.show(report, sys.stderr)
+    if not report["ok"]:
+        names = ", ".join(name for name, row in report["runtimes"].items() if not row["ok"])
+        raise CheckError(f"no version is written: {names} does not hold (see above)")
+    return table.markdown(report)
 
 
 def write_production(version, folder, measure):

@@ -114,8 +114,15 @@ def _package(name: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-class _Session:
-    """A SavedModel in TensorFlow's C++ loader."""
+class Session:
+    """A SavedModel in TensorFlow's C++ loader, in this process.
+
+    Args:
+        folder: the version's folder.
+
+    Raises:
+        LoaderError: it does not load; also where `run` fails.
+    """
 
     def __init__(self, folder: Path):
         self._library = _Library()
@@ -273,7 +280,7 @@ def main(folder: str) -> int:
         The exit code: 1 where the output is {"error": message}.
     """
     try:
-        session = _Session(Path(folder))
+        session = Session(Path(folder))
         outputs = [session.run(request["signature"], request["inputs"]) for request in json.load(sys.stdin)]
     except LoaderError as error:
         json.dump({"error": " ".join(str(error).split())}, sys.stdout)

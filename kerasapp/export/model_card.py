@@ -10,9 +10,9 @@ PACKAGES = ("kerasapp", "tensorflow", "keras", "tensorflow-text")
 AUDIO = ("tensorflow-io", "soundfile", "soxr", "num2words")  # what reads recordings and their transcripts
 
 
-def text(name, config, model, signatures, folder, metrics):
+def text(name, config, model, signatures, folder, metrics, verified=None):
     """The card as Markdown: data, metrics, signatures, sizes, versions and the whole configuration, from the
-    staged `folder`."""
+    staged `folder`; `verified` is what checking its runtimes gave, as Markdown."""
     data = {key: value for key, value in flatten(config).items() if key.startswith("data.") and value}
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     parts = [
@@ -31,6 +31,7 @@ def text(name, config, model, signatures, folder, metrics):
                 ("signatures", ", ".join(f"`{signature}`" for signature in sorted(signatures))),
             ],
         ),
+        *(["## Verified", verified] if verified else []),
         "## Made with",
         _table(("package", "version"), [("Python", platform.python_version()), *_versions(config)]),
         "## Configuration",

@@ -17,7 +17,7 @@ from kerasapp.errors import ConfigError
 from kerasapp.export import bundle, lint, model_card, warmup
 
 
-def export(task, model, folder, metrics=None, tflite=()):
+def export(task, model, folder, metrics=None, tflite=(), check=None):
     """Writes the next version of a model and returns its folder.
 
     Everything is written in `folder/.tmp-…` and renamed at the end to the next free number, so that a
@@ -29,6 +29,8 @@ def export(task, model, folder, metrics=None, tflite=()):
         folder: `saved_models/NAME`.
         metrics: what is known of its quality, name -> number, for the model card.
         tflite: precisions of a bundle for phones, see `kerasapp.export.tflite`; none, no bundle.
+        check: function (folder of the staged version) -> Markdown for the model card. What it raises leaves
+            no version.
 
     Raises: ConfigError where the folder cannot be written, TF Serving could not serve the model, or a
         precision cannot be made of it.
@@ -60,8 +62,9 @@ def export(task, model, folder, metrics=None, tflite=()):
         lint.check(staged)
         if tflite:
             bundle.write(task, portable, servable, tflite, staged / bundle.FOLDER, folder.name)
+        verified = check(staged) if check else None
         card = model_card.text(
-            folder.name, task.config, portable, servable.signatures(), staged, metrics or {}
+            folder.name, task.config, portable, servable.signatures(), staged, metrics or {}, verified
         )
         (extra / "model_card.md").write_text(card, encoding="utf-8")
         staged.chmod(0o755)  # mkdtemp's folder is for its owner alone; a server may be another user

@@ -1,0 +1,102 @@
+"""`kerasapp verify`: the same inputs through every runtime of an export, side by side."""
+
+import dataclasses
+import sys
+
+from kerasapp.artefact import find
+from kerasapp.commands.arguments import Parser, number
+from kerasapp.commands.lines import reading, unusable
+from kerasapp.commands.progress import progress_bar
+from kerasapp.config import parsing
+from kerasapp.errors import ConfigError
+
+EPILOG = """examples:
+  kerasapp verify saved_models/tinyshakespeare
+  kerasapp verify saved_models/de-en/3 --data talk.de --items 500
+  kerasapp verify saved_models/digits --quick --json
+
+Keras, the SavedModel in Python and in TensorFlow's C++ loader, `kerasapp serve` over REST and over gRPC, and
+each TensorFlow Lite file of a bundle are asked the same: the test vectors of the export, the lines of --data,
+and texts of the data that the model was not trained on. docs/verify.md tells what each has to hold. Exit code
+1: one does not, and the first input that shows it is printed.
+"""
+
+
+def main(argv):
+    args, _ = _parser().parse(argv)
+    artefact = find(args.export)
+    if artefact.folder == artefact.path:
+        raise ConfigError(f"{args.export}: a run; verify takes an export (kerasapp export {args.export})")
+    task = parsing.load(artefact.config).task
+    if args.beam_size is not None and task != "translation":
+        raise ConfigError(f"--beam-size: an option of translation, and {args.export} is a model of {task}")
+    lines = _lines(args.data) if args.data else ()
+
+    from kerasapp.verify import checking, table
+
+    given = {"items": args.items, "beam_size": args.beam_size}
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = dataclasses.replace(
+        checking.QUICK if args.quick else checking.Settings(), lines=lines, **given
+    )
+    with progress_bar("verify") as progress:
+        report = checking.verify(artefact.path, settings, lambda _, share: progress(share))
+    if args.json:
+        print(checking.as_json(report))
+    else:
+        show(report, sys.stdout)
+    if args.json and not report["ok"]:
+        print("\n".join(table.broken(report)), file=sys.stderr)
+    return 0 if report["ok"] else 1
+
+
+def show(report, file):
+    """Prints a report's table to a file; wide, where that is no terminal."""
+    from rich.console import Console
+
+    from kerasapp.verify import table
+
+    console = Console(file=file)
+    if not console.is_terminal:
+        console = Console(file=file, width=200)
+    table.show(report, console)
+
+
+def _parser():
+    parser = Parser("verify", __doc__, EPILOG)
+    parser.add_argument(
+        "export", metavar="EXPORT", help="an exported version, or saved_models/NAME for its newest"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FILE",
+        help="a text file whose lines are asked, too: prompts, sentences, or texts to read",
+    )
+    parser.add_argument(
+        "--items", type=number(int, 1, 100_000, "a number from 1 to 100000"), metavar="N",
+        help="inputs beside those of --data, test vectors among them (default: 50; 20 with --quick)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--beam-size", type=number(int, 1, 64, "a number from 1 to 64"), metavar="N",
+        help="translation: hypotheses kept at each step; 1 is greedy (default: 4)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--quick", action="store_true", help="what export runs: fewer inputs, in a minute at most times"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    return parser
+
+
+def _lines(path):
+    """The lines of a file that are not blank."""
+    found = []
+    with reading(path) as source:
+        for chunk in source.chunks():
+            for line, reason in zip(chunk, unusable(chunk), strict=True):
+                if reason:
+                    raise ConfigError(f"--data: {path}: line {len(found) + 1}: {reason}")
+                found.append(line.decode())
+    found = tuple(line for line in found if line.strip())
+    if not found:
+        raise ConfigError(f"--data: {path}: no line has any text")
+    return found

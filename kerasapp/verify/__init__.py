@@ -1,0 +1,1 @@
+"""The same inputs through every runtime of an export: what is compared, measured and shown."""

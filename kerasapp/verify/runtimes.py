@@ -1,0 +1,158 @@
+"""The runtimes of an export, each in a process of its own."""
+
+import contextlib
+import dataclasses
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from kerasapp.serving.client import Client
+from kerasapp.verify.inputs import MAIN
+from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
+
+EXACT = ("keras", "saved_model", "cc_loader", "rest", "grpc")  # the arithmetic of all is float32
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+PHONE = "tflite_"
+LONGEST = 3600.0  # seconds that a runtime may take for all: what takes longer hangs
+REQUEST = 600.0  # seconds of a request to a server
+STARTING = 300.0  # seconds until a server answers
+_READY = re.compile(r"Serving .*gRPC at (\S+), REST at http://(\S+)")
+
+
+def names(version):
+    """The runtimes that there are for a version, in the order in which they are asked."""
+    found = [p for p in PRECISIONS if (version / "tflite" / f"{p}.tflite").is_file()]
+    return [*EXACT, *(f"{PHONE}{precision}" for precision in found)]
+
+
+def taken(runtime, items, task):
+    """The items that a runtime can be asked: a bundle has no signature `score` but for generation."""
+    if not runtime.startswith(PHONE) or task == "generation":
+        return items
+    return [item for item in items if item.signature == MAIN[task][0]]
+
+
+def run(runtime, version, items, seconds=None):
+    """Asks one runtime, but for a server, in a new process.
+
+    Args:
+        runtime: of `names`, not "rest" or "grpc".
+        version: the version's folder, which may be called anything.
+        items, seconds: see `kerasapp.verify.measuring.measure`.
+
+    Returns: `Measured`.
+    """
+    plain = [dataclasses.replace(item, expected=None, reference=None) for item in items]
+    job = {"runtime": runtime, "folder": str(version), "items": plain, "seconds": seconds}
+    found = child("kerasapp.verify.worker", {**job, "started": time.time()}, LONGEST)
+    return found if isinstance(found, Measured) else Measured(error=found)
+
+
+def child(module, job, timeout):
+    """What a module of this package makes of a job in a process of its own, or a line that says why nothing.
+
+    Where the time is over the process is ended, and what it has written by then counts.
+    """
+    with tempfile.TemporaryDirectory(prefix="kerasapp-verify-") as folder:
+        files = [Path(folder, name) for name in ("job", "result")]
+        files[0].write_bytes(pickle.dumps(job))
+        command = [sys.executable, "-m", module, *map(str, files)]
+        try:
+            done = subprocess.run(
+                command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                text=True, errors="replace", timeout=timeout, check=False,
+            )  # fmt: skip
+            reason = _reason(done)
+        except subprocess.TimeoutExpired:
+            reason = f"took more than {timeout:g} s"
+        return pickle.loads(files[1].read_bytes()) if files[1].is_file() else reason
+
+
+def _environment():
+    """That of this process, whose modules are the child's, too, wherever they come from."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _reason(done):
+    if done.returncode < 0:
+        return f"the process ended by {signal.Signals(-done.returncode).name}"
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return one_line(lines[-1] if lines else f"the process ended with {done.returncode}")
+
+
+class Served:
+    """`kerasapp serve` on free ports, for as long as a block lasts.
+
+    Args:
+        version: the version's folder, which is served under another name.
+    """
+
+    NAME = "export"
+
+    def __init__(self, version):
+        self._version = Path(version)
+
+    def __enter__(self):
+        self._stack = contextlib.ExitStack()
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kerasapp-verify-")))
+        (folder / self.NAME).mkdir()
+        (folder / self.NAME / "1").symlink_to(self._version.resolve(), target_is_directory=True)
+        log = self._stack.enter_context((folder / "log").open("w+", encoding="utf-8", errors="replace"))
+        self._started = time.time()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "kerasapp", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0",
+             "--poll-seconds", "0", "--timeout", str(REQUEST)],
+            env=_environment(), stdout=log, stderr=log,
+        )  # fmt: skip
+        self._stack.callback(self._stop)
+        self._addresses, self._error = self._wait(folder / "log")
+        self._seconds = time.time() - self._started
+        return self
+
+    def __exit__(self, *error):
+        self._stack.close()
+
+    def ask(self, protocol, items, seconds=None):
+        """The `Measured` of "rest" or "grpc". Its start is that of the server and of the first request, its
+        memory the server's."""
+        if self._error:
+            return Measured(error=self._error)
+        address = self._addresses[protocol]
+
+        with Client(address, timeout=REQUEST, retries=0) as client:
+
+            def call(name, inputs):
+                return client.predict(self.NAME, inputs, signature_name=name)
+
+            started = time.time() - self._seconds  # as if the server had started only now
+            found = measure(signatures(call), items, started=started, seconds=seconds)
+        found.peak = peak_memory(self._process.pid)
+        return found
+
+    def _wait(self, log):
+        """The server's addresses, and None; or None, and why there are none."""
+        end = time.monotonic() + STARTING
+        while time.monotonic() < end:
+            code, text = self._process.poll(), log.read_text("utf-8", errors="replace")
+            found = _READY.search(text)
+            if found:
+                return {"rest": found[2], "grpc": f"grpc://{found[1]}"}, None
+            if code is not None:
+                lines = [line for line in text.splitlines() if line.strip()]
+                return None, one_line(lines[-1] if lines else f"the server ended with {code}")
+            time.sleep(0.02)
+        return None, f"the server did not answer after {STARTING:g} s"
+
+    def _stop(self):
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

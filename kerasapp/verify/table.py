@@ -1,0 +1,96 @@
+"""A report as a table: for a terminal, and as Markdown for the model card."""
+
+from kerasapp.verify.verdict import is_exact
+
+COLUMNS = (
+    "runtime", "holds", "equal", "in batches", "difference: largest", "mean", "quality", "loss", "MB",
+    "memory, MB", "ms p50", "p95", "start, s",
+)  # fmt: skip
+UNITS = {"generation": "token", "translation": "token", "synthesis": "frame"}
+
+
+def show(report, console):
+    """Prints a report on a `rich.console.Console`, with what is broken below it."""
+    from rich.table import Table
+
+    table = Table(*COLUMNS, show_edge=False, pad_edge=False, title=caption(report), title_justify="left")
+    for cells in rows(report):
+        table.add_row(*cells)
+    console.print(table)
+    for line in broken(report):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def markdown(report):
+    """A report's table as Markdown."""
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows(report)]
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"{caption(report)}\n\n{table}"
+
+
+def caption(report):
+    """What the columns mean, in a line."""
+    data = f"held-out data: {report['split']}" if report["split"] else f"no data ({report['no_data']})"
+    unit = UNITS[report["task"]]
+    return f"{report['items']} inputs, {data}; ms a {unit}, asked alone; start: to the first answer"
+
+
+def rows(report):
+    """The cells of each runtime, lists of strings."""
+    return [_cells(name, row) for name, row in report["runtimes"].items()]
+
+
+def broken(report):
+    """Lines that tell what does not hold, each with the first input that shows it."""
+    lines = []
+    for name, row in report["runtimes"].items():
+        lines += [f"{name}: {problem}" for problem in row["problems"]]
+        parts = (row, row["batched"]) if row["problems"] else ()
+        first = next((part["first_difference"] for part in parts if part and part["first_difference"]), None)
+        if first:
+            lines.append(f"  input     {first['input']}")
+            lines.append(f"  {first['output']}")
+            lines += [f"  expected  {first['expected']!r}", f"  found     {first['found']!r}"]
+    return lines
+
+
+def _cells(name, row):
+    batched = row["batched"]
+    return [
+        name,
+        "yes" if row["ok"] else "NO",
+        _share(row),
+        "alone only" if batched is None and not row["error"] else _share(batched),
+        _number(row["largest_difference"], ".1e") if is_exact(name) or row["items"] else "",
+        _number(row["mean_difference"], ".1e"),
+        _quality(row["quality"]),
+        _loss(row["loss"]),
+        _number(row["bytes"] / 1e6, ".2f"),
+        _number(row["peak_memory_bytes"] and row["peak_memory_bytes"] / 1e6, ".0f"),
+        _number(row["latency_p50_ms"], ".3f"),
+        _number(row["latency_p95_ms"], ".3f"),
+        _number(row["startup_seconds"], ".1f"),
+    ]
+
+
+def _share(part):
+    return f"{part['equal']:.1%} of {part['items']}" if part and part["items"] else "none"
+
+
+def _number(value, form):
+    return "" if value is None else format(value, form)
+
+
+def _quality(quality):
+    if "bits_per_character" in quality:
+        return f"{quality['bits_per_character']:.4f} bits a character"
+    if "bleu" in quality:
+        return f"{quality['bleu']:.2f} BLEU, {quality['chrf']:.2f} chrF"
+    if "mcd_db" in quality:
+        told = f"{quality['mcd_db']:.3f} dB, L1 {quality['mel_l1']:.4f} to {quality['against']}"
+        return f"{told}, {quality['stop_errors']} stop errors"
+    return "no data"
+
+
+def _loss(loss):
+    return ", ".join(f"{value:+.2f}" if name == "bleu" else f"{value:+.2%}" for name, value in loss.items())

@@ -1,0 +1,81 @@
+"""A runtime in a process of its own, so that its memory and its start are its own.
+
+    python -m kerasapp.verify.worker JOB RESULT
+
+JOB and RESULT are pickles of `kerasapp.verify.runtimes`, in a folder of its own that nobody else writes to.
+"""
+
+import os
+import pickle
+import sys
+from pathlib import Path
+
+from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
+
+
+def main(job, result):
+    """Reads a job and writes its `Measured`."""
+    job = pickle.loads(Path(job).read_bytes())
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        ask = _open(job["runtime"], Path(job["folder"]))
+        phone = job["runtime"].startswith("tflite_")
+        found = measure(ask, job["items"], started=job["started"], seconds=job["seconds"], batches=not phone)
+    except Exception as error:  # whatever a damaged export makes a library raise
+        found = Measured(error=one_line(error))
+    found.peak = peak_memory()
+    Path(result).write_bytes(pickle.dumps(found))
+
+
+def _open(runtime, folder):
+    """A function (items) -> (seconds, outcomes) (see `kerasapp.verify.measuring.signatures`)."""
+    if runtime.startswith("tflite_"):
+        from kerasapp.verify.phone import open_bundle
+
+        return open_bundle(folder / "tflite", runtime.removeprefix("tflite_"))
+    return signatures(
+        {"keras": _keras, "saved_model": _saved_model, "cc_loader": _cc_loader}[runtime](folder)
+    )
+
+
+def _keras(folder):
+    from kerasapp import api, threads
+    from kerasapp.tasks.task import asking
+
+    threads.run_side_by_side()
+    return asking(api.load(folder).servable)
+
+
+def _saved_model(folder):
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401 - registers its operations
+
+    from kerasapp import threads
+
+    threads.run_side_by_side()
+    model = tf.saved_model.load(str(folder))
+
+    def call(name, inputs):
+        outputs = model.signatures[name](**{key: tf.constant(array) for key, array in inputs.items()})
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    return call
+
+
+def _cc_loader(folder):
+    from kerasapp.export.cc_loader import Session
+
+    session = Session(folder)
+
+    def call(name, inputs):
+        rows = {
+            key: [text.decode() for text in array] if array.dtype == object else array.tolist()
+            for key, array in inputs.items()
+        }
+        return session.run(name, rows)
+
+    return call
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
