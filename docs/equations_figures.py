@@ -114,8 +114,8 @@ def vanishing(say, time=100, units=32, tries=10):
         ("LSTM, $b_f=5$", "lstm", {"forget": 5.0}, BLUE, ":"),
     )
     for name, cell, options, colour, line in kinds:
-        norms = [_norms(cell, time, units, np.random.default_rng(i), options) for i in range(tries)]
-        axes.plot(np.exp(np.mean(np.log(norms), axis=0)), line, color=colour, label=name)
+        found = [norms(cell, time, units, np.random.default_rng(i), options) for i in range(tries)]
+        axes.plot(np.exp(np.mean(np.log(found), axis=0)), line, color=colour, label=name)
     axes.set(yscale="log", ylim=(1e-16, 1e3), xlabel=say("steps back in time"))
     axes.set_ylabel(say("gradient by the state, relative"))
     axes.legend(fontsize=8, frameon=False, loc="lower left")
@@ -123,18 +123,18 @@ def vanishing(say, time=100, units=32, tries=10):
     return figure
 
 
-def _norms(cell, time, units, random, options):
+def norms(cell, time, units, random, options):
     """|dL/d state| after each step, the last one's first, relative to it; a random L of the last h."""
     weights = start_weights(cell, units, units, random, **options)
     _, step_back = reference_recurrent.STEPS[cell]
     states = tuple(np.zeros(units) for _ in range(2 if cell == "lstm" else 1))
     _, _, saved = reference_recurrent.recurrent(cell, random.normal(size=[time, units]), states, weights)
     dstates = (random.normal(size=units), *(np.zeros(units) for _ in states[1:]))
-    norms = []
+    found = []
     for kept in reversed(saved):
-        norms.append(np.sqrt(sum(np.sum(d**2) for d in dstates)))
+        found.append(np.sqrt(sum(np.sum(d**2) for d in dstates)))
         _, dstates, _ = step_back(dstates, kept, weights)
-    return np.array(norms) / norms[0]
+    return np.array(found) / found[0]
 
 
 def scaled(say, positions=10, tries=400):
