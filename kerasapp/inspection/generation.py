@@ -80,7 +80,7 @@ def _units(model, reading):
     layers = np.repeat([int(name[2:]) for name in names], model.units)
     owners = [(int(layer), i % model.units) for i, layer in enumerate(layers)]
     found = features.of_text("".join(reading.tokens))
-    ends = np.cumsum([len(token) for token in reading.tokens]) - 1
+    ends = np.maximum(np.cumsum([len(token) for token in reading.tokens]) - 1, 0)
     values = np.array([feature.values[ends] for feature in found]).reshape(len(found), len(ends))
     ranked = tracking.followers(signals, values, owners)
     listed = sorted({follower.signal for ranking in ranked for follower in ranking})

@@ -1,0 +1,77 @@
+"""Models whose weights are set by hand or drawn, without training: for looking into them."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+
+from kerasapp.config.audio import AudioConfig
+from kerasapp.models.generation import GenerationModel
+from kerasapp.models.synthesis import SynthesisModel
+from kerasapp.models.translation import TranslationModel
+from kerasapp.tasks.generation_predictor import TextGenerator
+from kerasapp.tasks.generation_servable import GenerationServable
+from kerasapp.tasks.synthesis_predictor import Synthesizer
+from kerasapp.tasks.synthesis_servable import SynthesisServable
+from kerasapp.tasks.translation_predictor import Translator
+from kerasapp.tasks.translation_servable import TranslationServable
+from kerasapp.tasks.voice import Voice
+from pipelines.cleaning import Cleaner
+from pipelines.text import CharacterTokenizer
+
+QUOTED = (
+    "He said: “Come in. It is late (or early).” And she went.\n\nNo one spoke; they ate. “Why?” he asked, "
+    "“is the door open?”\nShe did not know.\n"
+) * 3
+TRACKER = 5  # the unit of `quote_tracker` that tracks quotations
+
+
+def generator(text, **options):
+    """A `TextGenerator` of the characters of a text, with weights that were drawn."""
+    keras.utils.set_random_seed(3)
+    tokenizer = CharacterTokenizer.learn([text])
+    model = GenerationModel(tokenizer.size, **{"units": 8, "layers": 2, "embedding_size": 8, **options})
+    task = SimpleNamespace(servable=lambda model: GenerationServable(model, tokenizer))
+    return TextGenerator(task, model)
+
+
+def quote_tracker():
+    """A `TextGenerator` of one LSTM layer that reads `QUOTED`; its cell `TRACKER` is 1 inside quotation marks
+    and -1 outside, and all others have weights that were drawn."""
+    size = CharacterTokenizer.learn([QUOTED]).size
+    made = generator(QUOTED, layers=1, embedding_size=size)
+    made.model.embedding.set_weights([np.eye(size)])  # of each character its own input
+    (layer,) = made.model.recurrent_layers
+    kernel, recurrent, bias = layer.get_weights()
+    opening, closing = (made.servable.tokenizer.encode([mark]).numpy()[0, 0] for mark in "“”")
+    gates = [TRACKER + 8 * i for i in range(4)]  # of input, forget, candidate, output
+    kernel[:, gates], recurrent[:, gates], bias[gates] = 0, 0, [-20, 20, 0, 20]
+    for mark, sign in ((opening, 1), (closing, -1)):  # a mark opens the input gate and shuts the forget gate
+        kernel[mark, gates] = [40, -40, 20 * sign, 0]
+    layer.set_weights([kernel, recurrent, bias])
+    return made
+
+
+def translator():
+    """A `Translator` of letters with weights that were drawn."""
+    keras.utils.set_random_seed(5)
+    tokenizer = CharacterTokenizer("abcdefgh <&")
+    model = TranslationModel(tokenizer.size, tokenizer.size, units=12, embedding_size=8)
+    model.target_embedding.set_weights(
+        [4 * w for w in model.target_embedding.get_weights()]
+    )  # surer of itself
+    return Translator(None, model, TranslationServable(model, (tokenizer, tokenizer)))
+
+
+def synthesizer():
+    """A `Synthesizer` of letters with weights that were drawn; it does not know when to stop."""
+    keras.utils.set_random_seed(7)
+    audio = AudioConfig(sample_rate=8000, mels=20, f_max=4000, griffin_lim_iterations=2)
+    tokenizer = CharacterTokenizer("abcdefgh ")
+    model = SynthesisModel(
+        tokenizer.size, 20, embedding_size=8, encoder_layers=1, encoder_units=8, attention_size=8, filters=4,
+        prenet_units=8, decoder_units=16, postnet_layers=0,
+    )  # fmt: skip
+    voice = Voice(tokenizer, [-5.0] * 20, [1.0] * 20)
+    task = SimpleNamespace(config=SimpleNamespace(audio=audio))
+    return Synthesizer(task, model, SynthesisServable(model, voice, Cleaner("none"), audio))
