@@ -34,7 +34,7 @@ def main(argv):
 
     from kerasapp.verify import checking, table
 
-    given = {"items": args.items, "beam_size": args.beam_size}
+    given = {"items": args.items, "beam_size": args.beam_size, "runtimes": args.runtimes}
     given = {name: value for name, value in given.items() if value is not None}
     settings = dataclasses.replace(
         checking.QUICK if args.quick else checking.Settings(), lines=lines, **given
@@ -75,6 +75,10 @@ def _parser():
     parser.add_argument(
         "--items", type=number(int, 1, 100_000, "a number from 1 to 100000"), metavar="N",
         help="inputs beside those of --data, test vectors among them (default: 50; 20 with --quick)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runtimes", nargs="+", metavar="NAME",
+        help="ask these alone, and Keras, such as saved_model or tflite_dynamic (default: all there are)",
     )  # fmt: skip
     parser.add_argument(
         "--beam-size", type=number(int, 1, 64, "a number from 1 to 64"), metavar="N",

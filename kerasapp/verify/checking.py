@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasapp.artefact import EXTRA
 from kerasapp.config import parsing
+from kerasapp.errors import ConfigError
 from kerasapp.verify import runtimes, verdict
 from kerasapp.verify.comparison import compare
 from kerasapp.verify.inputs import GREEDY, MAIN, Item, bundle_vectors, main_item, vectors
@@ -26,12 +27,14 @@ LEAST, MOST = 1.0, 4.0  # and the others
 class Settings:
     """How much is asked.
 
+    runtimes: those to ask, Keras aside, which always is; None for all there are.
     items: inputs, test vectors among them. lines: texts of the user's own, in addition. length: of generated
     texts. scored: held-out texts of 256 tokens that a model of generation scores. beam_size: of held-out
     sentences and lines. seconds: for all together, as far as starting the runtimes leaves any; None asks for
     everything. patience: seconds that reading the held-out data may take.
     """
 
+    runtimes: Sequence[str] | None = None
     items: int = 50
     lines: Sequence[str] = ()
     length: int = 100
@@ -64,13 +67,14 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
     task = parsing.load(version / EXTRA / "config.yaml").task
     progress("data", 0.0)
     items, about = _items(version, task, settings)
-    names = runtimes.names(version)
+    names = _names(version, settings.runtimes)
     clock = _Clock(names, started, settings.seconds)
     measured = _ask_all(version, task, items, names, clock, progress)
     rows = {}
     for name in names:
-        asked = runtimes.taken(name, items, task)
-        expected = [outcome for item, outcome in zip(items, measured["keras"].alone) if item in asked]
+        asked = [item for item in items if runtimes.takes(name, item, task)]
+        said = zip(items, measured["keras"].alone)  # as far as the time was enough
+        expected = [outcome for item, outcome in said if runtimes.takes(name, item, task)]
         rows[name] = _row(name, version, task, asked, measured[name], expected)
         broken = about["bundle"] if name.startswith(runtimes.PHONE) else None
         rows[name]["problems"] += [broken] if broken else []
@@ -86,6 +90,15 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
     }
 
 
+def _names(version, wanted):
+    """The runtimes to ask, Keras first. Raises: ConfigError for one that the version does not have."""
+    names = runtimes.names(version)
+    for name in wanted or ():
+        if name not in names:
+            raise ConfigError(f"{version}: has no runtime {name!r}; there are {', '.join(names)}")
+    return [name for name in names if wanted is None or name in wanted or name == "keras"]
+
+
 def _items(version, task, settings):
     """The items, and {"split", "missing", "bundle": what is wrong with the bundle's test vectors}."""
     bundle, broken = version / "tflite", None
@@ -97,7 +110,9 @@ def _items(version, task, settings):
              "translation": {"beam_size": settings.beam_size}, "synthesis": {}}[task]  # fmt: skip
     found += [main_item(task, line, "data", **knobs) for line in settings.lines]
     main = sum(item.signature == MAIN[task][0] for item in found) - len(settings.lines)
-    job = {"folder": str(version), "count": max(settings.items - main, 1), "scored": settings.scored}
+    if settings.items <= main:
+        return found, {"split": None, "missing": "none was asked for", "bundle": broken}
+    job = {"folder": str(version), "count": settings.items - main, "scored": settings.scored}
     more = runtimes.child("kerasapp.verify.held_out", job, settings.patience)
     if isinstance(more, str):
         return found, {"split": None, "missing": more, "bundle": broken}
@@ -142,7 +157,7 @@ def _ask_all(version, task, items, names, clock, progress):
                 found[name] = server.ask(name, known, seconds)
             else:
                 stack.close()
-                asked = runtimes.taken(name, known, task)
+                asked = [item for item in known if runtimes.takes(name, item, task)]
                 found[name] = runtimes.run(name, version, asked, seconds)
             if name == "keras" and found[name].alone:
                 known = items[: len(found[name].alone)]
@@ -189,7 +204,8 @@ def size(name, version):
     if name == "keras":
         return (version / EXTRA / "model.keras").stat().st_size
     if name.startswith(runtimes.PHONE):
-        return (version / "tflite" / f"{name.removeprefix(runtimes.PHONE)}.tflite").stat().st_size
+        file = version / "tflite" / f"{name.removeprefix(runtimes.PHONE)}.tflite"
+        return file.stat().st_size if file.is_file() else 0
     parts = [
         version / "saved_model.pb",
         *(version / "variables").rglob("*"),

@@ -27,7 +27,7 @@ DEFAULTS = {
 GREEDY = {"temperature": 0.0}  # sampling is compared by the test vectors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # as an array has no equality
 class Item:
     """One input.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import os
 import pickle
 import re
@@ -27,15 +28,18 @@ _READY = re.compile(r"Serving .*gRPC at (\S+), REST at http://(\S+)")
 
 def names(version):
     """The runtimes that there are for a version, in the order in which they are asked."""
-    found = [p for p in PRECISIONS if (version / "tflite" / f"{p}.tflite").is_file()]
+    bundle = version / "tflite"
+    try:
+        told = json.loads((bundle / "metadata.json").read_text("utf-8"))["precisions"]
+    except (OSError, ValueError, KeyError, TypeError):
+        told = ()
+    found = [p for p in PRECISIONS if p in told or (bundle / f"{p}.tflite").is_file()]
     return [*EXACT, *(f"{PHONE}{precision}" for precision in found)]
 
 
-def taken(runtime, items, task):
-    """The items that a runtime can be asked: a bundle has no signature `score` but for generation."""
-    if not runtime.startswith(PHONE) or task == "generation":
-        return items
-    return [item for item in items if item.signature == MAIN[task][0]]
+def takes(runtime, item, task):
+    """Whether a runtime can be asked an item: a bundle has no signature `score` but for generation."""
+    return not runtime.startswith(PHONE) or task == "generation" or item.signature == MAIN[task][0]
 
 
 def run(runtime, version, items, seconds=None):

@@ -1,10 +1,8 @@
 """A report as a table: for a terminal, and as Markdown for the model card."""
 
-from kerasapp.verify.verdict import is_exact
-
 COLUMNS = (
-    "runtime", "holds", "equal", "in batches", "difference: largest", "mean", "quality", "loss", "MB",
-    "memory, MB", "ms p50", "p95", "start, s",
+    "runtime", "holds", "equal", "in batches", "difference, mean", "quality", "loss", "MB", "memory, MB",
+    "ms p50, p95", "start, s",
 )  # fmt: skip
 UNITS = {"generation": "token", "translation": "token", "synthesis": "frame"}
 
@@ -32,7 +30,7 @@ def caption(report):
     """What the columns mean, in a line."""
     data = f"held-out data: {report['split']}" if report["split"] else f"no data ({report['no_data']})"
     unit = UNITS[report["task"]]
-    return f"{report['items']} inputs, {data}; ms a {unit}, asked alone; start: to the first answer"
+    return f"{report['items']} inputs, {data}; difference: the largest; ms a {unit}, asked alone"
 
 
 def rows(report):
@@ -61,14 +59,12 @@ def _cells(name, row):
         "yes" if row["ok"] else "NO",
         _share(row),
         "alone only" if batched is None and not row["error"] else _share(batched),
-        _number(row["largest_difference"], ".1e") if is_exact(name) or row["items"] else "",
-        _number(row["mean_difference"], ".1e"),
+        f"{row['largest_difference']:.1e}, {row['mean_difference']:.1e}" if row["items"] else "",
         _quality(row["quality"]),
         _loss(row["loss"]),
         _number(row["bytes"] / 1e6, ".2f"),
         _number(row["peak_memory_bytes"] and row["peak_memory_bytes"] / 1e6, ".0f"),
-        _number(row["latency_p50_ms"], ".3f"),
-        _number(row["latency_p95_ms"], ".3f"),
+        "" if row["latency_p50_ms"] is None else f"{row['latency_p50_ms']:.3f}, {row['latency_p95_ms']:.3f}",
         _number(row["startup_seconds"], ".1f"),
     ]
 

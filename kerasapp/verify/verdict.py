@@ -41,7 +41,7 @@ def problems(runtime, row):
     if row["error"]:
         return [row["error"]]
     if not row["items"]:
-        return ["no input was answered"]
+        return ["there is no answer of it, or none of Keras, to compare"]
     if is_exact(runtime):
         parts = {"alone": row, "in batches": row["batched"]}
         return [line for how, part in parts.items() if part for line in _differing(part, how)]

@@ -1,0 +1,221 @@
+"""Outcomes compared, judged and shown; each number is worked by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kerasapp.verify import table, verdict
+from kerasapp.verify.comparison import compare
+from kerasapp.verify.inputs import Item, columns, main_item
+from kerasapp.verify.measuring import BATCH, LEAST, measure, signatures
+from kerasapp.verify.outcomes import Outcome, outcomes
+from kerasapp.verify.quality import figures
+
+ITEM = Item("score", {"text": "a"}, "vectors")
+
+
+def scored(*nats):
+    return [Outcome("", {"characters": 4}, {"nats": np.float32(value)}, 0) for value in nats]
+
+
+# === Comparison ===
+
+
+def test_numbers_differ_relative_to_large_ones_and_absolutely_below_one():
+    found = compare([ITEM] * 3, scored(200.001, 0.5, 7.0), scored(200.0, 0.501, 7.0))
+    assert found["equal"] == 1.0
+    assert found["largest_difference"] == pytest.approx(0.001, rel=1e-3)
+    assert found["mean_difference"] == pytest.approx((0.001 / 200 + 0.001) / 3, rel=2e-2)
+    assert found["first_difference"]["output"] == "nats"  # 0.001 is more than 1e-5
+    assert found["first_difference"]["found"] == "0.5"
+
+
+def test_the_first_item_that_differs_is_told():
+    one, other = Outcome("x", {"text": "x"}), Outcome("y", {"text": "y"})
+    items = [main_item("generation", prompt, "data", seed=3) for prompt in "abc"]
+    found = compare(items, [one, one, one], [one, other, other])
+    assert found["equal"] == pytest.approx(1 / 3)
+    expected = {
+        "input": 'generate {"prompt": "b", "seed": 3}',
+        "output": "text",
+        "expected": "y",
+        "found": "x",
+    }
+    assert found["first_difference"] == expected
+
+
+def test_what_only_one_of_two_refuses_differs():
+    refused, answer = Outcome(refused="too long"), Outcome("x", {"text": "x"})
+    assert compare([ITEM] * 2, [refused, refused], [refused, answer])["equal"] == 0.5
+    found = compare([ITEM], [answer], [refused])
+    assert found["first_difference"]["expected"] == "refused: too long"
+    assert found["first_difference"]["found"] == "x"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.float32([1.0, 2.0])])
+def test_what_is_no_number_or_of_another_shape_is_infinitely_far(value):
+    bad = Outcome("", {"characters": 4}, {"nats": value})
+    assert compare([ITEM], [bad], scored(1.0))["largest_difference"] == math.inf
+
+
+def test_a_spectrogram_may_be_a_thousandth_off():
+    def spoken(value):
+        return [Outcome("", {"frames": 2}, {"mel": np.full([2, 3], value, np.float32)})]
+
+    assert compare([ITEM], spoken(-7.0009), spoken(-7.0))["first_difference"] is None
+    assert compare([ITEM], spoken(-7.0012), spoken(-7.0))["first_difference"]["output"] == "mel"
+
+
+# === Outcomes ===
+
+
+def test_padding_is_no_part_of_an_outcome():
+    row = {"translation": [b"x y"], "count": [1], "finished": [1], "score": [-1.5], "scores": [[-1.5, 0.0]],
+           "translations": [[b"x y", b""]], "source_tokens": [[b"a", b"</s>", b""]],
+           "target_tokens": [[b"x", b"y", b"</s>", b""]], "alignment": np.ones([1, 4, 3])}  # fmt: skip
+    (found,) = outcomes("translate", row, 1)
+    assert found.text == "x y" and found.count == 3
+    assert found.exact["translations"] == ["x y"]
+    assert found.numbers["alignment"].shape == (3, 2) and found.numbers["scores"].shape == (1,)
+
+
+def test_columns_have_the_types_of_the_knobs():
+    found = columns([main_item("generation", text, "data") for text in ("a", "人")])
+    assert found["prompt"].tolist() == [b"a", "人".encode()]
+    assert {name: found[name].dtype.name for name in ("length", "temperature", "stop")} == {
+        "length": "int32", "temperature": "float32", "stop": "object"
+    }  # fmt: skip
+
+
+# === Asking ===
+
+
+def test_items_are_asked_alone_and_in_batches_of_one_signature():
+    asked = []
+
+    def call(name, inputs):
+        asked.append((name, len(inputs["text"])))
+        if b"bad" in inputs["text"].tolist():
+            raise ValueError("no\ngood")
+        return {"nats": np.zeros(len(inputs["text"])), "characters": np.ones(len(inputs["text"]))}
+
+    items = [Item("score", {"text": text}, "data") for text in ["bad", *"abcdefghij"]]
+    found = measure(signatures(call), items, started=0.0)
+    assert asked == [("score", 1)] * 11 + [("score", BATCH), ("score", 2)]
+    assert found.alone[0] == Outcome(refused="no good")
+    assert [place for place, _ in found.batched] == list(range(1, 11))  # what is refused alone is in no batch
+
+
+def test_where_the_time_is_over_the_others_are_not_asked():
+    found = measure(lambda items: (0.0, [Outcome()] * len(items)), [ITEM] * 100, started=0.0, seconds=1e-9)
+    assert len(found.alone) == LEAST and len(found.batched) == LEAST
+
+
+# === Quality and verdict ===
+
+
+def test_bits_a_character_are_those_of_the_held_out_texts():
+    items = [Item("score", {"text": "abcd"}, origin) for origin in ("held-out", "held-out", "vectors")]
+    found = figures("generation", items, scored(4.0, 8.0, 99.0), scored(1.0, 1.0, 1.0))
+    assert found == {"bits_per_character": pytest.approx(12 / 8 / math.log(2)), "characters": 8}
+
+
+def test_translations_are_scored_with_their_references():
+    items = [main_item("translation", "a", "held-out", "one two three four five"), ITEM]
+    said = [Outcome("", {"translation": "one two three four five"}), Outcome("", {"tokens": 1})]
+    found = figures("translation", items, said, said)
+    assert found["bleu"] == pytest.approx(100) and found["sentences"] == 1
+
+
+def test_speech_without_recordings_is_compared_with_kerass():
+    mel = np.random.default_rng(0).normal(size=[9, 20])
+    said = [Outcome("", {"stop_reason": "cap"}, {"mel": mel})]
+    found = figures("synthesis", [main_item("synthesis", "a", "drawn")], said, said)
+    assert found["mcd_db"] == found["mel_l1"] == 0.0
+    assert found["stop_errors"] == 1 and found["against"] == "keras"
+
+
+def row(**changes):
+    """A row in which all holds."""
+    plain = {"error": None, "items": 4, "equal": 1.0, "largest_difference": 0.0, "mean_difference": 0.0,
+             "first_difference": None, "batched": None, "quality": {}, "loss": {}}  # fmt: skip
+    return {**plain, **changes}
+
+
+FIRST = {"input": "generate", "output": "text", "expected": "y", "found": "x"}
+VERDICTS = {  # runtime, what is another in its row, what is said
+    "all equal": ("grpc", {}, []),
+    "one differs": (
+        "rest",
+        {"equal": 0.75, "first_difference": FIRST},
+        ["1 of 4 answers differ, asked alone"],
+    ),
+    "one differs in batches": (
+        "keras",
+        {"batched": row(equal=0.5, first_difference=FIRST)},
+        ["2 of 4 answers differ, asked in batches"],
+    ),
+    "int8 may differ": ("tflite_int8", {"equal": 0.1, "first_difference": FIRST}, []),
+    "a loss of too few": (
+        "tflite_dynamic",
+        {"quality": {"bleu": 9.0, "sentences": 499}, "loss": {"bleu": 5.0}},
+        [],
+    ),
+    "a loss that is allowed": (
+        "tflite_dynamic",
+        {
+            "quality": {"bits_per_character": 2.0, "characters": 10_000},
+            "loss": {"bits_per_character": 0.0049},
+        },
+        [],
+    ),
+    "a loss": (
+        "tflite_dynamic",
+        {
+            "quality": {"bits_per_character": 2.0, "characters": 10_000},
+            "loss": {"bits_per_character": 0.0151},
+        },
+        ["bits a character: 1.51% worse than Keras; 0.50% are allowed"],
+    ),
+    "the same loss of int8": (
+        "tflite_int8",
+        {
+            "quality": {"bits_per_character": 2.0, "characters": 10_000},
+            "loss": {"bits_per_character": 0.0151},
+        },
+        [],
+    ),
+    "a loss of BLEU": (
+        "tflite_float16",
+        {"quality": {"bleu": 9.0, "sentences": 500}, "loss": {"bleu": 0.31}},
+        ["BLEU: 0.31 points worse than Keras; 0.30 points are allowed"],
+    ),
+    "nothing": ("rest", {"items": 0}, ["there is no answer of it, or none of Keras, to compare"]),
+    "an error": ("rest", {"error": "it is gone"}, ["it is gone"]),
+}
+
+
+@pytest.mark.parametrize(("runtime", "changes", "expected"), VERDICTS.values(), ids=VERDICTS)
+def test_verdicts(runtime, changes, expected):
+    assert verdict.problems(runtime, row(**changes)) == expected
+
+
+def test_a_loss_is_what_is_worse_than_keras():
+    assert verdict.loss({"bits_per_character": 2.1}, {"bits_per_character": 2.0}) == {
+        "bits_per_character": pytest.approx(0.05)
+    }
+    assert verdict.loss({"bleu": 31.0}, {"bleu": 30.0}) == {"bleu": -1.0}
+    assert verdict.loss({"mcd_db": 1.0, "against": "keras"}, {"mcd_db": 0.0, "against": "keras"}) == {}
+
+
+def test_the_table_has_a_line_for_each_runtime():
+    shown = {"ok": False, "problems": ["it is gone"], "bytes": 2_500_000, "peak_memory_bytes": None,
+             "latency_p50_ms": 0.5, "latency_p95_ms": 2.0, "startup_seconds": 1.25}  # fmt: skip
+    report = {"task": "generation", "items": 4, "split": None, "no_data": "none",
+              "runtimes": {"keras": row(**shown), "rest": row(**shown)}}  # fmt: skip
+    lines = table.markdown(report).splitlines()
+    assert len(lines) == 6 and lines[0].startswith("4 inputs, no data (none)")
+    assert len({line.count("|") for line in lines[2:]}) == 1
+    assert "| 100.0% of 4 |" in lines[4] and "| 2.50 |" in lines[4] and "0.500, 2.000" in lines[4]
+    assert table.broken(report) == ["keras: it is gone", "rest: it is gone"]
