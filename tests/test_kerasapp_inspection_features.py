@@ -24,10 +24,13 @@ def marks(text, pattern):
         ("inside quotation", "“ab” c “", "xxx....x"),
         ("inside quotation", "说：「好。」他", "..xxx.."),
         ("inside quotation", '"a\n\nb "c"', "xxx...xx."),  # ends with its paragraph
+        ("inside quotation", '"a\r\n\r\nb', "xxxxx.."),
+        ("inside brackets", "(a\r\n\r\nb", "xxxxx.."),
         ("inside quotation", "it's “x”", ".....xx."),
         ("inside brackets", "a (b [c] d) e", "..xxxxxxxx..."),
         ("inside brackets", "a) (b\n\nc", "...xxx.."),
         ("between words", "don't go, 7", ".....x..xx."),
+        ("between clauses", "床前，疑 是\n", "..x.x.x"[:7]),
         ("sign", "don't go: 7", "...x....x.."),
         ("line break", "a\nb", ".x."),
         ("capital letter", "aB É", ".x.x"),
@@ -44,7 +47,7 @@ def test_what_is_true_or_not(name, text, pattern):
     [
         ("position in the line", "ab\nc\n", [1, 2, 0, 1, 0]),
         ("position in the word", "ab, cd’s", [1, 2, 0, 0, 1, 2, 3, 4]),
-        ("position in the word", "床前，疑是", [1, 2, 0, 1, 2]),
+        ("position in the clause", "床前，疑是", [1, 2, 0, 1, 2]),
         ("position in the sentence", "A b. C", [1, 2, 3, 0, 1, 2]),
     ],
 )

@@ -33,13 +33,14 @@ def of_text(text):
     >>> [feature.name for feature in of_text("It was.")]
     ['position in the sentence', 'position in the word', ...
     """
+    word = "clause" if _is_chinese(text) else "word"  # Chinese has nothing between words
     found = [
         Feature("position in the line", "characters since the last line break", _since(text, "\n".__eq__)),
         Feature("position in the sentence", "characters since the last . ! or ?", _since(text, _ends)),
-        Feature("position in the word", "letters since the last space or sign", _since(text, _parts)),
+        Feature(f"position in the {word}", "letters since the last space or sign", _since(text, _parts)),
         Feature("inside quotation", "between “ and ”, or two straight marks", _inside_quotation(text)),
         Feature("inside brackets", "between ( and ), [ and ] and the like", _inside_brackets(text)),
-        Feature("between words", "a space, a line break or a sign", _each(text, _parts)),
+        Feature(f"between {word}s", "a space, a line break or a sign", _each(text, _parts)),
         Feature("sign", "punctuation", _each(text, _is_sign)),
         Feature("line break", "the end of a line", _each(text, "\n".__eq__)),
         Feature("capital letter", "an upper-case letter", _each(text, str.isupper)),
@@ -48,6 +49,11 @@ def of_text(text):
     ]
     found = [feature._replace(values=np.asarray(feature.values, np.float32)) for feature in found]
     return [feature for feature in found if len(text) and np.ptp(feature.values) > 0]
+
+
+def _is_chinese(text):
+    letters = [character for character in text if character.isalpha()]
+    return sum("\u2e80" <= letter <= "\u9fff" for letter in letters) * 2 > len(letters)
 
 
 def _each(text, holds):
@@ -87,7 +93,7 @@ def _inside_quotation(text):
         elif character in CLOSING or character == before == "\n":
             inside = False
         found.append(inside)
-        before = character
+        before = before if character == "\r" else character
     return found
 
 
@@ -101,5 +107,5 @@ def _inside_brackets(text):
         elif character == before == "\n":
             depth = 0
         found.append(depth > 0)
-        before = character
+        before = before if character == "\r" else character
     return found

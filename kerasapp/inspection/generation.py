@@ -1,12 +1,15 @@
 """What a language model does with a text, as the contents of a report."""
 
+import json
+
 import numpy as np
 
 from kerasapp.inspection import features, saturation, tracking, tracks
 from kerasapp.inspection.packing import pack
 from kerasapp.inspection.reading import read, surfaces
 
-ROOM = 1_600_000  # characters of a report that the signals of units may take
+ROOM = 1_900_000  # bytes of a report's contents, at most: with the page it has less than 2 MB
+FRAME = 60  # bytes of a signal beside its steps, at most
 SHORT = 1000  # tokens below which large correlations come about by chance
 
 
@@ -21,39 +24,73 @@ def inspect(generator, text, progress=None):
     Returns: dict that JSON can hold, with "task" and all that page/generation.js shows.
     """
     reading = read(generator, text, progress)
-    model, tokenizer = generator.model, generator.servable.tokenizer
+    model, names = generator.model, list(reading.states)
+    signals = np.concatenate([reading.states[name].T for name in names])  # [signals, time]
+    found, values = _features(reading.tokens)
+    owners = [(int(name[2:]), unit) for name in names for unit in range(model.units)]
+    ranked = tracking.followers(signals, values, owners)
     contents = {
         "task": "generation",
-        "model": {
-            "cell": model.cell,
-            "units": model.units,
-            "layers": len(model.recurrent_layers),
-            "vocabulary": tokenizer.size,
-        },
+        **_outline(generator, reading),
+        "signals": [
+            {"state": name[0], "layer": int(name[2:]), "start": i * model.units, "count": model.units}
+            for i, name in enumerate(names)
+        ],
+        "features": [_followed(*row) for row in zip(found, values, ranked, strict=True)],
+    }
+    room = ROOM - len(json.dumps(contents, ensure_ascii=False).encode()) - FRAME * len(signals)
+    main = np.repeat([name[0] == "c" or model.cell != "lstm" for name in names], model.units)
+    strength = np.abs(tracking.correlations(signals, values)).max(axis=1, initial=0)
+    listed = [follower.signal for ranking in ranked for follower in ranking]
+    kept = tracks.choose(signals, main, listed, np.argsort(-strength, kind="stable"), room)
+    return {**contents, "tracks": [list(track) for track in kept]}
+
+
+def _outline(generator, reading):
+    """All but the units: the model, the tokens and their probabilities, states and gates as a whole."""
+    model, tokenizer = generator.model, generator.servable.tokenizer
+    layers = len(model.recurrent_layers)
+    sizes = {"units": model.units, "layers": layers, "vocabulary": tokenizer.size}
+    return {
+        "model": {"cell": model.cell, **sizes},
         "tokens": reading.tokens,
         "characters": tokenizer.kind == "characters",
         "short": len(reading.tokens) < SHORT,
         "bits": pack(reading.nats / np.float32(np.log(2))),
         "alternatives": _alternatives(reading, tokenizer),
         "norms": [
-            {
-                "state": name[0],
-                "layer": int(name[2:]),
-                "values": pack(_lengths(values)),
-            }
+            {"state": name[0], "layer": int(name[2:]), "values": pack(_lengths(values))}
             for name, values in reading.states.items()
         ],
         "gates": [
-            {
-                "layer": found.layer,
-                "gate": found.gate,
-                "left": pack(_bytes(found.left)),
-                "right": pack(_bytes(found.right)),
-            }
-            for found in saturation.of_layers(reading.states, reading.gates, len(model.recurrent_layers))
+            {**row._asdict(), "left": pack(_bytes(row.left)), "right": pack(_bytes(row.right))}
+            for row in saturation.of_layers(reading.states, reading.gates, layers)
         ],
     }
-    return {**contents, **_units(model, reading)}
+
+
+def _features(tokens):
+    """The features of a text, and their values [features, time] after each token."""
+    found = features.of_text("".join(tokens))
+    ends = np.maximum(np.cumsum([len(token) for token in tokens]) - 1, 0)
+    return found, np.array([feature.values[ends] for feature in found]).reshape(len(found), len(ends))
+
+
+def _followed(feature, values, followers):
+    return {
+        "name": feature.name,
+        "meaning": feature.meaning,
+        "binary": set(np.unique(values)) <= {0.0, 1.0},
+        "values": pack(values.astype(np.float32)),
+        "followers": [
+            {
+                "signal": follower.signal,
+                "correlation": round(follower.correlation, 4),
+                "halves": [round(half, 4) for half in follower.halves],
+            }
+            for follower in followers
+        ],
+    }
 
 
 def _alternatives(reading, tokenizer):
@@ -71,43 +108,3 @@ def _lengths(states):
 
 def _bytes(shares):
     return np.rint(shares * 255).astype(np.uint8)
-
-
-def _units(model, reading):
-    """The signals of the units, and which of them follow which feature."""
-    names = list(reading.states)
-    signals = np.concatenate([reading.states[name].T for name in names])  # [signals, time]
-    layers = np.repeat([int(name[2:]) for name in names], model.units)
-    owners = [(int(layer), i % model.units) for i, layer in enumerate(layers)]
-    found = features.of_text("".join(reading.tokens))
-    ends = np.maximum(np.cumsum([len(token) for token in reading.tokens]) - 1, 0)
-    values = np.array([feature.values[ends] for feature in found]).reshape(len(found), len(ends))
-    ranked = tracking.followers(signals, values, owners)
-    listed = sorted({follower.signal for ranking in ranked for follower in ranking})
-    best = np.abs(tracking.correlations(signals, values)).max(axis=1, initial=0)
-    main = np.repeat([name[0] == "c" or model.cell != "lstm" for name in names], model.units)
-    kept = tracks.choose(signals, main, listed, np.argsort(-best, kind="stable"), ROOM)
-    return {
-        "signals": [
-            {"state": name[0], "layer": int(name[2:]), "start": i * model.units, "count": model.units}
-            for i, name in enumerate(names)
-        ],
-        "tracks": [list(track) for track in kept],
-        "features": [
-            {
-                "name": feature.name,
-                "meaning": feature.meaning,
-                "binary": set(np.unique(row)) <= {0.0, 1.0},
-                "values": pack(row.astype(np.float32)),
-                "followers": [
-                    {
-                        "signal": follower.signal,
-                        "correlation": round(follower.correlation, 4),
-                        "halves": [round(half, 4) for half in follower.halves],
-                    }
-                    for follower in ranking
-                ],
-            }
-            for feature, row, ranking in zip(found, values, ranked, strict=True)
-        ],
-    }

@@ -14,6 +14,7 @@ export function readerOf(tokens, bits, told) {
     span.textContent = token;
     span.place = i;
     if (token === "\n") span.className = "break";
+    if (token === "\r") span.className = "return";
     return span;
   });
   reader.replaceChildren(...spans);
