@@ -14,7 +14,7 @@ if getattr(pipelines, "PROJECT", None) != "kerasapp":
     )
 
 __version__ = "0.1.0"
-__all__ = ["Generation", "Synthesis", "Translation", "load"]
+__all__ = ["Generation", "Series", "Synthesis", "Translation", "load"]
 
 
 def __getattr__(name):

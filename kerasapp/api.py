@@ -9,8 +9,9 @@ from kerasapp.backend import require_tensorflow
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.export import saved_model
-from kerasapp.tasks import generation, synthesis, translation
+from kerasapp.tasks import generation, series, synthesis, translation
 from kerasapp.tasks.generation_predictor import TextGenerator
+from kerasapp.tasks.series_predictor import Forecaster
 from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.translation_predictor import Translator
 
@@ -43,7 +44,13 @@ class Synthesis(_Exporting, synthesis.Synthesis):
     predictor = Synthesizer
 
 
-TASKS = {task.name: task for task in (Generation, Translation, Synthesis)}
+class Series(_Exporting, series.Series):
+    __doc__ = series.Series.__doc__
+
+    predictor = Forecaster
+
+
+TASKS = {task.name: task for task in (Generation, Translation, Synthesis, Series)}
 
 
 def load(path, data=None):

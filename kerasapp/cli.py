@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": "let a trained model write on",
     "translate": "translate a sentence, or a file of any size",
     "synthesize": "read a text aloud, or each line of a file, into WAV files",
+    "forecast": "say what comes next in a series, and how sure that is",
     "inspect": "write a report of what a model does with a text: units, attention, probabilities",
     "export": "write a SavedModel version that servers load",
     "verify": "ask every runtime of an export the same, side by side",
@@ -39,6 +40,8 @@ kerasapp COMMAND --help explains a command. Begin with
   kerasapp translate runs/de-en "Guten Tag"
   kerasapp train synthesis --preset digits
   kerasapp synthesize runs/digits "three one four" --output pi.wav
+  kerasapp train series --preset sunspots
+  kerasapp forecast runs/sunspots --horizon 36 --plot forecast.png
 """
 
 

@@ -46,12 +46,21 @@ def uniform(seed, position):
     return _draw(seed[:, tf.newaxis], position[tf.newaxis, :])  # [batch, 1] and [1, steps]
 
 
+def derived(seed, number):
+    """Seeds of the several paths of one row: seed int32 [batch], number int32 [count] -> int32 [batch,
+    count]."""
+    return tf.bitcast(_mixed(seed[:, tf.newaxis], number[tf.newaxis, :]), tf.int32)
+
+
 def _draw(seed, position):
     """`uniform` for shapes that broadcast."""
+    high = tf.bitwise.right_shift(_mixed(seed, position), tf.constant(8, tf.uint32))
+    return tf.cast(tf.bitcast(high, tf.int32), tf.float32) * 2.0**-24
+
+
+def _mixed(seed, position):
     seed, position = tf.bitcast(seed, tf.uint32), tf.bitcast(position, tf.uint32)
-    mixed = _pcg(_pcg(position) + _pcg(seed ^ tf.constant(0x9E3779B9, tf.uint32)))
-    high = tf.bitcast(tf.bitwise.right_shift(mixed, tf.constant(8, tf.uint32)), tf.int32)
-    return tf.cast(high, tf.float32) * 2.0**-24
+    return _pcg(_pcg(position) + _pcg(seed ^ tf.constant(0x9E3779B9, tf.uint32)))
 
 
 def _pcg(x):

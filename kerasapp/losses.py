@@ -1,8 +1,9 @@
-"""Losses over padded sequences: of tokens, of spectrogram frames, of alignments."""
+"""Losses over sequences: of tokens, of spectrogram frames, of alignments, of numbers."""
 
 import keras
 import tensorflow as tf
 
+from kerasapp.models.series import log_density, mixture
 from kerasapp.models.synthesis import PADDING
 
 
@@ -107,3 +108,21 @@ class GuidedAttentionLoss(keras.losses.Loss):
 
     def get_config(self):
         return {"name": self.name, "weight": self.weight}
+
+
+@keras.saving.register_keras_serializable("kerasapp")
+class MixtureLoss(keras.losses.Loss):
+    """Negative log-likelihood of a mixture of Gaussians, nats a step (Bishop 1994).
+
+    Call: `targets` [batch, time, columns], `raw` parameters as `kerasapp.models.series.SeriesModel` gives
+    them -> scalar, the mean over steps.
+    """
+
+    def __init__(self, name="mixture_loss"):
+        super().__init__(name=name)
+
+    def call(self, targets, raw):
+        return -log_density(mixture(raw, targets.shape[-1]), targets)  # [batch, time]
+
+    def get_config(self):
+        return {"name": self.name}

@@ -32,6 +32,7 @@ ORDER = (
         "kerasapp.precision",
         "kerasapp.plots",
         "kerasapp.plots_audio",
+        "kerasapp.plots_series",
     ),
     ("kerasapp.tasks",),
     ("kerasapp.callbacks", "kerasapp.training", "kerasapp.export"),

@@ -15,6 +15,7 @@ ANSWERS = {  # the command that answers, of each task
     "generation": "generate",
     "translation": "translate",
     "synthesis": "synthesize",
+    "series": "forecast",
 }
 
 

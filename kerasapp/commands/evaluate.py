@@ -17,12 +17,14 @@ RUN first; other files are scored whole:
   kerasapp evaluate runs/mine --data.files other.txt
   kerasapp evaluate runs/de-en --data.source other.de --data.target other.en
   kerasapp evaluate runs/ljspeech --data.directory other
+  kerasapp evaluate runs/sunspots --data.files other.csv
 """
 # The options of each task with their defaults; the flags' own are None, which tells those that are given.
 OPTIONS = {
     "generation": {"streams": 1},
     "translation": {"beam_size": 4, "output": None},
     "synthesis": {},
+    "series": {},
 }
 
 

@@ -17,6 +17,7 @@ EPILOG = """examples:
   kerasapp quickstart
   kerasapp quickstart translation
   kerasapp quickstart synthesis
+  kerasapp quickstart series
   kerasapp quickstart generation --minutes 1
 """
 
@@ -30,7 +31,7 @@ def main(argv):
         "--minutes",
         type=number(float, 0.01, 10_000, "a number of minutes"),
         metavar="M",
-        help="train for M minutes (default: the preset's; 5 for translation and synthesis)",
+        help="train for M minutes (default: the preset's; 5 for translation and synthesis, 2 for series)",
     )
     args, _ = parser.parse(argv)
     name = f"quickstart-{args.task}"
@@ -86,6 +87,12 @@ STORIES = {
             ["synthesize", "{run}", DIGITS, "--output", "{run}/speech.wav", "--plot", "{run}/speech.png"]
         ],
         request={"instances": [DIGITS]},
+    ),
+    "series": Story(
+        preset="sunspots",
+        minutes=2,
+        answers=[["forecast", "{run}", "--horizon", "12", "--plot", "{run}/forecast.png"]],
+        request={"instances": [{"history": [[2.9], [4.1], [0.8]], "lengths": 3}]},
     ),
 }
 

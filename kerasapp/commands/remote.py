@@ -8,12 +8,18 @@ from kerasapp.serving.client import Client
 from kerasapp.serving.errors import StatusError
 from kerasapp.tasks.generation_answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.tasks.knobs import columns
+from kerasapp.tasks.series_answers import SeriesAnswers
 from kerasapp.tasks.synthesis_answers import SynthesisAnswers
 from kerasapp.tasks.translation_answers import TranslationAnswers
 
 TIMEOUT = 300.0  # seconds for a batch; a server has limits of its own
 FLAGS = ("name", "version", "label")  # those that go with --server
-SIGNATURES = {"generation": "generate", "translation": "translate", "synthesis": "synthesize"}
+SIGNATURES = {
+    "generation": "generate",
+    "translation": "translate",
+    "synthesis": "synthesize",
+    "series": "forecast",
+}
 
 
 class PlotSettings(NamedTuple):
@@ -65,7 +71,13 @@ def check_flags(args, text=False):
 
 def predictor(args, task):
     """What answers in place of a loaded model; a ConfigError where the server or its model cannot."""
-    return {"generation": Generator, "translation": Translator, "synthesis": Synthesizer}[task](args)
+    predictors = {
+        "generation": Generator,
+        "translation": Translator,
+        "synthesis": Synthesizer,
+        "series": Forecaster,
+    }
+    return predictors[task](args)
 
 
 class Server:
@@ -159,6 +171,13 @@ class Translator(TranslationAnswers):
 
     def __init__(self, args):
         super().__init__(Server(args, "translation").ask)
+
+
+class Forecaster(SeriesAnswers):
+    """A server's model of series, called as the local one is."""
+
+    def __init__(self, args):
+        super().__init__(Server(args, "series").ask)
 
 
 class Synthesizer(SynthesisAnswers):

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from types import ModuleType
 
-from kerasapp.config import generation, synthesis, translation
+from kerasapp.config import generation, series, synthesis, translation
 from kerasapp.errors import ConfigError
 
 # Each module has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), the keys that
@@ -14,6 +14,7 @@ TASKS: dict[str, ModuleType] = {
     "generation": generation,
     "translation": translation,
     "synthesis": synthesis,
+    "series": series,
 }
 
 

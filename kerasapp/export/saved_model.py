@@ -75,9 +75,9 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
 
 
 def _default_request(servable, requests):
-    """A request of the default signature, which most are asked by, with a text of the first example's."""
-    (name,) = inspect.signature(servable.serving_default).parameters
-    return "serving_default", {name: requests[0][1][name][-1:]}
+    """A request of the default signature, which most are asked by, with a row of the first example's."""
+    names = inspect.signature(servable.serving_default).parameters
+    return "serving_default", {name: requests[0][1][name][-1:] for name in names}
 
 
 def _resources(servable, model):

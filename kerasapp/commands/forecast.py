@@ -1,0 +1,131 @@
+"""`kerasapp forecast`: what comes next in a series, and how sure that is."""
+
+import csv
+import io
+import sys
+
+from kerasapp.commands import remote
+from kerasapp.commands.arguments import Parser, number, output_file, require_task
+from kerasapp.errors import ConfigError
+from kerasapp.tasks.series_answers import DEFAULTS, LONGEST, MOST, QUANTILES
+
+EPILOG = """examples:
+  kerasapp forecast runs/sunspots --horizon 36 --plot forecast.png
+  kerasapp forecast saved_models/sunspots --history newer.csv --output forecast.csv
+  kerasapp forecast --server 127.0.0.1:8501 --model sunspots --history newer.csv --date month
+
+Without --history it goes on from the end of the data that the model was trained on. The forecast is a table
+in CSV: for each step the mean of each column and its quantiles, q05 being that below which a value falls one
+time in twenty. The same seed gives the same forecast.
+"""
+SHOWN = 4  # horizons of the past in the picture, and at least this many
+LEAST_SHOWN = 60  # steps
+
+
+def main(argv):
+    args, _ = _parser().parse(argv)
+    remote.check_flags(args)
+    if args.server is not None and args.history is None:
+        raise ConfigError("--history: required with --server, whose model's data are not here")
+    if args.date is not None and args.history is None:
+        raise ConfigError("--date: goes with --history")
+    if args.server is None:
+        require_task(args.model, "series")
+    knobs = {name: getattr(args, name) for name in DEFAULTS}
+    if args.server is None:
+        from kerasapp import api, threads
+
+        threads.run_side_by_side()
+        forecaster = api.load(args.model)
+        table = _history(args, forecaster.task)
+    else:
+        forecaster, table = remote.predictor(args, "series"), _read(args.history, (), args.date)
+    (forecast,) = forecaster.forecast([table.values], **knobs)
+    names = _following(table, args.horizon)
+    text = as_csv(forecast, table.columns, names, "step" if table.dates is None else "date")
+    if args.output:
+        from pipelines.atomic import write_text
+
+        write_text(args.output, text)
+    if args.plot:
+        _draw(args.plot, table, forecast, names)
+    if not args.output:
+        sys.stdout.write(text)
+    return 0
+
+
+def as_csv(forecast, columns, names, first):
+    """A `Forecast` as CSV text; `first` heads the column with the names of the steps."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    kinds = ["mean", *(f"q{100 * share:02.0f}" for share in QUANTILES)]
+    writer.writerow([first, *(f"{column}_{kind}" for column in columns for kind in kinds)])
+    for name, means, quantiles in zip(names, forecast.mean, forecast.quantiles, strict=True):
+        rows = zip(means, quantiles, strict=True)
+        writer.writerow([name, *(f"{value:.6g}" for mean, row in rows for value in (mean, *row))])
+    return file.getvalue()
+
+
+def _history(args, task):
+    """The table to go on from, as the task reads it."""
+    if args.history is None:
+        return task.corpus.table
+    return _read(args.history, task.tokenizer.columns, args.date)
+
+
+def _read(file, columns, date):
+    from pipelines import tables
+
+    return tables.read([file], columns, date)
+
+
+def _following(table, horizon):
+    from pipelines import tables
+
+    return tables.following(table.dates, len(table.values), horizon)
+
+
+def _draw(path, table, forecast, names):
+    from kerasapp import plots_series
+
+    shown = min(len(table.values), max(LEAST_SHOWN, SHOWN * len(names)))
+    if table.dates is None:
+        before = map(str, range(len(table.values) - shown + 1, len(table.values) + 1))
+    else:
+        before = map(str, table.dates[len(table.dates) - shown :])
+    plots_series.forecast(
+        path,
+        table.values[len(table.values) - shown :],
+        forecast.quantiles,
+        QUANTILES,
+        table.columns,
+        [*before, *names],
+    )
+
+
+def _parser():
+    parser = Parser("forecast", __doc__, EPILOG)
+    parser.add_argument("model", metavar="RUN|EXPORT", nargs="?", help="a run folder, or an exported version")
+    parser.add_argument(
+        "--history", metavar="FILE", help="CSV of the values to go on from (default: the model's data)"
+    )
+    parser.add_argument("--date", metavar="NAME", help="column of the dates in --history (default: none)")
+    parser.add_argument(
+        "--horizon", type=number(int, 1, LONGEST, f"a number of steps from 1 to {LONGEST}"), metavar="N",
+        default=DEFAULTS["horizon"], help=f"steps ahead (default: {DEFAULTS['horizon']})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--samples", type=number(int, 1, MOST, f"a number from 1 to {MOST}"), metavar="N",
+        default=DEFAULTS["samples"],
+        help=f"paths that the forecast is made of (default: {DEFAULTS['samples']})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=number(int, -(2**31), 2**31 - 1, "a whole number of 32 bits"), default=0, metavar="S",
+        help="the same seed gives the same forecast (default: 0)",
+    )  # fmt: skip
+    parser.add_argument("--output", type=output_file, metavar="FILE.csv", help="write the table there")
+    parser.add_argument(
+        "--plot", type=output_file, metavar="FILE.png", help="draw the past and the bands of the forecast"
+    )
+    remote.add_flags(parser)
+    return parser

@@ -1,0 +1,229 @@
+"""The task `series`: tables of numbers over time to a network that says what comes, and how sure it is."""
+
+import dataclasses
+from functools import cached_property
+
+import numpy as np
+import tensorflow as tf
+
+from kerasapp import plots_series
+from kerasapp.config import parsing
+from kerasapp.config.series import default_split
+from kerasapp.errors import ConfigError
+from kerasapp.losses import MixtureLoss
+from kerasapp.metrics import crps
+from kerasapp.models.series import SeriesModel
+from kerasapp.precision import policy
+from kerasapp.tasks.series_answers import QUANTILES
+from kerasapp.tasks.series_servable import SeriesServable
+from kerasapp.tasks.task import Task
+from pipelines import series as pipeline
+from pipelines.batching import each_pass
+from pipelines.scaling import Scaling
+
+SCORED_AT_ONCE = 1024  # steps between two calls of the scoring graph
+BURN_IN = 2000  # steps of its past that a part, or a forecast, is given at most
+ORIGINS = 50  # steps of a part that forecasts are made from, at most
+AT_ONCE = 10  # of them, those that are asked at once
+SAMPLES = 200  # paths of a forecast that is scored
+SHOWN = 200  # steps of the past in TensorBoard's picture, at most
+
+
+class Series(Task):
+    """Data, model, metrics and servable of series; the only place where pipeline and model meet.
+
+    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is a `pipelines.scaling.Scaling`.
+
+    Example:
+
+        task = Series(preset="sunspots")
+        train, valid = task.datasets()
+        model = task.build()
+        model.compile("adam", task.loss())
+        model.fit(train, validation_data=valid)
+        task.export(model, "saved_models/sunspots")
+    """
+
+    name = "series"
+    monitor, direction = "nats_per_value", -1  # lower is better
+
+    # === Data ===
+
+    @cached_property
+    def corpus(self):
+        """The table, its parts and its scaling (see `pipelines.series.prepare`)."""
+        c = self.config.data
+        parsing.require_data(self.config)
+        return pipeline.prepare(
+            c.files,
+            columns=c.columns,
+            date=c.date,
+            transform=c.transform,
+            split=c.split,
+            given=self._given_tokenizer,
+            minimum=self._minimum or c.window + 1,
+        )
+
+    def _learned_tokenizer(self):
+        return self.corpus.scaling
+
+    def save_tokenizer(self, folder):
+        self.tokenizer.save(folder)
+
+    @classmethod
+    def load_tokenizer(cls, folder):
+        return Scaling.load(folder)
+
+    def training_data(self, start_step=0):
+        """Endless dataset of (values before, values) [batch, window, columns] float32, from any step on."""
+        c = self.config
+        return pipeline.training_windows(
+            self.corpus.scaled("train"),
+            streams=c.training.batch_size,
+            window=c.data.window,
+            seed=c.training.seed,
+            start_step=start_step,
+        )
+
+    def datasets(self):
+        """(training dataset, validation dataset or None), for a `fit` of your own.
+
+        Each time the training dataset is iterated, as each epoch of `fit` does, every stream goes once over
+        the training part, from another place.
+        """
+        streams, window = self.config.training.batch_size, self.config.data.window
+        steps = pipeline.steps_per_pass(self.corpus.size("train"), window=window)
+        train = each_pass(self.training_data, steps)
+        if not self.corpus.size("valid"):
+            return train, None
+        return train, pipeline.validation_windows(self.corpus.scaled("valid"), streams=streams, window=window)
+
+    # === Model ===
+
+    def build(self, training=True):
+        """A plain functional `keras.Model`; for training its rows carry their states on."""
+        c = self.config.training
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if c.batch_size % replicas:
+            raise ConfigError(f"training.batch_size: {c.batch_size} is no multiple of the {replicas} devices")
+        return SeriesModel(
+            len(self.tokenizer.columns),
+            streams=c.batch_size // replicas if training else None,
+            dtype=policy(c.precision) if training else None,
+            **dataclasses.asdict(self.config.model),
+        )
+
+    def loss(self):
+        return MixtureLoss()
+
+    def servable(self, model):
+        """The one module that answers (see `SeriesServable`)."""
+        return SeriesServable(model, self.tokenizer)
+
+    # === Evaluation ===
+
+    def evaluate(self, model, split=None, progress=None, seed=0):
+        """Scores a part: the density of its values, and forecasts from steps spread over it.
+
+        All that comes before a step is known to the model, up to `BURN_IN` steps. A forecast starts at each
+        of up to `ORIGINS` steps and goes `data.horizon` steps ahead, or as many as the part has.
+
+        Args:
+            model: the trained model.
+            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
+            progress: function that gets the share done, now and then.
+            seed: of the paths.
+
+        Returns: "nats_per_value", -ln of the density in the values' own unit; "crps" (see
+            `kerasapp.metrics.crps`), the mean over all steps ahead and columns, "crps_first" and "crps_last",
+            of the first and the last step ahead; "mae" of the median; "coverage_90", the share of values
+            between the quantiles 0.05 and 0.95; "horizon", "origins"; "items", the values scored by nats.
+        """
+        split = split or default_split(self.config)
+        if not self.corpus.size(split):
+            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
+        servable, progress = self.servable(model), progress or (lambda share: None)
+        figures = self._score(servable, split)
+        return {**figures, **self._forecasts(servable, split, progress, seed), "items": figures["items"]}
+
+    def validate(self, model):
+        """The figures of an epoch of the portable model; empty without a validation part."""
+        if not self.corpus.size("valid"):
+            return {}
+        return {"nats_per_value": self._score(self.watched(model), "valid")["nats_per_value"]}
+
+    def summarise(self, model):
+        """Writes a picture of a forecast of what follows the training part."""
+        end = self.corpus.bounds["train"][1]
+        history = self.corpus.values[max(0, end - BURN_IN) : end]
+        knobs = [tf.constant([value]) for value in (self.config.data.horizon, SAMPLES, 0)]
+        answer = self.watched(model).forecast(history[tf.newaxis], tf.constant([len(history)]), *knobs)
+        picture = plots_series.forecast_image(
+            history[-SHOWN:],
+            answer["quantiles"][0].numpy(),
+            QUANTILES,
+            self.tokenizer.columns,
+            observed=self.corpus.values[end : end + self.config.data.horizon],
+        )
+        tf.summary.image("forecast", tf.io.decode_png(picture, channels=3)[tf.newaxis])
+
+    def origins(self, split):
+        """(the steps that a part's forecasts start at, how many steps ahead they go)."""
+        start, end = self.corpus.bounds[split]
+        horizon = min(self.config.data.horizon, end - start)
+        last = end - horizon
+        return np.unique(np.linspace(start, last, min(ORIGINS, last - start + 1)).astype(int)), horizon
+
+    def _score(self, servable, split):
+        start, end = self.corpus.bounds[split]
+        first = max(0, start - BURN_IN)
+        values = self.corpus.values[max(0, first - 1) : end]
+        scaled = self.tokenizer.scaled(tf.constant(values)).numpy()
+        slope = tf.reduce_sum(self.tokenizer.log_slope(tf.constant(values)), axis=-1).numpy()
+        before = np.concatenate([np.zeros_like(scaled[:1]), scaled[:-1]])
+        if first:  # the value before the first that is read is no zero
+            scaled, slope, before = scaled[1:], slope[1:], before[1:]
+        states, nats = servable.zero_states(1), 0.0
+        for at in range(0, len(scaled), SCORED_AT_ONCE):
+            part = slice(at, at + SCORED_AT_ONCE)
+            counted = np.arange(first + at, first + at + len(scaled[part])) >= start
+            rows = (tf.constant(a[part][np.newaxis]) for a in (before, scaled, slope))
+            new, states = servable.score_window(*rows, tf.constant(counted[np.newaxis]), states)
+            nats += float(new[0])
+        count = (end - start) * values.shape[1]
+        return {"nats_per_value": nats / count, "items": count}
+
+    def _forecasts(self, servable, split, progress, seed):
+        values = self.corpus.values
+        origins, horizon = self.origins(split)
+        scores, middle, inside = [], [], []
+        for at in range(0, len(origins), AT_ONCE):
+            group = origins[at : at + AT_ONCE]
+            drawn = self._paths(servable, group, horizon, seed)  # [origins, samples, horizon, columns]
+            seen = np.stack([values[origin : origin + horizon] for origin in group])
+            scores.append(crps(np.moveaxis(drawn, 1, 0), seen))
+            low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=1)
+            middle.append(np.abs(median - seen))
+            inside.append((low <= seen) & (seen <= high))
+            progress(min(1.0, (at + AT_ONCE) / len(origins)))
+        scores = np.concatenate(scores)  # [origins, horizon, columns]
+        return {
+            "crps": float(scores.mean()),
+            "crps_first": float(scores[:, 0].mean()),
+            "crps_last": float(scores[:, -1].mean()),
+            "mae": float(np.concatenate(middle).mean()),
+            "coverage_90": float(np.concatenate(inside).mean()),
+            "horizon": horizon,
+            "origins": len(origins),
+        }
+
+    def _paths(self, servable, origins, horizon, seed):
+        """Forecasts from several steps, each with all that comes before it as its history."""
+        longest = min(BURN_IN, int(origins.max()))
+        history = np.zeros([len(origins), longest, self.corpus.values.shape[1]], np.float32)
+        lengths = np.minimum(origins, longest).astype(np.int32)
+        for row, origin, length in zip(history, origins, lengths, strict=True):
+            row[:length] = self.corpus.values[origin - length : origin]
+        same = (np.full(len(origins), value, np.int32) for value in (horizon, SAMPLES, seed))
+        rows = map(tf.constant, (history, lengths, *same))
+        return servable.simulate(*rows)["paths"].numpy()

@@ -1,0 +1,79 @@
+"""Forecasts, by whoever answers: the servable in this process or a server. Nothing here needs TensorFlow."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kerasapp.tasks.knobs import columns, require_range
+
+LONGEST = 10_000  # steps that one request may ask for
+MOST = 1000  # paths that a forecast is made of
+DEFAULTS = {"horizon": 24, "samples": 200, "seed": 0}
+RANGES = {"horizon": (1, LONGEST), "samples": (1, MOST), "seed": (-(2**31), 2**31 - 1)}  # least, most
+QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+
+
+class Forecast(NamedTuple):
+    """What comes next. mean: float32 [horizon, columns]. quantiles: float32 [horizon, columns, 7], those of
+    `QUANTILES`."""
+
+    mean: np.ndarray
+    quantiles: np.ndarray
+
+    def quantile(self, share):
+        """One of `QUANTILES`, float32 [horizon, columns]."""
+        return self.quantiles[:, :, QUANTILES.index(share)]
+
+
+class SeriesAnswers:
+    """What is asked of a model of series, and what its answers mean.
+
+    Args:
+        ask: function (signature, inputs name -> array) -> outputs name -> array.
+    """
+
+    def __init__(self, ask):
+        self._ask = ask
+
+    def forecast(self, histories, **knobs):
+        """What comes after each history.
+
+        Args:
+            histories: list of arrays [time, columns], or [time] where there is one column; of any length, the
+                empty one too.
+            horizon: steps ahead. samples: paths that a forecast is made of. seed: same seed, same forecast.
+                Each is one value for all or a list of one for each history; `DEFAULTS` where not given.
+
+        Returns: list of `Forecast`.
+        Raises: ValueError for a knob that is unknown or out of range, or histories of several widths.
+        """
+        rows = columns(knobs, DEFAULTS, check_knob, len(histories), "histories")
+        answer = self._ask("forecast", {**padded(histories), **rows})
+        mean, quantiles = (np.asarray(answer[name], np.float32) for name in ("mean", "quantiles"))
+        return [Forecast(mean[i, :steps], quantiles[i, :steps]) for i, steps in enumerate(rows["horizon"])]
+
+    def score(self, histories):
+        """How likely the model finds each series: list of {"nats", "steps", "nats_per_step"}; the nats are
+        -ln of a density, and can be below 0."""
+        answer = self._ask("score", padded(histories))
+        pairs = zip(np.asarray(answer["nats"]).tolist(), np.asarray(answer["steps"]).tolist(), strict=True)
+        return [{"nats": n, "steps": s, "nats_per_step": n / max(s, 1)} for n, s in pairs]
+
+
+def padded(histories):
+    """The inputs "history" float32 [batch, time, columns], zeros after a row's end, and "lengths" int32."""
+    arrays = [np.asarray(history, np.float32) for history in histories]
+    arrays = [array[:, np.newaxis] if array.ndim == 1 else array for array in arrays]
+    widths = {array.shape[1] for array in arrays if array.ndim == 2}
+    if len(widths) > 1 or any(array.ndim != 2 for array in arrays):
+        raise ValueError(f"histories: expected arrays [time, columns], not {[a.shape for a in arrays]}")
+    lengths = np.array([len(array) for array in arrays], np.int32)
+    history = np.zeros([len(arrays), lengths.max(initial=0), *(widths or {1})], np.float32)
+    for row, array in zip(history, arrays, strict=True):
+        row[: len(array)] = array
+    return {"history": history, "lengths": lengths}
+
+
+def check_knob(name, value, knobs):
+    """Raises ValueError where a history's knob is out of range."""
+    require_range(name, value, True, *RANGES[name])

@@ -1,0 +1,101 @@
+"""Values drawn from mixtures of Gaussians, and paths of them, each fed back to the network."""
+
+import math
+
+import tensorflow as tf
+
+from kerasapp.decoding import derived, uniform
+from kerasapp.models.series import mixture
+
+HALVINGS = 30  # of the interval that holds a value: to the last bits of float32
+TAIL = 2.0**-25  # the least probability outside a value, half of the noise's step
+WIDTH = 6.0  # deviations: beyond them lies less than TAIL
+
+
+def draw(parameters, noise):
+    """One draw from each mixture, by inverting its distribution function.
+
+    Not by choosing a Gaussian first: there the last bit of a weight can decide between far values, and what
+    one runtime draws another would not. A value drawn here is continuous in the parameters. Of several
+    columns each is drawn given those before it: they weigh the Gaussians anew.
+
+    Args:
+        parameters: see `kerasapp.models.series.mixture`; [rows, components] and [rows, components, columns].
+        noise: float32 [rows, columns], in [0, 1).
+
+    Returns: float32 [rows, columns].
+    """
+    log_weights, found = parameters["log_weights"], []
+    for column in range(noise.shape[1]):
+        means, deviations = (parameters[name][:, :, column] for name in ("means", "deviations"))
+        value = _inverted(tf.nn.softmax(log_weights), means, deviations, noise[:, column])
+        found.append(value)
+        log_weights -= 0.5 * tf.square((value[:, tf.newaxis] - means) / deviations) + tf.math.log(deviations)
+    return tf.stack(found, axis=1)
+
+
+def _inverted(weights, means, deviations, noise):
+    """The values [rows] below which the mixtures [rows, components] have the probability `noise` [rows]."""
+    # Of both tails the smaller one is summed up: near 1 a probability has lost its last digits.
+    upper = noise >= 0.5
+    side = tf.where(upper, 1.0, -1.0)[:, tf.newaxis]
+    tail = tf.maximum(tf.where(upper, 1.0 - noise, noise), TAIL)[:, tf.newaxis]
+    means = side * means
+    low = tf.reduce_min(means - WIDTH * deviations, axis=1, keepdims=True)  # [rows, 1]
+    high = tf.reduce_max(means + WIDTH * deviations, axis=1, keepdims=True)
+    scale = 1.0 / (deviations * math.sqrt(2.0))
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        outside = tf.reduce_sum(0.5 * weights * tf.math.erfc((middle - means) * scale), axis=1, keepdims=True)
+        low, high = tf.where(outside > tail, middle, low), tf.where(outside > tail, high, middle)
+    return (0.5 * side * (low + high))[:, 0]
+
+
+def paths(step, raw, states, seeds, columns, samples, horizon):
+    """Draws paths: at each step a value, which the network is given before the next.
+
+    The noise is a pure function of a row's seed, the number of the path, the step and the column: a path does
+    not depend on how many there are, how long they are or what else is in the batch.
+
+    Args:
+        step: function (values [rows, columns], states) -> (raw parameters [rows, parameters], states).
+        raw: float32 [batch, parameters], of the first value. states: name -> [batch, units].
+        seeds: int32 [batch]. columns: of a step, a Python number.
+        samples, horizon: int32 scalars: paths of each row, and their steps.
+
+    Returns: float32 [batch, samples, horizon, columns], scaled.
+    """
+    batch = tf.shape(seeds)[0]
+    rows = batch * samples
+    seeds = tf.reshape(derived(seeds, tf.range(samples)), [rows])
+    raw = tf.repeat(raw, samples, axis=0)  # [rows, parameters]
+    states = {name: tf.repeat(state, samples, axis=0) for name, state in states.items()}
+
+    def body(t, raw, states, values):
+        noise = uniform(seeds, t * columns + tf.range(columns))  # [rows, columns]
+        value = draw(mixture(raw, columns), noise)
+        raw, states = step(value, states)
+        return t + 1, raw, states, values.write(t, value)
+
+    values = tf.TensorArray(tf.float32, size=horizon, element_shape=[None, columns])
+    *_, values = tf.while_loop(lambda t, *_: t < horizon, body, (0, raw, states, values))
+    stacked = tf.reshape(values.stack(), [horizon, batch, samples, columns])
+    return tf.transpose(stacked, [1, 2, 0, 3])  # [batch, samples, horizon, columns]
+
+
+def quantiles(values, counts, levels):
+    """Quantiles of the first `counts` [batch] of values [batch, samples, ...], interpolated as NumPy does by
+    default -> [batch, ..., levels]."""
+    rank = len(values.shape)
+    inside = tf.sequence_mask(counts, tf.shape(values)[1])  # [batch, samples]
+    inside = tf.reshape(inside, tf.concat([tf.shape(inside), [1] * (rank - 2)], 0))
+    ordered = tf.where(inside, values, float("inf"))
+    ordered = tf.sort(tf.transpose(ordered, [0, *range(2, rank), 1]), axis=-1)  # [batch, ..., samples]
+    last = tf.cast(counts - 1, tf.float32)
+    place = last[:, tf.newaxis] * tf.constant(levels, tf.float32)  # [batch, levels]
+    below = tf.cast(tf.floor(place), tf.int32)
+    above = tf.minimum(below + 1, counts[:, tf.newaxis] - 1)
+    lower, upper = (tf.gather(ordered, at, axis=-1, batch_dims=1) for at in (below, above))
+    share = place - tf.floor(place)
+    share = tf.reshape(share, [tf.shape(share)[0], *[1] * (rank - 2), len(levels)])
+    return lower + share * (upper - lower)

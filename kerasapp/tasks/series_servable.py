@@ -1,0 +1,211 @@
+"""The servable of `series`: a history in, a forecast out, in one graph."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from kerasapp.models.series import log_density, mixture, row_step, window_graph
+from kerasapp.tasks.series_answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series_sampling import paths, quantiles
+from kerasapp.tasks.task import assertions, filled
+from pipelines import scaling as scalings
+
+WINDOW = 64  # steps of a history that are read at once: bounds memory, whatever the length
+
+_INT = tf.TensorSpec([None], tf.int32)
+
+
+class SeriesServable(tf.Module):
+    """Everything that answers: local forecasts, evaluation, the SavedModel and the phone come from here.
+
+    A history is read from states of zeros, with zeros in the place of what came before it.
+
+    Args:
+        model: a `SeriesModel`.
+        scaling: the `pipelines.scaling.Scaling` that it was trained with.
+    """
+
+    def __init__(self, model, scaling):
+        super().__init__(name="series")
+        self.scaling = scaling
+        self.columns = model.columns
+        self.state_names = model.state_names
+        self._units, self._model = model.units, model
+        self._window = window_graph(model)
+        self._unpadded = window_graph(model, padded=False)
+        history = tf.TensorSpec([None, None, self.columns], tf.float32, "history")
+
+        def function(method, *inputs):
+            return tf.function(method, autograph=False, input_signature=[history, *inputs])
+
+        self.serving_default = function(self._serving_default, _INT)
+        self.forecast = function(self._forecast, _INT, _INT, _INT, _INT)
+        self.simulate = function(self._simulate, _INT, _INT, _INT, _INT)
+        self.score = function(self._score, _INT)
+        self.prefill = function(self._prefill, _INT)
+
+    def _serving_default(self, history, lengths):
+        """history [batch, time, columns] float32, lengths [batch] int32 -> "mean", "quantiles", as `forecast`
+        gives them with `DEFAULTS`."""
+        knobs = filled(DEFAULTS, lengths)
+        return self._forecast(history, lengths, **knobs)
+
+    def _forecast(self, history, lengths, horizon, samples, seed):
+        """What comes after each history, by paths that are drawn.
+
+        Args:
+            history: float32 [batch, time, columns]; what follows a row's length is not looked at.
+            lengths: int32 [batch], from 0 to time.
+            horizon, samples, seed: int32 [batch], one value a row: steps ahead, paths, and what the paths are
+                a function of.
+
+        Returns: "mean" float32 [batch, horizon, columns] and "quantiles" float32 [batch, horizon, columns,
+            7], those of `QUANTILES`; zeros beyond a row's own horizon.
+        """
+        drawn = self._simulate(history, lengths, horizon, samples, seed)["paths"]
+        counted = tf.sequence_mask(samples, tf.shape(drawn)[1])[:, :, tf.newaxis, tf.newaxis]
+        count = tf.cast(samples, tf.float32)[:, tf.newaxis, tf.newaxis]
+        mean = tf.reduce_sum(tf.where(counted, drawn, 0.0), axis=1) / count  # [batch, horizon, columns]
+        levels = quantiles(drawn, samples, QUANTILES)
+        inside = tf.sequence_mask(horizon, tf.shape(drawn)[2])[:, :, tf.newaxis]
+        return {
+            "mean": tf.where(inside, mean, 0.0),
+            "quantiles": tf.where(inside[..., tf.newaxis], levels, 0.0),
+        }
+
+    def _simulate(self, history, lengths, horizon, samples, seed):
+        """The paths that `forecast` is made of: "paths" float32 [batch, samples, horizon, columns], as many
+        and as long as the largest of the batch."""
+        knobs = {
+            f"horizon: must be from 1 to {LONGEST}": (horizon >= 1) & (horizon <= LONGEST),
+            f"samples: must be from 1 to {MOST}": (samples >= 1) & (samples <= MOST),
+        }
+        with tf.control_dependencies(assertions(knobs)):
+            raw, states = self._read(history, lengths)
+        most, longest = (tf.reduce_max(tf.concat([knob, [1]], 0)) for knob in (samples, horizon))
+
+        def step(values, states):
+            return row_step(self._model, values, states)
+
+        drawn = paths(step, raw, states, seed, self.columns, most, longest)
+        return {"paths": self.scaling.restored(drawn)}
+
+    def _score(self, history, lengths):
+        """history [batch, time, columns], lengths [batch] -> "nats" float32 [batch], the sum of -ln of the
+        density of each step's values given all before; "steps" int32 [batch], how many there are."""
+        values, slope = self._checked(history, lengths)
+        before = tf.pad(values, [[0, 0], [1, 0], [0, 0]])[:, :-1]
+        time = tf.shape(values)[1]
+
+        def score_window(start, nats, states):
+            end = tf.minimum(start + WINDOW, time)
+            counted = tf.sequence_mask(lengths - start, end - start)
+            rows = before[:, start:end], values[:, start:end], slope[:, start:end]
+            new, states = self.score_window(*rows, counted, states)
+            return end, nats + tf.cast(new, tf.float64), states
+
+        batch = tf.shape(lengths)[0]
+        first = 0, tf.zeros([batch], tf.float64), self.zero_states(batch)
+        _, nats, _ = tf.while_loop(lambda start, *_: start < time, score_window, first)
+        return {"nats": tf.cast(nats, tf.float32), "steps": tf.identity(lengths)}
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def score_window(self, before, values, slope, counted, states):
+        """Scores one window of series that go on.
+
+        Args:
+            before, values: the scaled values before, and those to predict [batch, time, columns].
+            slope: of the scaling at the values [batch, time]. counted: bool [batch, time]. states: of before.
+
+        Returns: (nats of the counted steps [batch], states).
+        """
+        out = self._unpadded({"values": before, **states})
+        nats = -log_density(mixture(out["raw"], self.columns), values) - slope  # [batch, time]
+        nats = tf.reduce_sum(tf.where(counted, nats, 0.0), axis=1)
+        return nats, {name: out[name] for name in self.state_names}
+
+    def _prefill(self, history, lengths):
+        """history, lengths -> the mixture of the step after each history (see `step_signature`), states."""
+        raw, states = self._read(history, lengths)
+        return {**mixture(raw, self.columns), **states}
+
+    @functools.cache  # noqa: B019 - a servable lives as long as its process
+    def signatures(self):
+        """The SavedModel's signatures by name."""
+        return {
+            "serving_default": self.serving_default,
+            "forecast": self.forecast,
+            "score": self.score,
+            "prefill": self.prefill,
+            "step": self._step_signature(),
+        }
+
+    def _step_signature(self):
+        """step: "values" float32 [batch, columns], states -> the mixture of the scaled values after them:
+        "log_weights" [batch, components], "means" and "deviations" [batch, components, columns]; states."""
+        states = {name: tf.TensorSpec([None, self._units], tf.float32, name) for name in self.state_names}
+
+        @tf.function(autograph=False)
+        def step(values, **states):
+            raw, states = row_step(self._model, self.scaling.scaled(values), states)
+            return {**mixture(raw, self.columns), **states}
+
+        values = tf.TensorSpec([None, self.columns], tf.float32, "values")
+        return step.get_concrete_function(values, **states)
+
+    def example_requests(self):
+        """A few short requests, (signature, inputs name -> array): to warm up and to compare runtimes."""
+        waves = np.sin(np.arange(3)[:, None, None] + np.arange(40)[None, :, None] / 5)  # [3, 40, 1]
+        history = self.scaling.restored(tf.constant(np.repeat(waves, self.columns, 2), tf.float32)).numpy()
+        given = {"history": history, "lengths": np.array([0, 17, 40], np.int32)}
+        knobs = {
+            "horizon": np.array([12, 5, 1], np.int32),
+            "samples": np.array([20, 50, 7], np.int32),
+            "seed": np.arange(3, dtype=np.int32),
+        }
+        return [("forecast", {**given, **knobs}), ("score", given)]
+
+    def zero_states(self, batch):
+        """The states that every series starts from: name -> float32 [batch, units]."""
+        return {name: tf.zeros([batch, self._units]) for name in self.state_names}
+
+    def _checked(self, history, lengths):
+        """Scaled values of a history, its padding harmless, and the scaling's slope [batch, time]."""
+        time, transform = tf.shape(history)[1], self.scaling.transform
+        inside = tf.sequence_mask(lengths, time)[:, :, tf.newaxis]
+        history = tf.where(inside, history, 1.0)  # a value that every transform takes
+        words = scalings.allowed(transform)[0]
+        conditions = {
+            "lengths: must be from 0 to the history's": (lengths >= 0) & (lengths <= time),
+            "history: must be finite numbers": tf.math.is_finite(history),
+            f"history: must be {words}": scalings.fits(transform, history),
+        }
+        with tf.control_dependencies(assertions(conditions)):
+            history = tf.identity(history)
+        return self.scaling.scaled(history), tf.reduce_sum(self.scaling.log_slope(history), axis=-1)
+
+    def _read(self, history, lengths):
+        """Reads histories a window at a time: (raw parameters of the step after each, states)."""
+        values = tf.pad(self._checked(history, lengths)[0], [[0, 0], [1, 0], [0, 0]])
+        lengths = lengths + 1  # the zeros before the first value are read, too
+        batch, time = tf.shape(values)[0], tf.shape(values)[1]
+
+        def read_window(start, raw, states):
+            end = tf.minimum(start + WINDOW, time)
+            inside = tf.clip_by_value(lengths - start, 0, end - start)
+            out = self._window({"values": values[:, start:end], "lengths": inside, **states})
+            last = tf.gather(out["raw"], tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, parameters]
+            raw = tf.where(inside[:, tf.newaxis] > 0, last, raw)
+            return end, raw, {name: out[name] for name in self.state_names}
+
+        size = self._model.output_shape[-1]
+        first = 0, tf.zeros([batch, size]), self.zero_states(batch)
+        shapes = {name: tf.TensorShape([None, self._units]) for name in self.state_names}
+        _, raw, states = tf.while_loop(
+            lambda start, *_: start < time,
+            read_window,
+            first,
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, size]), shapes),
+        )
+        return raw, states
