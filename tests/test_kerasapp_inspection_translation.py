@@ -25,6 +25,7 @@ def contents(translator):
 def test_the_probabilities_multiply_to_what_the_servable_scores(translator, contents):
     tokenizer, servable = translator.servable.target_tokenizer, translator.servable
     for sentence, found in zip(SENTENCES, contents["sentences"], strict=True):
+        assert len(found["target"]) > 1
         letters = [token for token in found["target"] if token != "</s>"]
         ids = tokenizer.encode(tf.constant(["".join(letters)])).numpy()[0].tolist()
         ids += [tokenizer.end_id] * (len(found["target"]) - len(letters))
