@@ -5,7 +5,7 @@ import os
 import random
 
 import pytest
-from tiny import LETTERS, REVERSAL, SMALL, SPEECH, TEXT, TONES, reversed_words
+from tiny import LETTERS, REVERSAL, SERIES, SMALL, SPEECH, TEXT, TONES, reversed_words
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -164,3 +164,42 @@ def speech_export(once, speech_run):
 def speech_bundle(once, speech_run):
     """The bundle of `speech_run` in all precisions."""
     return once("speech_bundle", lambda folder: _with_bundle(speech_run, folder)) / "tones/1/tflite"
+
+
+@pytest.fixture(scope="session")
+def wave_file(once):
+    """A CSV file of 400 days: a wave with noise, and another that follows it."""
+    import numpy as np
+
+    def write(folder):
+        t, noise = np.arange(400), np.random.default_rng(4).normal(size=[400, 2])
+        first, second = 20 + 8 * np.sin(t / 4), 5 + 2 * np.sin(t / 4 - 1)
+        days = np.datetime64("2024-01-01") + t
+        rows = zip(days, first + noise[:, 0], second + 0.3 * noise[:, 1], strict=True)
+        lines = [f"{day},{a:.4f},{b:.4f}\n" for day, a, b in rows]
+        (folder / "wave.csv").write_text("day,level,flow\n" + "".join(lines))
+
+    return once("wave", write) / "wave.csv"
+
+
+@pytest.fixture(scope="session")
+def wave_run(once, wave_file):
+    """A finished run folder of `series`, of two columns."""
+    from kerasapp.cli import run
+
+    def train(folder):
+        words = ["--run", str(folder / "wave"), "--data.files", str(wave_file), "--data.date", "day", *SERIES]
+        assert run(["train", "series", "--data.transform", "sqrt", *words]) == 0
+
+    return once("wave_run", train) / "wave"
+
+
+@pytest.fixture(scope="session")
+def wave_export(once, wave_run):
+    """`saved_models/wave` with one version."""
+    from kerasapp.cli import run
+
+    def export(folder):
+        assert run(["export", str(wave_run), "--to", str(folder), "--no-verify"]) == 0
+
+    return once("wave_models", export) / "wave"

@@ -1,12 +1,13 @@
-"""Scores of translations against sacrebleu called directly; distances of spectrograms against formulas."""
+"""Scores of translations against sacrebleu called directly; distances and forecasts against formulas."""
 
 import functools
 
 import numpy as np
 import pytest
 import sacrebleu
+import scipy.stats
 
-from kerasapp.metrics import mel_cepstral_distortion, mel_l1, translation_scores
+from kerasapp.metrics import crps, mel_cepstral_distortion, mel_l1, translation_scores
 
 LANGUAGES = {
     "en": ("13a", ["The cat sat on the mat.", "It's 5 o'clock, isn't it?"], ["The cat is here.", "It is 5."]),
@@ -109,3 +110,19 @@ def test_distortion_does_not_see_loudness_nor_the_number_of_channels():
         for x in (coarse, fine)
     ]
     assert distances[0] == pytest.approx(distances[1], rel=0.05)
+
+
+def test_crps_of_a_normal_forecast_is_its_formula():
+    """Gneiting & Raftery 2007: s (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi)), z = (y - m) / s."""
+    samples = np.random.default_rng(0).normal(3.0, 2.0, [40_000, 1])
+    for observed in (3.0, 8.0, -1.5):
+        z = (observed - 3.0) / 2.0
+        expected = 2.0 * (z * (2 * scipy.stats.norm.cdf(z) - 1) + 2 * scipy.stats.norm.pdf(z) - np.pi**-0.5)
+        assert crps(samples, [observed])[0] == pytest.approx(expected, rel=0.02)
+
+
+def test_crps_is_the_mean_over_pairs():
+    samples, observed = np.random.default_rng(1).normal(size=[7, 2, 3]), np.zeros([2, 3])
+    pairs = [np.abs(samples[i] - samples[j]) for i in range(7) for j in range(7) if i != j]
+    expected = np.abs(samples).mean(axis=0) - 0.5 * np.mean(pairs, axis=0)
+    np.testing.assert_allclose(crps(samples, observed), expected)

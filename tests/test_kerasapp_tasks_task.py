@@ -46,7 +46,17 @@ def synthesis(_, __, speech_folder, **sections):
     )
 
 
-@pytest.fixture(params=[generation, translation, synthesis])
+def series(*_, **sections):
+    return api.Series(
+        preset="sunspots",
+        data={"window": 12},
+        model={"units": 8, "layers": 2, "dropout": 0.1},
+        training=TRAINING | {"average": 0.0} | sections.pop("training", {}),
+        **sections,
+    )
+
+
+@pytest.fixture(params=[generation, translation, synthesis, series])
 def make(request, text_file, reversal_pairs, speech_folder):
     keras.utils.set_random_seed(2)
     return lambda **sections: request.param(text_file, reversal_pairs, speech_folder, **sections)

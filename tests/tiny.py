@@ -1,4 +1,4 @@
-"""The tiny data and models that the tests share: texts, letters to reverse, words of tones."""
+"""The tiny data and models that the tests share: texts, letters to reverse, words of tones, a wave."""
 
 TEXT = "".join(
     f"{name}:\nWhat say you, {other}? 人生如梦，{i} 杯。\n\n"
@@ -36,3 +36,9 @@ SPEECH = [
 def reversed_words(sentence):
     """The words of a sentence, the last one first: what the toy of translation learns."""
     return " ".join(reversed(sentence.split()))
+
+SERIES = [
+    "--data.window", "16", "--data.horizon", "8", "--data.split", "0.6", "0.2", "0.2",
+    "--model.units", "12", "--model.components", "2", "--training.batch_size", "8",
+    "--training.steps", "60", "--training.steps_per_epoch", "30", "--training.learning_rate", "0.02",
+]  # fmt: skip

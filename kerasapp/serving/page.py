@@ -17,7 +17,12 @@ from starlette.routing import Route
 from kerasapp.serving.answers import json_answer
 from kerasapp.serving.engine import Engine
 
-_TASKS = {"generate": "generation", "translate": "translation", "synthesize": "synthesis"}
+_TASKS = {  # of the signature that tells it
+    "generate": "generation",
+    "translate": "translation",
+    "synthesize": "synthesis",
+    "forecast": "series",
+}
 _TYPES = {
     ".html": "text/html",
     ".css": "text/css",
@@ -65,8 +70,8 @@ def list_models(engine: Engine) -> list[dict]:
     """All models by name, each with its versions, newest first.
 
     A version has its number as a string, state, labels, the message of what went wrong or "", the names of
-    its signatures, its task ("generation", "translation", "synthesis", or None for any other SavedModel) and,
-    where it is one of kerasapp's voices, the settings of its spectrograms.
+    its signatures, its task ("generation", "translation", "synthesis", "series", or None for any other
+    SavedModel) and, where it is one of kerasapp's voices, the settings of its spectrograms.
 
     Example:
         >>> list_models(engine)  # doctest: +SKIP

@@ -50,7 +50,7 @@ class SeriesAnswers:
         rows = columns(knobs, DEFAULTS, check_knob, len(histories), "histories")
         answer = self._ask("forecast", {**padded(histories), **rows})
         mean, quantiles = (np.asarray(answer[name], np.float32) for name in ("mean", "quantiles"))
-        return [Forecast(mean[i, :steps], quantiles[i, :steps]) for i, steps in enumerate(rows["horizon"])]
+        return [Forecast(mean[i, :steps], quantiles[i, :steps]) for i, steps in enumerate(answer["steps"])]
 
     def score(self, histories):
         """How likely the model finds each series: list of {"nats", "steps", "nats_per_step"}; the nats are

@@ -46,8 +46,8 @@ class SeriesServable(tf.Module):
         self.prefill = function(self._prefill, _INT)
 
     def _serving_default(self, history, lengths):
-        """history [batch, time, columns] float32, lengths [batch] int32 -> "mean", "quantiles", as `forecast`
-        gives them with `DEFAULTS`."""
+        """history [batch, time, columns] float32, lengths [batch] int32 -> what `forecast` gives with
+        `DEFAULTS`."""
         knobs = filled(DEFAULTS, lengths)
         return self._forecast(history, lengths, **knobs)
 
@@ -61,7 +61,7 @@ class SeriesServable(tf.Module):
                 a function of.
 
         Returns: "mean" float32 [batch, horizon, columns] and "quantiles" float32 [batch, horizon, columns,
-            7], those of `QUANTILES`; zeros beyond a row's own horizon.
+            7], those of `QUANTILES`, zeros beyond a row's own horizon; "steps" int32 [batch], that horizon.
         """
         drawn = self._simulate(history, lengths, horizon, samples, seed)["paths"]
         counted = tf.sequence_mask(samples, tf.shape(drawn)[1])[:, :, tf.newaxis, tf.newaxis]
@@ -72,6 +72,7 @@ class SeriesServable(tf.Module):
         return {
             "mean": tf.where(inside, mean, 0.0),
             "quantiles": tf.where(inside[..., tf.newaxis], levels, 0.0),
+            "steps": tf.identity(horizon),
         }
 
     def _simulate(self, history, lengths, horizon, samples, seed):

@@ -1,0 +1,83 @@
+"""CSV files as tables of numbers: what is read, and each error with its file, line and column."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from pipelines import tables
+from pipelines.errors import DataError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def writer(text, name="a.csv"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return writer
+
+
+def test_columns_dates_and_several_files(write):
+    first = write("day,a,b\n2024-02-28,1,-2.5\n2024-02-29,3e2,0\n\n")
+    second = write('\ufeffday,a,b\r\n"2024-03-01", 7 ,.5\r\n', "b.csv")
+    table = tables.read([first, second], date="day")
+    assert table.columns == ("a", "b")
+    np.testing.assert_array_equal(table.values, [[1, -2.5], [300, 0], [7, 0.5]])
+    assert [str(date) for date in table.dates] == ["2024-02-28", "2024-02-29", "2024-03-01"]
+    assert tables.following(table.dates, 3, 2) == ["2024-03-02", "2024-03-03"]
+    chosen = tables.read([first], columns=["b", "a"])
+    assert chosen.columns == ("b", "a") and chosen.dates is None
+    np.testing.assert_array_equal(chosen.values, [[-2.5, 1], [0, 300]])
+    assert tables.following(None, 3, 2) == ["4", "5"]
+
+
+def test_gzip_and_the_sample(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a\n1\n2\n"))
+    np.testing.assert_array_equal(tables.read([tmp_path / "a.csv.gz"]).values, [[1], [2]])
+    sunspots = tables.read(["sample:sunspots"], date="month")
+    assert sunspots.columns == ("sunspots",) and sunspots.values.shape == (3120, 1)
+    assert tables.following(sunspots.dates, 3120, 2) == ["2009-01", "2009-02"]
+    # Of the year with the largest mean, 1957, the yearly number that NOAA gives is 190.2.
+    yearly = sunspots.values.reshape(-1, 12).mean(axis=1)
+    assert 1749 + yearly.argmax() == 1957 and abs(yearly.max() - 190.2) < 0.5
+
+
+def test_uneven_dates_are_not_continued(write):
+    table = tables.read([write("d,a\n2024-01-01,1\n2024-01-03,2\n2024-01-04,3\n")], date="d")
+    assert tables.following(table.dates, 3, 1) == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("a,b\n1,2\n3,\n", {}, "line 3, column b: a value is missing"),
+        ("a\n1\nfew\n", {}, "line 3, column a: 'few' is not a number"),
+        ("a\n1\nnan\n", {}, "line 3, column a: 'nan' is not a number"),
+        ("a\n1\n1_000\n", {}, "line 3, column a: '1_000' is not a number"),
+        ("a,b\n1,2\n3\n", {}, "line 3: 1 values for 2 columns"),
+        ("1,2\n3,4\n", {}, "line 1: expected the names"),
+        ("a,a\n3,4\n", {}, "line 1: expected the columns' names, each once"),
+        ("a\n1\n", {"columns": ["b"]}, "line 1: no column 'b'; there is a"),
+        ("d\n2024\n", {"date": "d"}, "line 1: no column beside 'd'"),
+        ("d,a\n2024-01,1\n2024-01,2\n", {"date": "d"}, "line 3, column d: 2024-01 does not come after"),
+        ("d,a\ntoday,1\n", {"date": "d"}, "line 2, column d: 'today' is not a date"),
+        ("d,a\n2024-13,1\n", {"date": "d"}, "line 2, column d: '2024-13' is not a date"),
+        ("d,a\n2024-01,1\n2024-02-01,2\n", {"date": "d"}, "line 3, column d: '2024-02-01' has not the form"),
+        ('a\n"1\n', {}, "not CSV"),
+        ("", {}, "the file is empty"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(write, text, options, message):
+    path = write(text)
+    with pytest.raises(DataError) as error:
+        tables.read([path], **options)
+    assert str(error.value).startswith(f"{path}: ") and message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_files_of_other_columns(write):
+    with pytest.raises(DataError, match=r"b.csv: line 1: the columns b are not a"):
+        tables.read([write("a\n1\n"), write("b\n1\n", "b.csv")])
+    with pytest.raises(DataError, match="no files"):
+        tables.read([])
