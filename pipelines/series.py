@@ -46,7 +46,8 @@ class SeriesCorpus:
     def scaled(self, part: str) -> np.ndarray:
         """A part's values, scaled, float32 [time, columns]."""
         start, end = self.bounds[part]
-        return self.scaling.scaled(tf.constant(self.values[start:end])).numpy()
+        with tf.init_scope():  # a dataset may ask for it while its own graph is built
+            return self.scaling.scaled(tf.constant(self.values[start:end])).numpy()
 
 
 def prepare(

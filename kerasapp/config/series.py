@@ -150,7 +150,7 @@ def sunspots() -> SeriesConfig:
         ),
         model=MixtureModelConfig(units=48, components=3, dropout=0.2, recurrent_dropout=0.2),
         training=TrainingConfig(
-            steps=1500, batch_size=32, steps_per_epoch=100, learning_rate=5e-3, average=0.99
+            steps=1000, batch_size=32, steps_per_epoch=100, learning_rate=5e-3, average=0.99
         ),
     )
 
