@@ -186,10 +186,13 @@ def test_damaged_vectors_of_a_bundle_are_refused(copy):
 # === Export ===
 
 
-@pytest.mark.parametrize("holds", [True, False])
-def test_export_verifies_before_there_is_a_version(holds, tiny_run, tmp_path, monkeypatch, capsys):
-    quick = dataclasses.replace(checking.QUICK, items=1, runtimes=("keras",))
-    monkeypatch.setattr(checking, "QUICK", quick)
+@pytest.fixture
+def keras_alone(monkeypatch):
+    """What export verifies, as little as possible."""
+    monkeypatch.setattr(checking, "QUICK", dataclasses.replace(checking.QUICK, items=1, runtimes=("keras",)))
+
+
+def test_a_broken_tolerance_leaves_no_version(tiny_run, tmp_path, monkeypatch, keras_alone, capsys):
     vectors = saved_model.vectors
 
     def wrong(servable, requests):
@@ -197,18 +200,35 @@ def test_export_verifies_before_there_is_a_version(holds, tiny_run, tmp_path, mo
         found[0]["outputs"]["text"][1] = "no text of this model"
         return found
 
-    if not holds:
-        monkeypatch.setattr(saved_model, "vectors", wrong)
-    code = run(["export", str(tiny_run), "--to", str(tmp_path)])
+    monkeypatch.setattr(saved_model, "vectors", wrong)
+    assert run(["export", str(tiny_run), "--to", str(tmp_path)]) == 1
+    assert list((tmp_path / "tiny").iterdir()) == []
     error = capsys.readouterr().err
-    if holds:
-        assert code == 0
-        card = (tmp_path / "tiny" / "1" / EXTRA / "model_card.md").read_text("utf-8")
-        assert "## Verified" in card and "| keras | yes | 100.0% of" in card
-    else:
-        assert code == 1 and list((tmp_path / "tiny").iterdir()) == []
-        assert "'no text of this model'" in error
-        assert error.splitlines()[-1] == "error: no version is written: keras does not hold (see above)"
+    assert "'no text of this model'" in error
+    assert error.splitlines()[-1] == "error: no version is written: keras does not hold (see above)"
+
+
+@pytest.mark.slow
+def test_the_table_stands_in_the_card(tiny_run, tmp_path, keras_alone):
+    assert run(["export", str(tiny_run), "--to", str(tmp_path)]) == 0
+    card = (tmp_path / "tiny" / "1" / EXTRA / "model_card.md").read_text("utf-8")
+    assert "## Verified" in card and "| keras | yes | 100.0% of" in card
+
+
+def test_a_check_is_of_the_whole_version_and_goes_into_the_card(tiny_run, tmp_path):
+    import kerasapp
+
+    seen = []
+
+    def check(staged):
+        seen.append(staged)
+        assert (staged / "saved_model.pb").is_file() and (staged / EXTRA / "vectors.json").is_file()
+        return "| a table |"
+
+    generator = kerasapp.load(tiny_run)
+    version = generator.task.export(generator.model, tmp_path / "tiny", check=check)
+    assert "## Verified\n\n| a table |" in (version / EXTRA / "model_card.md").read_text("utf-8")
+    assert seen[0].name.startswith(".tmp-") and seen[0].parent == version.parent
 
 
 # === Usage ===

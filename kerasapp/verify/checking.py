@@ -65,9 +65,9 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
     version, settings = Path(version), settings or Settings()
     started = time.monotonic()
     task = parsing.load(version / EXTRA / "config.yaml").task
+    names = _names(version, settings.runtimes)
     progress("data", 0.0)
     items, about = _items(version, task, settings)
-    names = _names(version, settings.runtimes)
     clock = _Clock(names, started, settings.seconds)
     measured = _ask_all(version, task, items, names, clock, progress)
     rows = {}
@@ -107,7 +107,7 @@ def _items(version, task, settings):
         more, broken = bundle_vectors(bundle, task)
         found += more
     knobs = {"generation": {**GREEDY, "length": settings.length},
-             "translation": {"beam_size": settings.beam_size}, "synthesis": {}}[task]  # fmt: skip
+             "translation": {"beam_size": settings.beam_size}}.get(task, {})  # fmt: skip
     found += [main_item(task, line, "data", **knobs) for line in settings.lines]
     main = sum(item.signature == MAIN[task][0] for item in found) - len(settings.lines)
     if settings.items <= main:

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasapp.tasks.series_answers import DEFAULTS
+
 SEED = 0
 PROMPT = 40  # tokens of a prompt
 SCORED = 256  # tokens of a text that is scored
-DRAWN = 12  # tokens of a text of letters at random
+DRAWN = 12  # tokens of a text of letters at random, or steps of a history
+PAST = 200  # steps of a history
 
 
 def main(job, result):
@@ -30,8 +33,9 @@ def find(folder, count, scored):
     Args:
         folder: a version. count: texts that are wanted. scored: texts to score, for generation.
 
-    Yields: "texts", list of strings; "references", list of translations or log-mels, or None; "scored", list
-        of strings; "split", the name of the held-out split; "missing", why there are no held-out data.
+    Yields: "texts", list of strings, or of histories; "references", list of translations, log-mels or of
+        what came, or None; "scored", list of strings; "split", the name of the held-out split; "missing", why
+        there are no held-out data.
     """
     from kerasapp import api
     from kerasapp.artefact import find as artefact
@@ -53,12 +57,15 @@ def find(folder, count, scored):
 
 
 def _drawn(task, count):
-    """Texts of tokens at random."""
+    """Texts of tokens at random, or histories."""
     import tensorflow as tf
 
     from pipelines import sentences
 
     tokenizer = task.tokenizer
+    if task.name == "series":
+        walks = np.random.default_rng(SEED).normal(0, 0.3, [count, DRAWN, len(tokenizer.columns)])
+        return tokenizer.restored(tf.constant(walks.cumsum(axis=1), tf.float32)).numpy().tolist()
     if task.name == "translation":
         tokenizer = tokenizer[0]
     elif task.name == "synthesis":
@@ -103,7 +110,21 @@ def _spread(total, count):
     return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int)).tolist() if total else []
 
 
-_READERS = {"generation": _generation, "translation": _translation, "synthesis": _synthesis}
+def _series(task, split, count, scored):
+    origins, _ = task.origins(split)
+    origins = origins[_spread(len(origins), count)]
+    values = task.corpus.values
+    histories = [values[max(0, origin - PAST) : origin].tolist() for origin in origins]
+    came = [values[origin : origin + DEFAULTS["horizon"]].tolist() for origin in origins]
+    return {"texts": histories, "references": came, "scored": []}
+
+
+_READERS = {
+    "generation": _generation,
+    "translation": _translation,
+    "synthesis": _synthesis,
+    "series": _series,
+}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -9,19 +9,21 @@ import numpy as np
 
 from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
-from kerasapp.tasks import generation_answers, synthesis_answers, translation_answers
+from kerasapp.tasks import generation_answers, series_answers, synthesis_answers, translation_answers
 from kerasapp.tasks.knobs import texts
 from kerasapp.verify import outcomes
 
-MAIN = {  # the signature that answers, and its text, of each task
+MAIN = {  # the signature that answers, and its text or history, of each task
     "generation": ("generate", "prompt"),
     "translation": ("translate", "source"),
     "synthesis": ("synthesize", "text"),
+    "series": ("forecast", "history"),
 }
 DEFAULTS = {
     "generate": generation_answers.DEFAULTS,
     "translate": translation_answers.DEFAULTS,
     "synthesize": synthesis_answers.DEFAULTS,
+    "forecast": series_answers.DEFAULTS,
     "score": {},
 }
 GREEDY = {"temperature": 0.0}  # sampling is compared by the test vectors
@@ -31,9 +33,10 @@ GREEDY = {"temperature": 0.0}  # sampling is compared by the test vectors
 class Item:
     """One input.
 
-    signature: of the servable. inputs: name -> str, int or float, one row. origin: "vectors", "bundle",
-    "data", "held-out" or "drawn". expected: the `Outcome` that is stored with a test vector. reference: of
-    held-out data, a translation, or a recording's log-mel [frames, mels].
+    signature: of the servable. inputs: name -> str, int, float or list of numbers, one row. origin:
+    "vectors", "bundle", "data", "held-out" or "drawn". expected: the `Outcome` that is stored with a test
+    vector. reference: of held-out data, a translation, a recording's log-mel [frames, mels], or what came
+    after a history [steps, columns].
     """
 
     signature: str
@@ -47,6 +50,8 @@ class Item:
         """The inputs in one line: the texts, and the knobs that are not the defaults."""
         defaults = DEFAULTS[self.signature]
         kept = {k: v for k, v in self.inputs.items() if k not in defaults or v != defaults[k]}
+        if "history" in kept:
+            kept["history"] = f"{len(kept['history'])} steps"
         return f"{self.signature} {json.dumps(kept, ensure_ascii=False)}"
 
 
@@ -55,7 +60,11 @@ def columns(items):
     defaults, found = DEFAULTS[items[0].signature], {}
     for name in items[0].inputs:
         values = [item.inputs[name] for item in items]
-        if isinstance(defaults.get(name, ""), str):
+        if name == "history":
+            found[name] = series_answers.padded(values)["history"]
+        elif name == "lengths":
+            found[name] = np.array(values, np.int32)
+        elif isinstance(defaults.get(name, ""), str):
             found[name] = texts(values)
         else:
             found[name] = np.array(values, np.int32 if isinstance(defaults[name], int) else np.float32)
@@ -65,7 +74,9 @@ def columns(items):
 def main_item(task, text, origin, reference=None, **knobs):
     """An item of a task's main signature, with its default knobs but for `knobs`."""
     signature, name = MAIN[task]
-    return Item(signature, {name: text, **DEFAULTS[signature], **knobs}, origin, reference=reference)
+    length = {"lengths": len(text)} if name == "history" else {}
+    inputs = {name: text, **length, **DEFAULTS[signature], **knobs}
+    return Item(signature, inputs, origin, reference=reference)
 
 
 def vectors(version):
@@ -112,6 +123,8 @@ def bundle_vectors(bundle, task):
 
 def _stored(outputs):
     """The `Outcome` in a bundle's test vector."""
+    if "quantiles" in outputs:
+        return outcomes.forecast(outputs["mean"], outputs["quantiles"])
     if "frames" in outputs:
         exact = {name: outputs[name] for name in ("frames", "stop_reason")}
         numbers = {"frame_means": np.float32(outputs["frame_means"])}

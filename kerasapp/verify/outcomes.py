@@ -40,6 +40,9 @@ def _generate(row):
 
 
 def _score(row):
+    if "steps" in row:  # of series
+        nats, count = _floats(row["nats"]), int(row["steps"])
+        return Outcome(f"{float(nats):.4f} nats", {"steps": count}, {"nats": nats})
     if "nats" in row:  # of generation
         nats, count = _floats(row["nats"]), int(row["characters"])
         return Outcome(f"{float(nats):.4f} nats", {"characters": count}, {"nats": nats})
@@ -82,7 +85,25 @@ def spoken(exact, mel, alignment, **numbers):
     return Outcome(text, exact, numbers, exact["frames"])
 
 
-SIGNATURES = {"generate": _generate, "score": _score, "translate": _translate, "synthesize": _synthesize}
+def _forecast(row):
+    steps = int(row["steps"])
+    return forecast(row["mean"][:steps], row["quantiles"][:steps])
+
+
+def forecast(mean, quantiles):
+    """The `Outcome` of a forecast, without the steps beyond its horizon."""
+    mean, quantiles = _floats(mean), _floats(quantiles)
+    numbers = {"mean": mean, "quantiles": quantiles}
+    return Outcome(f"{len(mean)} steps", {"steps": len(mean)}, numbers, len(mean))
+
+
+SIGNATURES = {
+    "generate": _generate,
+    "score": _score,
+    "translate": _translate,
+    "synthesize": _synthesize,
+    "forecast": _forecast,
+}
 
 
 def _text(value):

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from kerasapp.verify.outcomes import Outcome, spoken
+from kerasapp.verify.outcomes import Outcome, forecast, spoken
 
 
 def open_bundle(folder, precision):
@@ -102,4 +102,22 @@ def _synthesis(bundle):
     return answer
 
 
-_ANSWERS = {"generation": _generation, "translation": _translation, "synthesis": _synthesis}
+def _series(bundle):
+    from kerasapp_lite.series import Forecaster
+
+    forecaster = Forecaster(bundle)
+
+    def answer(item):
+        knobs = dict(item.inputs)
+        found = forecaster.forecast(knobs.pop("history")[: knobs.pop("lengths")], **knobs)
+        return forecast(found.mean, found.quantiles)
+
+    return answer
+
+
+_ANSWERS = {
+    "generation": _generation,
+    "translation": _translation,
+    "synthesis": _synthesis,
+    "series": _series,
+}

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from kerasapp.metrics import mel_cepstral_distortion, mel_l1, translation_scores
+from kerasapp.tasks.series_answers import QUANTILES
 
 
 def figures(task, items, found, expected):
@@ -17,7 +18,7 @@ def figures(task, items, found, expected):
 
     Returns: generation {"bits_per_character", "characters"}; translation {"bleu", "chrf", "sentences"};
         synthesis {"mcd_db", "mel_l1", "stop_errors": utterances that the stop token did not end,
-        "utterances", "against": "recordings" or "keras"}.
+        "utterances", "against": "recordings" or "keras"}; series {"pinball", "forecasts"}.
     """
     answered = [
         (item, one, other)
@@ -62,4 +63,22 @@ def _synthesis(answered):
     }
 
 
-_FIGURES = {"generation": _generation, "translation": _translation, "synthesis": _synthesis}
+def _series(answered):
+    """Against what came: the pinball losses of all quantiles (their mean, doubled, is nearly the CRPS)."""
+    held_out = [(one.numbers["quantiles"], item.reference) for item, one, _ in answered if item.reference]
+    if not held_out:
+        return {}
+    levels, losses = np.array(QUANTILES), []
+    for quantiles, reference in held_out:
+        steps = min(len(quantiles), len(reference))
+        away = np.asarray(reference)[:steps, :, np.newaxis] - quantiles[:steps]
+        losses.append(np.mean(np.maximum(levels * away, (levels - 1) * away)))
+    return {"pinball": float(np.mean(losses)), "forecasts": len(held_out)}
+
+
+_FIGURES = {
+    "generation": _generation,
+    "translation": _translation,
+    "synthesis": _synthesis,
+    "series": _series,
+}

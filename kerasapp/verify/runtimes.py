@@ -103,12 +103,17 @@ class Served:
         self._version = Path(version)
 
     def __enter__(self):
-        self._stack = contextlib.ExitStack()
+        with contextlib.ExitStack() as self._stack:
+            self._start()
+            self._stack = self._stack.pop_all()  # nothing went wrong
+        return self
+
+    def _start(self):
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kerasapp-verify-")))
         (folder / self.NAME).mkdir()
         (folder / self.NAME / "1").symlink_to(self._version.resolve(), target_is_directory=True)
         log = self._stack.enter_context((folder / "log").open("w+", encoding="utf-8", errors="replace"))
-        self._started = time.time()
+        started = time.time()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "kerasapp", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0",
              "--poll-seconds", "0", "--timeout", str(REQUEST)],
@@ -116,8 +121,7 @@ class Served:
         )  # fmt: skip
         self._stack.callback(self._stop)
         self._addresses, self._error = self._wait(folder / "log")
-        self._seconds = time.time() - self._started
-        return self
+        self._seconds = time.time() - started
 
     def __exit__(self, *error):
         self._stack.close()

@@ -4,7 +4,7 @@ COLUMNS = (
     "runtime", "holds", "equal", "in batches", "difference, mean", "quality", "loss", "MB", "memory, MB",
     "ms p50, p95", "start, s",
 )  # fmt: skip
-UNITS = {"generation": "token", "translation": "token", "synthesis": "frame"}
+UNITS = {"generation": "token", "translation": "token", "synthesis": "frame", "series": "step"}
 
 
 def show(report, console):
