@@ -144,7 +144,7 @@ def mutated_http(draw, examples):
     if draw.random() < 0.05:
         return _mutated_bytes(draw, request), False
     # What is no HTTP is refused at the first line, and its body meets a closed connection.
-    return request, path != "*" and method not in ("BREW", "post")
+    return request, path != "*" and path.isascii() and method not in ("BREW", "post")
 
 
 HEADERS = [

@@ -162,6 +162,15 @@ def seconds_of_answers(address, count):
     return seconds
 
 
+def refusals(address):
+    """The status of requests that are refused while their bodies, of some MB, still come in."""
+    for path, headers in (("/elsewhere", {}), ("/v1/models/counter:predict", {"X-Request-Timeout": "no"})):
+        connection = http.client.HTTPConnection(address)
+        connection.request("POST", path, b" " * 2**23, {**headers, "Connection": "close"})
+        yield connection.getresponse().status
+        connection.close()
+
+
 def test_requests_in_flight_are_answered_after_sigterm(folder):
     with running(folder) as server, grpc.insecure_channel(server.rpc) as channel:
         assert server.line.startswith("Serving counter (version 1), gRPC at ")
@@ -170,6 +179,7 @@ def test_requests_in_flight_are_answered_after_sigterm(folder):
         steps = int(20_000 * 2 / (time.perf_counter() - start))  # some 2 s
         # Nagle's algorithm would hold every answer on an open connection back for 40 ms.
         assert min(seconds_of_answers(server.url.removeprefix("http://"), 21)) < 0.03
+        assert list(refusals(server.url.removeprefix("http://"))) == [404, 400]
         rest, rest_answers = in_background(lambda: server.ask(steps))
         rpc, rpc_answers = in_background(lambda: rpc_count(channel, steps))
         time.sleep(0.5)

@@ -15,7 +15,7 @@ from kerasapp.serving.registry import Registry
 from kerasapp.serving.versions import Version
 
 _LENGTH = "length"  # the input that says how much is to be generated
-_MOST_AXES = 32  # of an input: an array of strings with more ends the process in TensorFlow's conversion
+_MOST_AXES = 8  # of an input: what TensorFlow's operations take; strings with over 32 end the process
 
 
 @dataclass(frozen=True)

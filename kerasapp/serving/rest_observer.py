@@ -1,10 +1,14 @@
 """Watches every request over HTTP, whoever answers it: its id, its line in the log, its count."""
 
+import asyncio
+import contextlib
+
 from kerasapp.serving.calls import Call, request_id
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.logs import Log
 
 _KEY = "kerasapp.call"
+_DRAINING = 1.0  # seconds for the rest of a body that nobody reads
 _PREDICT = "predict"  # what TF Serving counts; status and metadata it does not
 
 
@@ -34,9 +38,11 @@ class Observer:
             return
         given = next((value for key, value in scope["headers"] if key == b"x-request-id"), b"")
         call = scope[_KEY] = Call(request_id(given.decode("latin-1")), "REST")
+        body = _Body(receive)
 
         async def observed(message) -> None:
             if message["type"] == "http.response.start":
+                await body.drain(self._engine.limits.body)
                 call.http_status = message["status"]
                 message.setdefault("headers", []).append((b"x-request-id", call.id.encode()))
                 if self.draining:
@@ -44,7 +50,7 @@ class Observer:
             await send(message)
 
         try:
-            await self._app(scope, receive, observed)
+            await self._app(scope, body.receive, observed)
         finally:
             self._done(call)
 
@@ -55,3 +61,27 @@ class Observer:
             if call.status == "OK":
                 metrics.latency(call.model, call.api, call.entrypoint, call.seconds)
         self._log.call(call)
+
+
+class _Body:
+    """The body of a request as it comes in.
+
+    An answer before its end, such as that to a path which is not there, could be lost: a connection that is
+    closed with bytes unread is reset, and the client, still sending, reads no more.
+    """
+
+    def __init__(self, receive):
+        self._receive, self._open = receive, True
+
+    async def receive(self):
+        """The next message of the ASGI connection."""
+        message = await self._receive()
+        self._open = message["type"] == "http.request" and message.get("more_body", False)
+        return message
+
+    async def drain(self, most: int) -> None:
+        """Reads what is left, but no more than `most` bytes, and not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAINING):
+                while self._open and most > 0:
+                    most -= len((await self.receive()).get("body", b""))
