@@ -264,7 +264,7 @@ def test_load_names_file_and_key(file):
     path = file("task: generation\nmodel: {unit: 3}")
     assert refusal(parsing.load, path).startswith(f"{path}: model.unit: unknown key")
     assert refusal(parsing.load, file("model: {units: 3}")) == (
-        f"{path}: task: required, one of generation, translation, synthesis"
+        f"{path}: task: required, one of generation, translation, synthesis, series"
     )
 
 
