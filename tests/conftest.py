@@ -203,3 +203,16 @@ def wave_export(once, wave_run):
         assert run(["export", str(wave_run), "--to", str(folder), "--no-verify"]) == 0
 
     return once("wave_models", export) / "wave"
+
+
+@pytest.fixture(scope="session")
+def wave_bundle(once, wave_run):
+    """The bundle of `wave_run`, in two precisions."""
+
+    def export(folder):
+        from kerasapp.cli import run
+
+        words = ["--no-verify", "--tflite", "float32", "dynamic"]
+        assert run(["export", str(wave_run), "--to", str(folder), *words]) == 0
+
+    return once("wave_bundle", export) / "wave/1/tflite"

@@ -30,6 +30,8 @@ def main(argv):
     task = parsing.load(artefact.config).task
     if args.beam_size is not None and task != "translation":
         raise ConfigError(f"--beam-size: an option of translation, and {args.export} is a model of {task}")
+    if args.data is not None and task == "series":
+        raise ConfigError(f"--data: lines of text, and {args.export} is a model of series")
     lines = _lines(args.data) if args.data else ()
 
     from kerasapp.verify import checking, table

@@ -11,7 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.errors import ConfigError
-from kerasapp.export import tflite_generation, tflite_synthesis, tflite_translation, tflite_worker
+from kerasapp.export import (
+    tflite_generation,
+    tflite_series,
+    tflite_synthesis,
+    tflite_translation,
+    tflite_worker,
+)
 from kerasapp.export.tflite_file import compact, require_builtin
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -25,6 +31,7 @@ GRAPHS = {  # the module of each task that has its `signatures`, `samples`, `des
     "generation": tflite_generation,
     "translation": tflite_translation,
     "synthesis": tflite_synthesis,
+    "series": tflite_series,
 }
 
 

@@ -85,6 +85,8 @@ def _quality(quality):
     if "mcd_db" in quality:
         told = f"{quality['mcd_db']:.3f} dB, L1 {quality['mel_l1']:.4f} to {quality['against']}"
         return f"{told}, {quality['stop_errors']} stop errors"
+    if "pinball" in quality:
+        return f"{quality['pinball']:.4g} pinball loss"
     return "no data"
 
 

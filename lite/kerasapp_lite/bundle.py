@@ -22,7 +22,8 @@ class Bundle:
     Args:
         folder: the `tflite` folder of a version.
         precision: "float32", "float16", "dynamic" or "int8"; None for the first of these that is there.
-        task: the task that is expected: "generation", "translation" or "synthesis"; None for any.
+        task: the task that is expected: "generation", "translation", "synthesis" or "series"; None for
+            any.
         threads: that a signature may use.
 
     Attributes:

@@ -10,7 +10,12 @@ _MASK = 0xFFFFFFFF  # the hash is of 32 bits: sums and products wrap around
 
 def uniform(seed, position):
     """A number in [0, 1), a multiple of 2**-24: the PCG hash of Jarzynski and Olano (JCGT 2020), nested."""
-    return (_pcg((_pcg(position & _MASK) + _pcg((seed & _MASK) ^ 0x9E3779B9)) & _MASK) >> 8) * 2.0**-24
+    return (derived(seed, position) >> 8) * 2.0**-24
+
+
+def derived(seed, number):
+    """The seed, from 0 to below 2**32, of one of the paths of a forecast: their hash."""
+    return _pcg((_pcg(number & _MASK) + _pcg((seed & _MASK) ^ 0x9E3779B9)) & _MASK)
 
 
 def _pcg(x):

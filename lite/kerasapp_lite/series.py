@@ -1,0 +1,119 @@
+"""Forecasts of series: paths are drawn step by step, each value given to the network before the next."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from kerasapp_lite.sampling import derived, uniform
+
+HALVINGS, WIDTH, TAIL = 30, 6.0, 2.0**-25
+SHIFT = 3 / 8
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+class Forecast(NamedTuple):
+    """What comes next. mean: [horizon, columns]. quantiles: [horizon, columns, levels], those that the
+    bundle's metadata name."""
+
+    mean: np.ndarray
+    quantiles: np.ndarray
+
+
+class Forecaster:
+    """Forecasts series.
+
+    Args:
+        bundle: a `Bundle` of the task "series".
+    """
+
+    def __init__(self, bundle):
+        about = bundle.metadata
+        self._step, self._start = bundle.signature("step"), bundle.zeros("step", bundle.states)
+        self._scaling, self._levels = about["scaling"], about["quantiles"]
+        self._mean, self._deviation = (np.float32(self._scaling[name]) for name in ("mean", "deviation"))
+        self._components, self._least = about["components"], about["least_deviation"]
+        self._columns = len(self._mean)
+
+    def forecast(self, history, horizon=24, samples=200, seed=0):
+        """What comes after a history.
+
+        Args:
+            history: [time, columns], finite, and what the bundle's transform takes; of any length, 0 too.
+            horizon: steps ahead. samples: paths. seed: same seed, same forecast.
+
+        Raises: ValueError for a history that cannot be used.
+        """
+        raw, states = self._read(self._scaled(history))
+        seeds, drawn = [derived(seed, path) for path in range(samples)], []
+        raws, states = np.repeat(raw, samples, 0), [states] * samples
+        for t in range(horizon):
+            places = range(t * self._columns, (t + 1) * self._columns)
+            noise = np.array([[uniform(one, place) for place in places] for one in seeds])
+            drawn.append(self._draw(raws, noise))  # [samples, columns]
+            if t + 1 < horizon:
+                found = [self._next(row, one) for row, one in zip(drawn[-1], states, strict=True)]
+                raws, states = np.concatenate([raw for raw, _ in found]), [one for _, one in found]
+        paths = self._restored(np.array(drawn, np.float32))  # [horizon, samples, columns]
+        levels = np.quantile(paths, self._levels, axis=1)  # [levels, horizon, columns]
+        return Forecast(paths.mean(axis=1), np.moveaxis(levels, 0, -1))
+
+    def _read(self, scaled):
+        """The raw parameters of the step after a history, and the states."""
+        raw, states = self._next(np.zeros(self._columns, np.float32), self._start)
+        for row in scaled:
+            raw, states = self._next(row, states)
+        return raw, states
+
+    def _next(self, row, states):
+        found = self._step(scaled=row[np.newaxis].astype(np.float32), **states)
+        return found["raw"], {name: found[name] for name in self._start}
+
+    def _scaled(self, history):
+        values = np.asarray(history, np.float32).reshape(-1, self._columns)
+        transform = self._scaling["transform"]
+        if not np.all(np.isfinite(values)):
+            raise ValueError("history: must be finite numbers")
+        if (transform == "sqrt" and np.any(values < 0)) or (transform == "log" and np.any(values <= 0)):
+            raise ValueError(f"history: must be {'0 or above' if transform == 'sqrt' else 'above 0'}")
+        moved = {"none": lambda x: x, "sqrt": lambda x: np.sqrt(x + np.float32(SHIFT)), "log": np.log}
+        return (moved[transform](values) - self._mean) / self._deviation
+
+    def _restored(self, scaled):
+        moved = scaled * self._deviation + self._mean
+        if self._scaling["transform"] == "sqrt":
+            return np.maximum(np.maximum(moved, 0) ** 2 - SHIFT, 0)
+        return np.exp(moved) if self._scaling["transform"] == "log" else moved
+
+    def _draw(self, raw, noise):
+        """One draw from each mixture by its distribution function, a column given those before it.
+
+        raw: [samples, parameters]. noise: [samples, columns], in [0, 1). Returns: [samples, columns].
+        """
+        raw, count = np.asarray(raw, np.float64), self._components
+        logits, rest = raw[:, :count], raw[:, count:].reshape(len(raw), 2, count, self._columns)
+        means, deviations = rest[:, 0], self._least + np.logaddexp(0, rest[:, 1])
+        found = np.zeros(noise.shape)
+        for d in range(self._columns):
+            weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+            weights /= weights.sum(axis=1, keepdims=True)
+            found[:, d] = _inverted(weights, means[..., d], deviations[..., d], noise[:, d])
+            z = (found[:, d : d + 1] - means[..., d]) / deviations[..., d]
+            logits = logits - 0.5 * z**2 - np.log(deviations[..., d])
+        return found
+
+
+def _inverted(weights, means, deviations, noise):
+    """The values [rows] below which the mixtures [rows, components] have the probability `noise` [rows]."""
+    upper = noise >= 0.5  # the smaller tail is summed up
+    side = np.where(upper, 1.0, -1.0)[:, np.newaxis]
+    tail = np.maximum(np.where(upper, 1.0 - noise, noise), TAIL)[:, np.newaxis]
+    means = side * means
+    low = (means - WIDTH * deviations).min(axis=1, keepdims=True)
+    high = (means + WIDTH * deviations).max(axis=1, keepdims=True)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        z = (middle - means) / (deviations * math.sqrt(2.0))
+        outside = (0.5 * weights * _erfc(z)).sum(axis=1, keepdims=True) > tail
+        low, high = np.where(outside, middle, low), np.where(outside, high, middle)
+    return (0.5 * side * (low + high))[:, 0]
