@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import urllib.request
 
 import contract
 import numpy as np
@@ -84,16 +85,35 @@ def test_an_export_answers_without_kerasapp(wave_export):
         contract.check_same_outputs(answer, vector["outputs"])
 
 
-def test_a_server_gives_the_local_forecast(wave_export, wave_file, tmp_path, capsys):
-    """Over REST and gRPC; the model's name is left out, as there is one."""
+@pytest.fixture(scope="module")
+def served(wave_export):
+    with serving(wave_export.parent) as addresses:
+        yield addresses
+
+
+def test_a_server_gives_the_local_forecast(wave_export, served, wave_file, tmp_path, capsys):
+    """Over REST and gRPC; over REST the model's name may be left out, as there is one."""
     history = tmp_path / "history.csv"
     history.write_text("\n".join(wave_file.read_text().splitlines()[:50]))
-    words = ["--history", str(history), "--horizon", "3", "--samples", "20"]
-    assert run(["forecast", str(wave_export), *words, "--date", "day"]) == 0
+    words = ["--history", str(history), "--date", "day", "--horizon", "3", "--samples", "20"]
+    assert run(["forecast", str(wave_export), *words]) == 0
     local = table(capsys.readouterr().out)
-    with serving(wave_export.parent) as addresses:
-        for address in addresses.values():
-            assert run(["forecast", "--server", address, *words, "--date", "day"]) == 0
-            served = table(capsys.readouterr().out)
-            assert served[:2] == local[:2]
-            np.testing.assert_allclose(served[2], local[2], rtol=1e-4)
+    for named in (["--server", served["rest"]], ["--server", served["grpc"], "--model", "wave"]):
+        assert run(["forecast", *named, *words]) == 0
+        found = table(capsys.readouterr().out)
+        assert found[:2] == local[:2]
+        np.testing.assert_allclose(found[2], local[2], rtol=1e-4)
+
+
+def test_the_default_signature_takes_rows(served):
+    """As `kerasapp quickstart series` asks; the padding of a short row is any number."""
+    long = {"history": [[20.0, 5.0], [21.0, 5.5]], "lengths": 2}
+    rows = [long, {"history": [[20.0, 5.0], [9, 9]], "lengths": 1}]
+    found = []
+    for instances in (rows, rows[1:]):
+        url = f"http://{served['rest']}/v1/models/wave:predict"
+        with urllib.request.urlopen(url, json.dumps({"instances": instances}).encode()) as response:
+            found.append(json.load(response)["predictions"])
+    (_, padded), (alone,) = found
+    assert np.shape(alone["mean"]) == (24, 2) and alone["steps"] == 24
+    np.testing.assert_allclose(padded["mean"], alone["mean"], rtol=1e-4)
