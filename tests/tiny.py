@@ -37,6 +37,7 @@ def reversed_words(sentence):
     """The words of a sentence, the last one first: what the toy of translation learns."""
     return " ".join(reversed(sentence.split()))
 
+
 SERIES = [
     "--data.window", "16", "--data.horizon", "8", "--data.split", "0.6", "0.2", "0.2",
     "--model.units", "12", "--model.components", "2", "--training.batch_size", "8",
