@@ -1,7 +1,7 @@
 """What each runtime has to hold, and whether it does.
 
 The runtimes of float32 have to give the answers of Keras: the same texts, tokens and counts, numbers within
-`comparison.NEAR` or, of speech, `comparison.NEAR_IN_SPEECH`. Those whose weights are rounded are held to what
+`comparison.NEAR` or, where they come of many steps, `comparison.NEAR_IN_CHAINS`. Those whose weights are rounded are held to what
 their answers are worth, where there is enough held-out data to tell.
 """
 
