@@ -259,13 +259,15 @@ def ljspeech() -> SynthesisConfig:
             attention_size=64,
             filters=16,
             filter_width=15,
+            prenet_units=256,
             decoder_units=256,
-            reduction=3,
+            reduction=2,
             postnet_layers=3,
             postnet_channels=128,
+            dropout=0.2,
         ),
         training=SynthesisTraining(
-            minutes=90, average=0.999, learning_rate=2e-3, steps_per_epoch=250, guide_steps=4000
+            minutes=90, average=0.999, learning_rate=2e-3, steps_per_epoch=250, guide_steps=3000
         ),
     )
 
