@@ -5,8 +5,8 @@ import numpy as np
 # In a chain of many steps the last bits grow; elsewhere numbers are those of one sum.
 NEAR = 1e-5
 NEAR_IN_CHAINS = 1e-3
-# Of speech that is the mean of an utterance, and this its largest: in one of thirty a difference of 1e-6 a step,
-# as a product of matrices of another number of rows has it, grows to 4e-3 somewhere.
+# Of speech that is the mean of an utterance, and this its largest: in one of thirty a difference of 1e-6 a
+# step, as a product of matrices of another number of rows has it, grows to 4e-3 somewhere.
 LARGEST_IN_SPEECH = 2e-2
 SPOKEN = ("mel", "frame_means", "stop")
 

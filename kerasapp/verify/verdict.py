@@ -1,8 +1,8 @@
 """What each runtime has to hold, and whether it does.
 
 The runtimes of float32 have to give the answers of Keras: the same texts, tokens and counts, numbers within
-`comparison.NEAR` or, where they come of many steps, `comparison.NEAR_IN_CHAINS`. Those whose weights are rounded are held to what
-their answers are worth, where there is enough held-out data to tell.
+`comparison.NEAR` or, where they come of many steps, `comparison.NEAR_IN_CHAINS`. Those whose weights are
+rounded are held to what their answers are worth, where there is enough held-out data to tell.
 """
 
 from kerasapp.verify.runtimes import EXACT, PHONE
