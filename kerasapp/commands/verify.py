@@ -12,7 +12,7 @@ from kerasapp.errors import ConfigError
 
 EPILOG = """examples:
   kerasapp verify saved_models/tinyshakespeare
-  kerasapp verify saved_models/de-en/3 --data talk.de --items 500
+  kerasapp verify saved_models/de-en/3 --data talk.de --items 1020
   kerasapp verify saved_models/digits --quick --json
 
 Keras, the SavedModel in Python and in TensorFlow's C++ loader, `kerasapp serve` over REST and over gRPC, and

@@ -13,7 +13,7 @@ LOSS = {  # the most that may be lost: BLEU in points, the others as a share of 
     "dynamic": _SMALL,
     "int8": {"bits_per_character": 0.02, "bleu": 1.0, "mcd_db": 0.02},
 }
-ENOUGH = {"characters": 10_000, "sentences": 500, "utterances": 20}  # from which a loss can be told
+ENOUGH = {"characters": 10_000, "sentences": 1_000, "utterances": 20}  # from which a loss can be told
 WORDS = {"bits_per_character": "bits a character", "bleu": "BLEU", "mcd_db": "mel-cepstral distortion"}
 
 
