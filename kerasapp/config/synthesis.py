@@ -247,10 +247,10 @@ def ljspeech() -> SynthesisConfig:
     Ninety minutes of training on two cores; developed on a part of LJSpeech, 39 minutes of speech. All of
     its 24 hours need many times as long: give --training.minutes, or a GPU.
 
-    Of that part, after 48 minutes on cores that were busy with other jobs too (3,500 steps; the best model is
-    that of step 2,500): teacher-forced mel L1 in test 0.499 nats, of the mean frame 1.470, of the last frame
-    0.473; free running, 83% of the utterances end by the stop token, none is aligned (62% of the characters
-    are looked at), mel-cepstral distortion 8.9 dB. It pauses where the text does, and is not yet understood.
+    Of that part, after 44 minutes on cores that were busy with other jobs too (1,460 steps): teacher-forced
+    mel L1 in test 0.443 nats, of the mean frame 1.465, of the last frame 0.473. Free running it does not speak
+    yet: no utterance ends by the stop token, none is aligned. docs/voice.md shows it, and what three frames a
+    step (`--model.reduction 3`) give instead.
     """
     return SynthesisConfig(
         model=SynthesisModelConfig(
