@@ -60,7 +60,7 @@ def test_all_runtimes_of_generation_hold(tiny_bundle, tmp_path, capsys):
 @pytest.mark.parametrize("bundle", ["reversal_bundle", "speech_bundle"])
 def test_all_runtimes_of_the_other_tasks_hold(bundle, request, capsys):
     version = request.getfixturevalue(bundle).parent
-    code, report, error = verify(version, "--items", "12", capsys=capsys)
+    code, report, error = verify(version, "--items", "20", capsys=capsys)
     assert code == 0, error
     assert report["ok"] and list(report["runtimes"]) == ALL and report["split"]
     for row in report["runtimes"].values():
