@@ -2,11 +2,8 @@
 
 import keras
 
-from kerasapp.layers import recurrent
-from kerasapp.layers.carried import Carried
 from kerasapp.layers.recording import record
-
-CELLS = {**recurrent.GATED, "simple_rnn": recurrent.SimpleRNN}
+from kerasapp.models import stack
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -65,23 +62,8 @@ class GenerationModel(keras.Model):
             embed = keras.layers.Embedding(vocabulary_size, width, dtype=dtype, name="embedding")
         self.embedding = embed
         self.residual = residual
-        self.input_dropout_layer = _variational_dropout(input_dropout, dtype, "input_dropout")
-        self.recurrent_layers, self.normalisations, self.dropouts = [], [], []
-        for i in range(layers):
-            self.recurrent_layers.append(
-                CELLS[cell](
-                    units,
-                    return_sequences=True,
-                    return_state=True,
-                    recurrent_dropout=recurrent_dropout,
-                    dtype=dtype,
-                    name=f"{cell}_{i}",
-                )
-            )
-            if layer_normalisation:
-                norm = keras.layers.LayerNormalization(dtype=dtype, name=f"normalisation_{i}")
-                self.normalisations.append(norm)
-            self.dropouts.append(_variational_dropout(dropout, dtype, f"dropout_{i}"))
+        self.input_dropout_layer = stack.variational_dropout(input_dropout, dtype, "input_dropout")
+        stack.add_layers(self, cell, units, layers, dropout, recurrent_dropout, layer_normalisation, dtype)
         self.output_layer = None
         if not tie_embeddings:
             self.output_layer = keras.layers.Dense(vocabulary_size, dtype=dtype, name="logits")
@@ -90,12 +72,7 @@ class GenerationModel(keras.Model):
         # === Functional Model ===
         tokens = keras.Input([None], dtype="int32", name="tokens")
         x = self.input_dropout_layer(self.embedding(tokens))
-        for i, layer in enumerate(self.recurrent_layers):
-            if streams:
-                y = Carried(layer, streams, dtype=dtype, name=f"carried_{i}")(x)
-            else:
-                y = layer(x)[0]
-            x = self.dropouts[i](_finish(self, y, x, i))
+        x = stack.train(self, x, streams, dtype)
         super().__init__(inputs=tokens, outputs=logits(self, x), **kwargs)
 
         # === Config ===
@@ -135,9 +112,8 @@ class GenerationModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of the states of all layers, in order: `h_0`, `c_0`, `h_1` ...; only LSTMs have `c`."""
-        kinds = ("h", "c") if self.cell == "lstm" else ("h",)
-        return [f"{kind}_{i}" for i in range(len(self.recurrent_layers)) for kind in kinds]
+        """Names of the states of all layers, in order (see `kerasapp.models.stack.state_names`)."""
+        return stack.state_names(self.cell, len(self.recurrent_layers))
 
 
 def window_graph(model, padded=True):
@@ -158,7 +134,7 @@ def window_graph(model, padded=True):
         inputs["lengths"] = keras.Input([], dtype="int32", name="lengths")
         positions = keras.ops.cumsum(keras.ops.ones_like(tokens), axis=1)  # [batch, time], from 1
         mask = positions <= keras.ops.expand_dims(inputs["lengths"], 1)
-    x, after = _advance(model, model.embedding(tokens), states, mask)
+    x, after = stack.advance(model, model.embedding(tokens), states, mask)
     return keras.Model(inputs, {"logits": logits(model, x), **after}, name="window")
 
 
@@ -170,7 +146,7 @@ def step_graph(model):
     """
     tokens = keras.Input([], dtype="int32", name="tokens")
     states = {name: keras.Input([model.units], name=name) for name in model.state_names}
-    x, after = _advance(model, model.embedding(keras.ops.expand_dims(tokens, 1)), states)
+    x, after = stack.advance(model, model.embedding(keras.ops.expand_dims(tokens, 1)), states)
     outputs = {"logits": logits(model, keras.ops.squeeze(x, 1)), **after}
     return keras.Model({"tokens": tokens, **states}, outputs, name="step")
 
@@ -191,10 +167,10 @@ def stepper(model):
     def step(tokens, states):
         x, after = transpose(model.embedding(tokens)), {}  # [features, batch]
         for i, layer_step in enumerate(steps):
-            names = _names_of_layer(model, i)
+            names = stack.names_of_layer(model, i)
             new = layer_step(tokens if few and i == 0 else x, [states[name] for name in names])
             after.update(zip(names, new, strict=True))
-            x = transpose(_finish(model, transpose(new[0]), transpose(x), i))
+            x = transpose(stack.finish(model, transpose(new[0]), transpose(x), i))
         return logits(model, transpose(x)), after
 
     return step
@@ -206,13 +182,7 @@ def row_step(model, tokens, states):
     tokens [batch] int32, states name -> [batch, units] -> (output of the last recurrent layer [batch, units],
     states).
     """
-    x, after = model.embedding(tokens), {}
-    for i, layer in enumerate(model.recurrent_layers):
-        names = _names_of_layer(model, i)
-        new = layer.step(x, [states[name] for name in names])
-        after.update(zip(names, new, strict=True))
-        x = _finish(model, new[0], x, i)
-    return x, after
+    return stack.advance_rows(model, model.embedding(tokens), states)
 
 
 def recording(model, tokens, states):
@@ -227,39 +197,12 @@ def recording(model, tokens, states):
     """
     x, after, gates = model.embedding(tokens), {}, {}
     for i, layer in enumerate(model.recurrent_layers):
-        names = _names_of_layer(model, i)
+        names = stack.names_of_layer(model, i)
         new, values = record(layer, x, [states[name] for name in names])
         after.update(zip(names, new, strict=True))
         gates.update({f"{name}_{i}": value for name, value in values.items()})
-        x = _finish(model, new[0], x, i)
+        x = stack.finish(model, new[0], x, i)
     return x, after, gates
-
-
-def _names_of_layer(model, i):
-    return [name for name in model.state_names if name.endswith(f"_{i}")]
-
-
-def _variational_dropout(rate, dtype, name):
-    # One mask for all time steps (Gal & Ghahramani 2016, arXiv:1512.05287); far cheaper on a CPU too.
-    return keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=dtype, name=name)
-
-
-def _finish(model, y, x, i):
-    """What follows recurrent layer `i`, y its output and x its input [batch, ..., features]."""
-    if model.normalisations:
-        y = model.normalisations[i](y)
-    return x + y if model.residual and x.shape[-1] == y.shape[-1] else y
-
-
-def _advance(model, x, states, mask=None):
-    """Runs all recurrent layers over `x` [batch, time, features] from `states`, without dropout."""
-    after = {}
-    for i, layer in enumerate(model.recurrent_layers):
-        names = _names_of_layer(model, i)
-        y, *new = layer(x, initial_state=[states[name] for name in names], mask=mask)
-        after.update(zip(names, new))
-        x = _finish(model, y, x, i)
-    return x, after
 
 
 def logits(model, x):

@@ -5,8 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kerasapp.layers.carried import Carried
-from kerasapp.models.generation import CELLS
+from kerasapp.models import stack
 
 LEAST_DEVIATION = 0.01  # of a Gaussian, scaled: a smaller one would learn single values by heart
 MIXTURE = ("log_weights", "means", "deviations")
@@ -57,17 +56,7 @@ class SeriesModel(keras.Model):
     ):
         # === Layers ===
         self.residual = residual
-        self.recurrent_layers, self.normalisations, self.dropouts = [], [], []
-        options = {"return_sequences": True, "return_state": True, "recurrent_dropout": recurrent_dropout}
-        for i in range(layers):
-            self.recurrent_layers.append(CELLS[cell](units, **options, dtype=dtype, name=f"{cell}_{i}"))
-            if layer_normalisation:
-                norm = keras.layers.LayerNormalization(dtype=dtype, name=f"normalisation_{i}")
-                self.normalisations.append(norm)
-            drop = keras.layers.Dropout(
-                dropout, noise_shape=(None, 1, None), dtype=dtype, name=f"dropout_{i}"
-            )
-            self.dropouts.append(drop)
+        stack.add_layers(self, cell, units, layers, dropout, recurrent_dropout, layer_normalisation, dtype)
         # Densities are exponentials of the parameters: these are float32 in mixed training, too.
         self.output_layer = keras.layers.Dense(
             components * (1 + 2 * columns), dtype="float32", name="mixture"
@@ -75,13 +64,7 @@ class SeriesModel(keras.Model):
 
         # === Functional Model ===
         values = keras.Input([None, columns], name="values")
-        x = values
-        for i, layer in enumerate(self.recurrent_layers):
-            if streams:
-                y = Carried(layer, streams, dtype=dtype, name=f"carried_{i}")(x)
-            else:
-                y = layer(x)[0]
-            x = self.dropouts[i](_finish(self, y, x, i))
+        x = stack.train(self, values, streams, dtype)
         super().__init__(inputs=values, outputs=self.output_layer(x), **kwargs)
 
         # === Config ===
@@ -117,9 +100,8 @@ class SeriesModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of the states of all layers, in order: `h_0`, `c_0`, `h_1` ...; only LSTMs have `c`."""
-        kinds = ("h", "c") if self.cell == "lstm" else ("h",)
-        return [f"{kind}_{i}" for i in range(len(self.recurrent_layers)) for kind in kinds]
+        """Names of the states of all layers, in order (see `kerasapp.models.stack.state_names`)."""
+        return stack.state_names(self.cell, len(self.recurrent_layers))
 
 
 def mixture(raw, columns):
@@ -167,32 +149,11 @@ def window_graph(model, padded=True):
         inputs["lengths"] = keras.Input([], dtype="int32", name="lengths")
         places = ops.cumsum(ops.ones_like(values[..., 0], dtype="int32"), axis=1)  # [batch, time], from 1
         mask = places <= ops.expand_dims(inputs["lengths"], 1)
-    x, after = values, {}
-    for i, layer in enumerate(model.recurrent_layers):
-        names = _names_of_layer(model, i)
-        y, *new = layer(x, initial_state=[states[name] for name in names], mask=mask)
-        after.update(zip(names, new, strict=True))
-        x = _finish(model, y, x, i)
+    x, after = stack.advance(model, values, states, mask)
     return keras.Model(inputs, {"raw": model.output_layer(x), **after}, name="window")
 
 
 def row_step(model, values, states):
     """One step: values [batch, columns], states name -> [batch, units] -> (raw [batch, size], states)."""
-    x, after = values, {}
-    for i, layer in enumerate(model.recurrent_layers):
-        names = _names_of_layer(model, i)
-        new = layer.step(x, [states[name] for name in names])
-        after.update(zip(names, new, strict=True))
-        x = _finish(model, new[0], x, i)
+    x, after = stack.advance_rows(model, values, states)
     return model.output_layer(x), after
-
-
-def _names_of_layer(model, i):
-    return [name for name in model.state_names if name.endswith(f"_{i}")]
-
-
-def _finish(model, y, x, i):
-    """What follows recurrent layer `i`, y its output and x its input [batch, ..., features]."""
-    if model.normalisations:
-        y = model.normalisations[i](y)
-    return x + y if model.residual and x.shape[-1] == y.shape[-1] else y

@@ -103,12 +103,9 @@ class Series(Task):
     def build(self, training=True):
         """A plain functional `keras.Model`; for training its rows carry their states on."""
         c = self.config.training
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if c.batch_size % replicas:
-            raise ConfigError(f"training.batch_size: {c.batch_size} is no multiple of the {replicas} devices")
         return SeriesModel(
             len(self.tokenizer.columns),
-            streams=c.batch_size // replicas if training else None,
+            streams=self._rows_of_a_device() if training else None,
             dtype=policy(c.precision) if training else None,
             **dataclasses.asdict(self.config.model),
         )

@@ -7,6 +7,7 @@ from functools import cached_property
 import tensorflow as tf
 
 from kerasapp.config import building, registry
+from kerasapp.errors import ConfigError
 from kerasapp.tasks.knobs import texts
 
 LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
@@ -59,6 +60,13 @@ class Task:
         """A function that tells on standard error what is done with large files; None for small ones."""
         large = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > LARGE
         return report if large else None
+
+    def _rows_of_a_device(self):
+        """The rows of a training batch on each device, whose states are carried."""
+        rows, devices = self.config.training.batch_size, tf.distribute.get_strategy().num_replicas_in_sync
+        if rows % devices:
+            raise ConfigError(f"training.batch_size: {rows} is no multiple of the {devices} devices")
+        return rows // devices
 
     @cached_property
     def _portable(self):
