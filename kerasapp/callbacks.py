@@ -13,6 +13,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kerasapp.adversarial import generator
 from kerasapp.errors import ConfigError, Interrupted, TrainingError
 from pipelines.atomic import write_text
 
@@ -210,7 +211,7 @@ class Validation(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, "step": self.state.step, "seconds": round(self.state.seconds, 1)}
         row |= {"learning_rate": self.clock.rate, "loss": float(logs["loss"])}
         with averaged(self.model) if self.average else contextlib.nullcontext():
-            portable = self.task.portable(self.model)
+            portable = self.task.portable(generator(self.model))
         figures = self.task.validate(portable)
         row |= {f"valid_{name}": value for name, value in figures.items()}
         figure = figures.get(self.task.monitor)
@@ -236,7 +237,7 @@ def averaged(model):
     """Within, the model's weights are the optimiser's exponential moving average of them."""
     # The averages have no public name; keras.callbacks.SwapEMAWeights reads the same attribute.
     averages = model.optimizer._model_variables_moving_average
-    pairs = list(zip(model.trainable_variables, averages))
+    pairs = list(zip(generator(model).trainable_variables, averages))
     trained = [variable.numpy() for variable, _ in pairs]
     for variable, average in pairs:
         variable.assign(average)

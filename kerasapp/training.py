@@ -8,6 +8,7 @@ import signal
 import keras
 import tensorflow as tf
 
+from kerasapp.adversarial import Adversarial, generator
 from kerasapp.callbacks import Clock, Journal, NumberGuard, RunState, Saver, Validation
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
@@ -40,8 +41,9 @@ def train(task, run, initial=None):
         model = task.build(training=True)
         if initial is not None:
             model.set_weights(initial.get_weights())
+        trained, model = model.trainable_variables, task.learner(model)
         model.compile(optimizer=make_optimizer(config), loss=task.loss(), jit_compile=False)
-        model.optimizer.build(model.trainable_variables)
+        model.optimizer.build(trained)
 
     state = RunState(data=task.fingerprint())
     with _stop_signals() as interrupted:
@@ -121,8 +123,11 @@ def _variables_of_a_step(model):
     """All that a training step reads or changes: weights, running metrics, dropout seeds, optimiser, carried
     states. Keras's weights files and BackupAndRestore leave out the seeds and the states."""
     variables = model.variables + model.metrics_variables + model.optimizer.variables
+    if isinstance(model, Adversarial):
+        variables = variables + model.discriminator_optimizer.variables
     variables = [variable.value for variable in variables]
-    return variables + [v for layer in model.layers if isinstance(layer, Carried) for v in layer.memory]
+    layers = generator(model).layers
+    return variables + [v for layer in layers if isinstance(layer, Carried) for v in layer.memory]
 
 
 def _check_data(state, task, run):

@@ -24,6 +24,7 @@ ORDER = (
     ),
     ("kerasapp.models",),
     (
+        "kerasapp.adversarial",
         "kerasapp.losses",
         "kerasapp.metrics",
         "kerasapp.decoding",

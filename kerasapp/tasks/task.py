@@ -44,6 +44,10 @@ class Task:
         """Reads the data, so that what is wrong with them shows before anything else is done."""
         return self.corpus
 
+    def learner(self, model):
+        """What `fit` trains: the model itself, or a `kerasapp.adversarial.Adversarial` around it."""
+        return model
+
     def portable(self, model):
         """The model as it is stored and served: float32, nothing of training in it; one for all calls."""
         self._portable.set_weights(model.get_weights())
