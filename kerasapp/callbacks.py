@@ -268,8 +268,9 @@ class Journal(keras.callbacks.Callback):
         if step % self.every == 0:
             with self.writer.as_default(step):
                 tf.summary.scalar("loss/train", loss)
-                for name in [name for name in logs if name.endswith("_loss")]:  # where there are several
-                    tf.summary.scalar(f"loss/train_{name.removesuffix('_loss')}", float(logs[name]))
+                for name in [name for name in logs if name != "loss"]:  # where there are several
+                    kind = "loss" if name.endswith("_loss") else "train"
+                    tf.summary.scalar(f"{kind}/train_{name.removesuffix('_loss')}", float(logs[name]))
                 tf.summary.scalar("learning_rate", rate)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -25,6 +25,7 @@ ORDER = (
     ("kerasapp.models",),
     (
         "kerasapp.adversarial",
+        "kerasapp.seqgan",
         "kerasapp.losses",
         "kerasapp.metrics",
         "kerasapp.decoding",

@@ -34,6 +34,8 @@ def main(argv):
     request = parsing.parse(task_name, argv[1:], stored_config, lambda path: parsing.load(find(path).config))
     config, folder = absolute(request.config), request.folder
     resuming = prepare_run(folder, config)
+    if getattr(config.training, "adversarial", False) and not (request.initial or resuming):
+        raise ConfigError("training.adversarial: name a run trained by likelihood to start from: --from RUN")
 
     from kerasapp import api, threads, training
 
@@ -53,7 +55,7 @@ def main(argv):
     except Interrupted:
         command = f"kerasapp train {task_name} --run {shlex.quote(str(folder))}"
         raise Interrupted(f"stopped and saved in {folder}; to go on: {command}") from None
-    best = f"best {task.monitor} {state.best:.4f}" if state.best is not None else "no validation split"
+    best = "the last model is kept" if state.best is None else f"best {task.monitor} {state.best:.4f}"
     print(f"{folder}: {state.step} steps in {state.seconds:.0f} s, {best}", file=sys.stderr)
     return 0
 

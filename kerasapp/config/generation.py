@@ -95,13 +95,52 @@ class LanguageModelConfig(Section):
             )
 
 
+@dataclass(frozen=True)
+class GenerationTraining(TrainingConfig):
+    """How the model is trained."""
+
+    adversarial: bool = False
+    """Train a model that was trained by likelihood (--from RUN) against a discriminator, by policy gradient
+    (SeqGAN, Yu et al. 2017, arXiv:1609.05473). The last epoch's model is kept. docs/adversarial.md says what
+    to expect"""
+
+    context: Annotated[int, Range(least=1)] = 16
+    """Adversarial: tokens of each window that are given; the model writes the rest of data.window tokens, and
+    the discriminator judges it all"""
+
+    rollouts: Annotated[int, Range(least=1, most=1024)] = 4
+    """Adversarial: ends that are written after a beginning, to judge it by their mean"""
+
+    rollout_tokens: Annotated[int, Range(least=1)] = 4
+    """Adversarial: tokens from one beginning that is judged to the next: fewer say more exactly which token
+    is to blame, and take longer"""
+
+    warmup_steps: Annotated[int, Range(least=0)] = 200
+    """Adversarial: training steps in which the discriminator alone learns, at first"""
+
+    discriminator_steps: Annotated[int, Range(least=1)] = 5
+    """Adversarial: steps of the discriminator for each one of the model"""
+
+    discriminator_rate: Annotated[float, Range(above=0)] = 1e-3
+    """Adversarial: learning rate of the discriminator; training.learning_rate is the model's"""
+
+    likelihood: Annotated[float, Range(least=0)] = 0.0
+    """Adversarial: weight of the usual loss beside the discriminator's judgement; some keeps texts from
+    falling apart, 0 is SeqGAN"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.adversarial and self.strategy != "single":
+            raise ConfigError(f"training.strategy: {self.strategy} does not go with training.adversarial")
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:
     """Everything that makes a run of `generation`.
 
     Example:
         >>> data = TextData(files=("notes.txt",))
-        >>> config = GenerationConfig(data=data, training=TrainingConfig(steps=1000))
+        >>> config = GenerationConfig(data=data, training=GenerationTraining(steps=1000))
         >>> config.model.cell
         'lstm'
     """
@@ -110,7 +149,14 @@ class GenerationConfig:
 
     data: TextData = field(default_factory=TextData)
     model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
-    training: TrainingConfig
+    training: GenerationTraining
+
+    def __post_init__(self):
+        if self.training.adversarial and self.training.context >= self.data.window:
+            raise ConfigError(
+                f"training.context: {self.training.context} leaves nothing to write of data.window, "
+                f"{self.data.window} tokens"
+            )
 
 
 def missing(config: GenerationConfig) -> str | None:
@@ -147,7 +193,7 @@ def tinyshakespeare() -> GenerationConfig:
         model=LanguageModelConfig(
             units=256, layers=2, embedding_size=256, residual=True, dropout=0.15, recurrent_dropout=0.1
         ),
-        training=TrainingConfig(minutes=4, steps_per_epoch=250, learning_rate=7e-3),
+        training=GenerationTraining(minutes=4, steps_per_epoch=250, learning_rate=7e-3),
     )
 
 
@@ -170,7 +216,7 @@ def tinyshakespeare_best() -> GenerationConfig:
             dropout=0.4,
             recurrent_dropout=0.3,
         ),
-        training=TrainingConfig(minutes=50, steps_per_epoch=500, learning_rate=4e-3),
+        training=GenerationTraining(minutes=50, steps_per_epoch=500, learning_rate=4e-3),
     )
 
 
@@ -189,7 +235,7 @@ def war_and_peace() -> GenerationConfig:
         model=LanguageModelConfig(
             units=384, layers=2, embedding_size=384, residual=True, dropout=0.15, recurrent_dropout=0.1
         ),
-        training=TrainingConfig(minutes=55, steps_per_epoch=500, learning_rate=5e-3),
+        training=GenerationTraining(minutes=55, steps_per_epoch=500, learning_rate=5e-3),
     )
 
 
@@ -216,7 +262,7 @@ def chinese_poetry() -> GenerationConfig:
             dropout=0.5,
             recurrent_dropout=0.3,
         ),
-        training=TrainingConfig(minutes=15, steps_per_epoch=250, learning_rate=5e-3, average=0.999),
+        training=GenerationTraining(minutes=15, steps_per_epoch=250, learning_rate=5e-3, average=0.999),
     )
 
 

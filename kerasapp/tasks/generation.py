@@ -12,8 +12,10 @@ import tensorflow as tf
 from kerasapp.config import parsing
 from kerasapp.config.generation import default_split
 from kerasapp.errors import ConfigError
+from kerasapp.models.discriminator import TextDiscriminator
 from kerasapp.models.generation import GenerationModel
 from kerasapp.precision import policy
+from kerasapp.seqgan import SeqGAN
 from kerasapp.tasks.generation_servable import GenerationServable
 from kerasapp.tasks.task import Task
 from pipelines import generation as pipeline
@@ -42,6 +44,11 @@ class Generation(Task):
     name = "generation"
     tokenizer_file = "tokenizer.json"
     monitor, direction = "nats_per_character", -1  # lower is better
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if self.config.training.adversarial:
+            self.monitor = None  # it gains what nats do not measure: the last model is kept
 
     # === Data ===
 
@@ -77,15 +84,17 @@ class Generation(Task):
         return self.corpus.part(split)
 
     def training_data(self, start_step=0):
-        """Endless dataset of (tokens, next tokens) [batch, window] int32, from any step on."""
+        """Endless dataset of (tokens, next tokens) [batch, window] int32, from any step on; of tokens alone
+        where a discriminator judges them."""
         c = self.config
-        return pipeline.training_windows(
+        windows = pipeline.training_windows(
             self.tokens("train"),
             streams=c.training.batch_size,
             window=c.data.window,
             seed=c.training.seed,
             start_step=start_step,
         )
+        return windows.map(lambda tokens, _: tokens) if c.training.adversarial else windows
 
     def datasets(self):
         """(training dataset, validation dataset or None), for a `fit` of your own.
@@ -104,13 +113,31 @@ class Generation(Task):
     # === Model ===
 
     def build(self, training=True):
-        """A plain functional `keras.Model`; for training its rows carry their states on."""
+        """A plain functional `keras.Model`; for training by likelihood its rows carry their states on."""
         c = self.config.training
         return GenerationModel(
             self.tokenizer.size,
-            streams=self._rows_of_a_device() if training else None,
+            streams=self._rows_of_a_device() if training and not c.adversarial else None,
             dtype=policy(c.precision) if training else None,
             **dataclasses.asdict(self.config.model),
+        )
+
+    def learner(self, model):
+        """What `fit` trains: the model, or a `SeqGAN` of it."""
+        c, window = self.config.training, self.config.data.window
+        if not c.adversarial:
+            return model
+        return SeqGAN(
+            model,
+            TextDiscriminator(self.tokenizer.size, window),
+            context=c.context,
+            rollouts=c.rollouts,
+            rollout_tokens=c.rollout_tokens,
+            every=c.discriminator_steps,
+            warmup=c.warmup_steps,
+            likelihood=c.likelihood,
+            discriminator_rate=c.discriminator_rate,
+            seed=c.seed,
         )
 
     def loss(self):
