@@ -83,6 +83,21 @@ def read_aligned(first: Path, second: Path, form: str) -> Iterator[tuple[str, st
         yield pair
 
 
+def own_targets(pairs: Pairs, swap: bool = False) -> Iterator[tuple[str, str]]:
+    """Each source with itself as its target, once, however many targets it had.
+
+    Args:
+        swap: whether the second sentence of each pair is the source.
+    """
+    seen = set()
+    for pair in pairs:
+        source = pair[swap]
+        digest = _digest(source.encode())
+        if digest not in seen:
+            seen.add(digest)
+            yield source, source
+
+
 @dataclass(frozen=True)
 class Digests:
     """64-bit digests of pairs of sentences: [pairs] uint64 each."""

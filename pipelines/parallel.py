@@ -22,6 +22,7 @@ _LEARNED = 2**23  # characters of a side that subwords are learned from, where t
 _BLOCK = 2**16  # characters of a string that a tokenizer learns from, about
 
 Tokenizers = tuple[Tokenizer, Tokenizer]
+Rows = tuple[dict[str, np.ndarray], np.ndarray]  # a batch for a model, see `SentencePairs.rows`
 
 
 class SentencePairs:
@@ -38,7 +39,7 @@ class SentencePairs:
     def __len__(self) -> int:
         return len(self.source_lengths)
 
-    def rows(self, indices: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def rows(self, indices: np.ndarray) -> Rows:
         """The pairs `indices` [batch] as a batch for a model, int32 and padded with 0.
 
         Returns:
@@ -46,10 +47,16 @@ class SentencePairs:
             `target_out` ends in the end token, of `target_in` begins with the start token.
         """
         source, target = self._source.ended(indices), self._target.ended(indices)
-        start = np.full([len(target), 1], Tokenizer.start_id, np.int32)
-        target_in = np.concatenate([start, target[:, :-1]], axis=1)  # [batch, t]
-        target_in[target_in == Tokenizer.end_id] = Tokenizer.pad_id
-        return {"source": source, "target_in": target_in}, target
+        return {"source": source, "target_in": begun(target)}, target
+
+
+def begun(target: np.ndarray) -> np.ndarray:
+    """Rows that end in the end token, int32 [batch, t], as the rows that a decoder reads: the start token
+    before each, without the end."""
+    start = np.full([len(target), 1], Tokenizer.start_id, np.int32)
+    target_in = np.concatenate([start, target[:, :-1]], axis=1)  # [batch, t]
+    target_in[target_in == Tokenizer.end_id] = Tokenizer.pad_id
+    return target_in
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from pipelines.altering import Alterations
 from pipelines.batching import prefetched
 from pipelines.cache import built_once, default_folder, digest
 from pipelines.errors import DataError
 from pipelines.files import content_hash, locate
-from pipelines.pairs import Pairs, read_aligned, read_table
+from pipelines.pairs import Pairs, own_targets, read_aligned, read_table
 from pipelines.parallel import (
     ParallelCorpus,
+    Rows,
     SentencePairs,
     Tokenizers,
+    begun,
     build,
     intact,
     load,
@@ -43,6 +46,7 @@ def prepare(
     source: File | None = None,
     target: File | None = None,
     swap: bool = False,
+    autoencode: bool = False,
     valid: tuple[File, File] | None = None,
     test: tuple[File, File] | None = None,
     tokenizers: Tokenizers | None = None,
@@ -65,6 +69,8 @@ def prepare(
         source: a file of one sentence a line; instead of `pairs`, together with `target`.
         target: the translation of each line of `source`.
         swap: source and target change places, in all the files given.
+        autoencode: the target of each sentence is the sentence itself, in all the files given, of which
+            sources alone are read; one that is repeated counts once.
         valid: (source file, target file) of the validation part, which then takes nothing from the split:
             its fraction goes to training.
         test: the same for the test part.
@@ -98,6 +104,7 @@ def prepare(
     say(f"checking {_names(files)}")
     hashes = {name: [content_hash(path) for path in paths] for name, paths in files.items()}
     settings = {"files": hashes, "swap": swap, "split": fractions, "format": FORMAT, "task": "translation"}
+    settings |= {"autoencode": True} if autoencode else {}
     learned = [kind, normalisation, joint] + ([model_type, vocabulary_size] if kind == "subwords" else [])
     key = digest({**settings, "learned": learned})
     root = Path(cache).expanduser() if cache else default_folder()
@@ -111,6 +118,8 @@ def prepare(
     def fill(folder: Path) -> None:
         say(f"reading {_names(files)}")
         read = {name: _read(paths, normalisation) for name, paths in files.items()}
+        if autoencode:
+            read = {name: own_targets(pairs, swap) for name, pairs in read.items()}
         build(folder, read.pop("pairs"), fractions, read, swap, learn, say)
 
     if tokenizers is not None and not made_by(tokenizers, root / key):  # otherwise they were learned here
@@ -168,7 +177,7 @@ def _learn(texts, kind, joint, vocabulary_size, model_type, normalisation) -> To
 
 
 def _names(files: dict[str, list[Path]]) -> str:
-    return " and ".join(map(str, files["pairs"]))
+    return " and ".join(map(str, dict.fromkeys(files["pairs"])))
 
 
 def training_batches(
@@ -179,6 +188,7 @@ def training_batches(
     max_length: int,
     seed: int,
     start_step: int = 0,
+    alterations: Alterations | None = None,
 ) -> tf.data.Dataset:
     """Endless batches of pairs of like lengths, in other company and another order each pass.
 
@@ -197,6 +207,7 @@ def training_batches(
             counts them.
         seed: 0 or larger.
         start_step: the step of the first element.
+        alterations: what is changed of the sentences of each batch; by default nothing.
 
     Returns:
         Elements ({"source": [batch, s], "target_in": [batch, t]}, target_out [batch, t]), int32; see
@@ -206,7 +217,16 @@ def training_batches(
         DataError: no pair is short enough.
     """
     plan = BatchPlan(pairs, batch_tokens, batch_size, max_length)
-    return _batches(tf.data.Dataset.counter(start_step), pairs, plan.rows_of(seed))
+    rows_of = plan.rows_of(seed)
+
+    def rows(step: int) -> Rows:
+        inputs, target = pairs.rows(rows_of(step))
+        if alterations is None:
+            return inputs, target
+        source, target = alterations.apply(inputs["source"], target, seed=seed, step=step)
+        return {"source": source, "target_in": begun(target)}, target
+
+    return _batches(tf.data.Dataset.counter(start_step), rows)
 
 
 def steps_per_pass(pairs: SentencePairs, *, batch_tokens: int, batch_size: int, max_length: int) -> int:
@@ -235,14 +255,12 @@ def validation_batches(pairs: SentencePairs, *, batch_tokens: int, batch_size: i
     order = np.lexsort((pairs.source_lengths, pairs.target_lengths))[::-1]
     cuts = cut(pairs.source_lengths[order], pairs.target_lengths[order], batch_tokens, batch_size)
     batches = np.split(order, cuts[1:-1])
-    return _batches(tf.data.Dataset.range(len(cuts) - 1), pairs, batches.__getitem__)
+    return _batches(tf.data.Dataset.range(len(cuts) - 1), lambda step: pairs.rows(batches[step]))
 
 
-def _batches(
-    steps: tf.data.Dataset, pairs: SentencePairs, rows_of: Callable[[int], np.ndarray]
-) -> tf.data.Dataset:
+def _batches(steps: tf.data.Dataset, rows_of: Callable[[int], Rows]) -> tf.data.Dataset:
     def gather(step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        inputs, target_out = pairs.rows(rows_of(int(step)))
+        inputs, target_out = rows_of(int(step))
         return inputs["source"], inputs["target_in"], target_out
 
     def load(step):

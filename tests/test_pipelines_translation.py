@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.altering import Alterations
 from pipelines.errors import DataError
 from pipelines.sentences import decode, encode
 from pipelines.text import CharacterTokenizer
@@ -161,6 +162,33 @@ def test_parts_with_files_of_their_own_take_nothing_from_the_split(write, ready)
     assert ready(pairs=pairs, valid=valid, swap=True).texts("valid") == (["one", "two"], ["eins", "zwei"])
 
 
+def test_an_autoencoders_sentences_are_their_own_targets_and_stand_in_one_part_once(write, ready):
+    pairs = [(f"{i // 3} {word}", f"{other} {i}") for i, (word, other) in enumerate([*WORDS.items()] * 30)]
+    path = write(table(pairs))
+    lines = write("".join(f"{source}\n" for source, _ in pairs), "lines.txt")
+    table_corpus = ready(pairs=path, autoencode=True)
+    swapped = ready(pairs=write(table([pair[::-1] for pair in pairs]), "b.tsv"), swap=True, autoencode=True)
+    for corpus in (table_corpus, swapped, ready(source=lines, target=lines, autoencode=True)):
+        parts = {name: corpus.texts(name) for name in PARTS}
+        found = [sentence for sources, _ in parts.values() for sentence in sources]
+        assert sorted(found) == sorted({source for source, _ in pairs})
+        assert all(sources == targets for sources, targets in parts.values())
+        assert min(corpus.sizes.values()) > 10
+    own = write("a b\na b\nc\n", "own.txt")
+    held_out = ready(pairs=path, autoencode=True, valid=(own, own)).texts("valid")
+    assert held_out == (["a b", "c"], ["a b", "c"])
+
+
+def test_unusable_sentences_of_an_autoencoder_are_told(write, ready):
+    lines = write("a\n\nb\n", "lines.txt")
+    with pytest.raises(DataError, match=r"lines\.txt: line 2: the line is empty"):
+        ready(source=lines, target=lines, autoencode=True)
+    one = write("a\na\na\n", "one.txt")
+    with pytest.raises(DataError, match=r"one\.txt: no pair is left") as error:
+        ready(source=one, target=one, autoencode=True)
+    assert str(error.value).count("one.txt") == 1
+
+
 def test_the_cache_is_used_for_equal_content_and_settings_only(write, ready):
     def reads(**settings):
         lines = []
@@ -177,6 +205,7 @@ def test_the_cache_is_used_for_equal_content_and_settings_only(write, ready):
     assert reads(pairs=path, tokenizers=tokenizers[::-1])
     assert reads(pairs=path, swap=True)
     assert reads(pairs=path, joint=True)
+    assert reads(pairs=path, autoencode=True)
     assert reads(pairs=path, split=(0.5, 0.25, 0.25))
     assert reads(pairs=path, normalisation="none")
     assert reads(pairs=path, valid=(path, path))
@@ -307,6 +336,21 @@ def test_training_batches_are_a_function_of_seed_and_step(part, start):
     whole = take(training_batches(pairs, seed=1, **BATCHES), start + 4)
     assert same(whole[start:], take(training_batches(pairs, seed=1, start_step=start, **BATCHES), 4))
     assert not same(whole[start:], take(training_batches(pairs, seed=2, start_step=start, **BATCHES), 4))
+
+
+def test_altered_batches_are_a_function_of_seed_and_step(part):
+    pairs, size = part.part("train"), part.tokenizers[0].size
+    options = {**BATCHES, "alterations": Alterations(size, noise=0.2)}
+    plain, whole = (take(training_batches(pairs, seed=1, **keys), 12) for keys in (BATCHES, options))
+    assert same(whole[8:], take(training_batches(pairs, seed=1, start_step=8, **options), 4))
+    for (source, target_in, target), (noisy, *rest) in zip(plain, whole, strict=True):
+        assert noisy.shape != source.shape or (noisy != source).any()
+        assert same([tuple(rest)], [(target_in, target)])
+    options["alterations"] = Alterations(size, altered=0.5)
+    for source, target_in, target in take(training_batches(pairs, seed=1, **options), 4):
+        np.testing.assert_array_equal(source, target)
+        np.testing.assert_array_equal(target_in[:, 0], 2)
+        np.testing.assert_array_equal(target_in[:, 1:], np.where(target[:, :-1] == 3, 0, target[:, :-1]))
 
 
 def test_the_order_stays_what_it_is(part):
