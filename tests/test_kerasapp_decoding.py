@@ -76,6 +76,27 @@ def test_choose_gives_each_token_its_probability():
     np.testing.assert_allclose(shares, weights / weights.sum(), atol=2e-4)
 
 
+@pytest.mark.parametrize("size", [999, 1000, 1001, 5000])
+def test_choose_of_a_large_vocabulary_inverts_its_cumulative_distribution(size):
+    rng = np.random.default_rng(size)
+    logits = rng.normal(0, 3, [200, size]).astype("float32")
+    logits[:, rng.integers(0, size, size // 2)] = -np.inf
+    noise = np.float32([0.0, 1 - 2**-24, *rng.random(198)])
+    chosen = choose(tf.constant(logits), sampling(200), tf.constant(noise), filtered=False).numpy()
+    weights = np.exp(logits.astype("float64"))
+    ends = np.cumsum(weights, axis=1) / np.sum(weights, axis=1, keepdims=True)
+    rows = np.arange(200)
+    assert np.all(weights[rows, chosen] > 0)
+    assert np.all(ends[rows, chosen] >= noise - 1e-6)
+    assert np.all(ends[rows, chosen] - weights[rows, chosen] / weights.sum(axis=1) <= noise + 1e-6)
+
+
+def test_choose_of_a_large_vocabulary_at_temperature_zero_is_greedy():
+    logits = np.random.default_rng(0).normal(size=[20, 1234]).astype("float32")
+    chosen = choose(tf.constant(logits), sampling(20, temperature=0.0), tf.fill([20], 0.99))
+    np.testing.assert_array_equal(chosen, logits.argmax(axis=1))
+
+
 def test_choose_at_temperature_zero_is_greedy():
     logits = tf.constant(np.random.default_rng(0).normal(size=(50, 9)).astype("float32"))
     noise = tf.fill([50], 0.999)
