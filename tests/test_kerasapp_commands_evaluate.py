@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from kerasapp.commands.evaluate import data_to_score, options_of
+from kerasapp.commands.evaluate import data_to_score, options_of, show
 from kerasapp.config.building import build
 from kerasapp.config.registry import preset
 from kerasapp.errors import ConfigError
@@ -44,6 +44,7 @@ def test_other_files_with_a_split_or_parts_of_their_own():
         (["--data.joint_vocabulary", "true"], "--data.joint_vocabulary"),
         (["--data.tokenizer", "characters"], "--data.tokenizer"),
         (["--data.vocabulary_size", "999"], "--data.vocabulary_size"),
+        (["--data.autoencode", "true"], "data.autoencode"),
         (["--data.files", "a"], "--data.files"),
     ],
 )
@@ -66,3 +67,13 @@ def test_options_of_each_task():
         options_of("translation", args(streams=2))
     with pytest.raises(ConfigError, match="--beam-size: an option of translation"):
         options_of("generation", args(beam_size=2))
+
+
+def test_figures_by_length_are_rows_of_the_table(capsys):
+    show(
+        {"exact": 0.5, "exact_by_words": {"3": {"exact": 0.25, "items": 4}, "12": {"exact": 1.0, "items": 1}}}
+    )
+    rows = [line.replace("│", "").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["exact", "0.5000"] in rows
+    assert ["exact_by_words", "3", "0.2500", "of", "4"] in rows
+    assert ["exact_by_words", "12", "1.0000", "of", "1"] in rows

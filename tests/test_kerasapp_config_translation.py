@@ -52,6 +52,14 @@ def test_pairs_and_files_replace_each_other():
         ([*FILES, "--model.cell", "simple_rnn"], ["model.cell", "lstm, gru"]),
         ([*FILES, "--model.attention", "dots"], ["model.attention", "scaled_dot"]),
         ([*FILES, "--model.attention", "multi_head", "--model.heads", "3"], ["model.heads: 3", "512"]),
+        ([*FILES, "--data.autoencode", "true"], ["data.target: ", "data.autoencode", "leave it"]),
+        (
+            ["--data.source", "a", "--data.autoencode", "true", "--data.test_target", "v"],
+            ["data.test_target: ", "leave it"],
+        ),
+        (["--data.autoencode", "true"], ["data.source or data.pairs: required"]),
+        ([*FILES, "--data.altered", "0.5"], ["data.altered: 0.5", "data.autoencode"]),
+        (["--preset", "sentence-autoencoder", "--data.noise", "1"], ["data.noise", "below 1"]),
         ([*FILES, "--training.label_smoothing", "1"], ["training.label_smoothing", "below 1"]),
     ],
 )
@@ -60,6 +68,15 @@ def test_refused(words, parts):
         parse(*words)
     assert [part for part in parts if part not in str(caught.value)] == []
     assert "\n" not in str(caught.value)
+
+
+def test_an_autoencoder_needs_sources_alone():
+    shipped = parse("--preset", "sentence-autoencoder").data
+    assert (shipped.pairs, shipped.autoencode, shipped.swap) == ("sample:tatoeba-cmn-eng", True, False)
+    words = ["--preset", "sentence-autoencoder", "--data.source", "a", "--data.valid_source", "v"]
+    data = parse(*words).data
+    assert (data.pairs, data.source, data.valid_source, data.target) == (None, "a", "v", None)
+    assert data.has("valid") and parse(*FILES, "--data.noise", "0.1").data.noise == 0.1
 
 
 def test_parts_with_files_of_their_own():

@@ -7,7 +7,7 @@ import pytest
 import sacrebleu
 import scipy.stats
 
-from kerasapp.metrics import crps, mel_cepstral_distortion, mel_l1, translation_scores
+from kerasapp.metrics import crps, exact_scores, mel_cepstral_distortion, mel_l1, translation_scores
 
 LANGUAGES = {
     "en": ("13a", ["The cat sat on the mat.", "It's 5 o'clock, isn't it?"], ["The cat is here.", "It is 5."]),
@@ -29,6 +29,29 @@ def test_scores_are_sacrebleus_with_the_tokenizer_of_the_language(language):
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(hypotheses, [references]).score)
     assert f"|tok:{tokenizer}|" in scores["signature"]
     assert f"version:{sacrebleu.__version__}" in scores["signature"]
+
+
+def test_exact_scores_by_hand():
+    long = "one two three four five six seven eight nine"
+    references = ["a b", "c d", "e", long, "f g h i j k l m"]
+    found = exact_scores(["a b", "c d.", "e", "one two", "f g h i j k l m"], references)
+    assert found == {
+        "exact": 3 / 5,
+        "exact_to_8_words": 3 / 4,
+        "exact_by_words": {
+            "1": {"exact": 1.0, "items": 1},
+            "2": {"exact": 0.5, "items": 2},
+            "8": {"exact": 1.0, "items": 1},
+            "9": {"exact": 0.0, "items": 1},
+        },
+    }
+    assert exact_scores([long], [long])["exact_to_8_words"] is None
+
+
+def test_exact_scores_of_chinese_are_by_characters():
+    found = exact_scores(["我 很好", "我 不好。"], ["我 很好", "我 不好！"])
+    by_characters = {"3": {"exact": 1.0, "items": 1}, "4": {"exact": 0.0, "items": 1}}
+    assert found == {"exact": 0.5, "exact_to_8_characters": 0.5, "exact_by_characters": by_characters}
 
 
 def test_scores_of_what_is_right_and_what_is_empty():

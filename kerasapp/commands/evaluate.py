@@ -16,6 +16,7 @@ EPILOG = """examples:
 RUN first; other files are scored whole:
   kerasapp evaluate runs/mine --data.files other.txt
   kerasapp evaluate runs/de-en --data.source other.de --data.target other.en
+  kerasapp evaluate runs/sentence-autoencoder --data.source other.txt
   kerasapp evaluate runs/ljspeech --data.directory other
   kerasapp evaluate runs/sunspots --data.files other.csv
 """
@@ -111,5 +112,10 @@ def show(report):
 
     table = Table("figure", "value", show_edge=False)
     for name, value in report.items():
-        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+        if isinstance(value, dict):  # by length, each with its figure and the items that it is of
+            for length, part in value.items():
+                figure, items = part.values()
+                table.add_row(f"{name} {length:>2}", f"{figure:.4f} of {items}")
+        else:
+            table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     Console().print(table)

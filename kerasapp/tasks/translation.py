@@ -12,13 +12,14 @@ from kerasapp.config import parsing
 from kerasapp.config.translation import default_split
 from kerasapp.errors import ConfigError
 from kerasapp.losses import SmoothedCrossEntropy
-from kerasapp.metrics import translation_scores
+from kerasapp.metrics import exact_scores, translation_scores
 from kerasapp.models.translation import TranslationModel
 from kerasapp.precision import policy
 from kerasapp.tasks.task import Task
 from kerasapp.tasks.translation_predictor import Translator
 from kerasapp.tasks.translation_servable import TranslationServable
 from pipelines import translation as pipeline
+from pipelines.altering import Alterations
 from pipelines.batching import each_pass
 from pipelines.text import Tokenizer
 
@@ -43,7 +44,12 @@ class Translation(Task):
 
     name = "translation"
     tokenizer_files = ("source_tokenizer.json", "target_tokenizer.json")
-    monitor, direction = "bleu", 1  # higher is better, and it goes on rising when the nats no longer fall
+    direction = 1  # higher is better
+
+    @property
+    def monitor(self):
+        """The figure that says which model is best: it goes on rising when the nats no longer fall."""
+        return "exact" if self.config.data.autoencode else "bleu"
 
     # === Data ===
 
@@ -52,12 +58,13 @@ class Translation(Task):
         """The tokenised pairs, from the disk cache where they are there (see `pipelines.translation`)."""
         c = self.config.data
         parsing.require_data(self.config)
-        files = [c.pairs] if c.pairs else [c.source, c.target]
+        files = [c.pairs] if c.pairs else [c.source, c.source if c.autoencode else c.target]
         return pipeline.prepare(
             pairs=c.pairs,
             source=c.source,
-            target=c.target,
+            target=None if c.pairs else files[1],
             swap=c.swap,
+            autoencode=c.autoencode,
             valid=self._files("valid"),
             test=self._files("test"),
             tokenizers=self._given_tokenizer,
@@ -73,10 +80,13 @@ class Translation(Task):
     def _files(self, part):
         """The files of "valid" or "test", if it has its own. They are named by what they are: as the pipeline
         swaps all files, where it does they are handed over the other way round."""
-        source, target = (getattr(self.config.data, f"{part}_{side}") for side in ("source", "target"))
+        data = self.config.data
+        source, target = (getattr(data, f"{part}_{side}") for side in ("source", "target"))
         if source is None:
             return None
-        return (target, source) if self.config.data.swap else (source, target)
+        if data.autoencode:
+            return (source, source)
+        return (target, source) if data.swap else (source, target)
 
     def _learned_tokenizer(self):
         return self.corpus.tokenizers
@@ -93,9 +103,16 @@ class Translation(Task):
 
     def training_data(self, start_step=0):
         """Endless dataset of ({"source", "target_in"}, target_out), int32 [batch, time], from any step on."""
-        training = self.config.training
+        data, seed = self.config.data, self.config.training.seed
+        alterations = None
+        if data.altered or data.noise:
+            alterations = Alterations(self.tokenizer[0].size, data.altered, data.noise)
         return pipeline.training_batches(
-            self.corpus.part("train"), **self._batch_limits(), seed=training.seed, start_step=start_step
+            self.corpus.part("train"),
+            **self._batch_limits(),
+            seed=seed,
+            start_step=start_step,
+            alterations=alterations,
         )
 
     def datasets(self):
@@ -153,7 +170,8 @@ class Translation(Task):
             beam_size: of the search.
 
         Returns: ({"bleu", "chrf", "signature", "nats_per_token", "unfinished": translations that did not end,
-            blank ones of sentences that are too long among them, "items": pairs}, the translations).
+            blank ones of sentences that are too long among them, "items": pairs}, the translations). Those of
+            an autoencoder begin with the figures of `kerasapp.metrics.exact_scores`.
         """
         split = split or default_split(self.config)
         if not self.corpus.sizes[split]:
@@ -162,6 +180,7 @@ class Translation(Task):
         answers = _translate_all(translator, sources, beam_size=beam_size, progress=progress)
         texts = [answer.text for answer in answers]
         figures = {
+            **(exact_scores(texts, references) if self.config.data.autoencode else {}),
             **translation_scores(texts, references),
             "nats_per_token": self._nats_per_token(translator.servable, split),
             "unfinished": sum(not answer.finished for answer in answers),
@@ -174,11 +193,15 @@ class Translation(Task):
         if not self.corpus.sizes["valid"]:
             return {}
         self._sample = self._translate_sample(model)
-        scores = translation_scores([answer.text for answer in self._sample], self._watched_pairs[1])
-        return {"nats_per_token": self._nats_per_token(self.watched(model), "valid"), "bleu": scores["bleu"]}
+        texts, references = [answer.text for answer in self._sample], self._watched_pairs[1]
+        figures = {"nats_per_token": self._nats_per_token(self.watched(model), "valid")}
+        if self.config.data.autoencode:
+            figures["exact"] = exact_scores(texts, references)["exact"]
+        return {**figures, "bleu": translation_scores(texts, references)["bleu"]}
 
     def summarise(self, model):
-        """Writes translations and pictures of their alignment to the current `tf.summary` writer."""
+        """Writes translations, and with attention pictures of their alignment, to the current `tf.summary`
+        writer."""
         if not self.corpus.sizes["valid"]:
             return
         shown = list(zip(*self._watched_pairs, self._sample))[:SHOWN]
@@ -186,7 +209,8 @@ class Translation(Task):
         rows = [f"| {' | '.join(text.replace('|', '&#124;') for text in row)} |" for row in cells]
         table = "\n".join(["| source | translation | reference |", "|---|---|---|", *rows])
         tf.summary.text("translations", table)
-        for i, (_, _, answer) in enumerate(shown[:3]):
+        drawn = 0 if self.config.model.attention == "none" else 3
+        for i, (_, _, answer) in enumerate(shown[:drawn]):
             if not answer.target_tokens:  # of a sentence that is too long
                 continue
             picture = plots.alignment_image(answer.source_tokens, answer.target_tokens, answer.alignment)

@@ -1,0 +1,120 @@
+"""The section `data` of `translation`: pairs of sentences, or sentences that are their own targets."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
+from kerasapp.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TranslationData(Section):
+    """The pairs of sentences to learn from, and how they become tokens."""
+
+    name: ClassVar[str] = "data"
+    # Aligned files say by their names which is which, so a preset's swapped columns are not theirs.
+    replaces: ClassVar = {
+        "pairs": {"source": None, "target": None},
+        "source": {"pairs": None, "swap": False},
+        "target": {"pairs": None, "swap": False},
+    }
+
+    pairs: str | None = None
+    """A UTF-8 file, .gz or not, with a source sentence, a tab and its translation a line, and perhaps a third
+    column that is not read; sample:NAME is one shipped with kerasapp. Give this, or data.source and
+    data.target"""
+
+    source: str | None = None
+    """A UTF-8 file, .gz or not, with a sentence a line"""
+
+    target: str | None = None
+    """The file with their translations, line by line"""
+
+    swap: bool = False
+    """Let source and target change places in all files: the second column of data.pairs is then what is
+    translated"""
+
+    autoencode: bool = False
+    """Let each source sentence be its own target: a model to embed sentences with. Targets are not read; a
+    sentence that is repeated counts once"""
+
+    altered: Rate = 0.0
+    """Share of the sentences of an autoencoder, in training, some of whose tokens are replaced at random in
+    source and target alike: what makes it copy words that it has rarely read"""
+
+    noise: Rate = 0.0
+    """Share of the source tokens dropped in training, and of neighbours that change places, while the target
+    stays as it is: a denoising autoencoder"""
+
+    valid_source: str | None = None
+    """Sentences to validate on, with data.valid_target; without them data.split says what is held out"""
+
+    valid_target: str | None = None
+    """The translations of data.valid_source, line by line"""
+
+    test_source: str | None = None
+    """Sentences to test on, with data.test_target; without them data.split says what is held out"""
+
+    test_target: str | None = None
+    """The translations of data.test_source, line by line"""
+
+    split: tuple[Fraction, Fraction, Fraction] = (0.9, 0.05, 0.05)
+    """Shares of the pairs for training, validation and test, in this order. Pairs that have a sentence in
+    common stay together; the share of a part that has files of its own goes to training"""
+
+    normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
+    """Unicode normalisation of all sentences. NFKC also turns full-width punctuation, as in Chinese, into
+    ASCII"""
+
+    tokenizer: Literal["subwords", "characters"] = "subwords"
+    """What a token is: a SentencePiece subword learned from the training split, or a character"""
+
+    joint_vocabulary: bool = False
+    """One vocabulary for both languages: for two that share an alphabet and many names"""
+
+    vocabulary_size: Annotated[int, Range(least=300, most=1_000_000)] = 5000
+    """Subwords to learn for each language, or for both where joint, with the 4 special ids and the 256 bytes;
+    characters take as many as there are"""
+
+    max_length: Annotated[int, Range(least=1, most=10_000)] = 100
+    """Tokens of a sentence, on either side, above which a pair is left out of training"""
+
+    batch_tokens: Annotated[int, Range(least=1, most=10_000_000)] = 1500
+    """Source and target tokens of a training batch at most, padding included"""
+
+    cache: str | None = None
+    """Folder for the tokenised pairs, kept between runs; null: a folder in the user's cache directory"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_shares(self.split)
+        for key in ("source", "target"):
+            if self.pairs is not None and getattr(self, key) is not None:
+                raise ConfigError(
+                    f"data.pairs: {show(self.pairs)} and data.{key}: {show(getattr(self, key))}: give either "
+                    "data.pairs, or data.source and data.target"
+                )
+        if self.autoencode:
+            for side in ("target", "valid_target", "test_target"):
+                if getattr(self, side) is not None:
+                    raise ConfigError(
+                        f"data.{side}: with data.autoencode the sources are the targets; leave it"
+                    )
+            return
+        if self.altered:
+            raise ConfigError(
+                f"data.altered: {self.altered:g} is for data.autoencode, whose source is the target"
+            )
+        for part in ("valid", "test"):
+            given = {side: getattr(self, f"{part}_{side}") is not None for side in ("source", "target")}
+            if given["source"] != given["target"]:
+                lacking, other = ("target", "source") if given["source"] else ("source", "target")
+                raise ConfigError(f"data.{part}_{lacking}: required beside data.{part}_{other}")
+
+    def has(self, part: str) -> bool:
+        """Whether "train", "valid" or "test" gets pairs: a share of the split, or files of its own."""
+        train, valid, test = self.split
+        own = {name: getattr(self, f"{name}_source") is not None for name in ("valid", "test")}
+        if part == "train":
+            return train + valid * own["valid"] + test * own["test"] > 0
+        return own[part] or {"valid": valid, "test": test}[part] > 0
