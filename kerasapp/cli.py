@@ -17,6 +17,7 @@ COMMANDS = {
     "generate": "let a trained model write on",
     "translate": "translate a sentence, or a file of any size",
     "synthesize": "read a text aloud, or each line of a file, into WAV files",
+    "embed": "turn sentences into vectors, find the nearest, show them in TensorBoard's projector",
     "forecast": "say what comes next in a series, and how sure that is",
     "inspect": "write a report of what a model does with a text: units, attention, probabilities",
     "export": "write a SavedModel version that servers load",

@@ -5,7 +5,7 @@ import os
 import random
 
 import pytest
-from tiny import LETTERS, REVERSAL, SERIES, SMALL, SPEECH, TEXT, TONES, reversed_words
+from tiny import ECHO, LETTERS, REVERSAL, SERIES, SMALL, SPEECH, TEXT, TONES, reversed_words
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -115,6 +115,33 @@ def reversal_export(once, reversal_run):
 def reversal_bundle(once, reversal_run):
     """The bundle of `reversal_run` in all precisions."""
     return once("reversal_bundle", lambda folder: _with_bundle(reversal_run, folder)) / "reversal/1/tflite"
+
+
+@pytest.fixture(scope="session")
+def echo_run(once):
+    """A finished run folder of an autoencoder of `translation`, which has learned to repeat a few letters."""
+    from kerasapp.cli import run
+
+    def train(folder):
+        draw = random.Random(11)
+        lines = [" ".join(draw.choices(LETTERS[:4], k=draw.randint(1, 5))) for _ in range(2000)]
+        (folder / "letters.txt").write_text("".join(f"{line}\n" for line in lines))
+        words = ["--run", str(folder / "echo"), "--data.source", str(folder / "letters.txt"), *ECHO]
+        assert run(["train", "translation", *words]) == 0
+
+    return once("echo_run", train) / "echo"
+
+
+@pytest.fixture(scope="session")
+def echo_export(once, echo_run):
+    """`saved_models/echo` with one version and a bundle for phones."""
+    from kerasapp.cli import run
+
+    def export(folder):
+        words = ["--no-verify", "--tflite", "float32"]
+        assert run(["export", str(echo_run), "--to", str(folder), *words]) == 0
+
+    return once("echo_models", export) / "echo"
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,15 @@ REVERSAL = [
     "--training.learning_rate", "0.01", "--training.average", "0", "--training.label_smoothing", "0",
 ]  # fmt: skip
 
+ECHO = [
+    "--data.autoencode", "true", "--data.altered", "0.3", "--data.tokenizer", "characters",
+    "--data.joint_vocabulary", "true", "--data.batch_tokens", "3000", "--data.split", "0.8", "0.1", "0.1",
+    "--model.attention", "none", "--model.cell", "gru", "--model.units", "32", "--model.embedding_size", "16",
+    "--model.dropout", "0", "--model.embedding_dropout", "0", "--model.word_dropout", "0",
+    "--training.batch_size", "128", "--training.steps", "600", "--training.steps_per_epoch", "300",
+    "--training.learning_rate", "0.01", "--training.average", "0", "--training.label_smoothing", "0",
+]  # fmt: skip
+
 TONES = dict(zip("abcdefgh", range(300, 3900, 450), strict=True))  # Hz
 SPEECH = [
     "--data.language", "none", "--audio.sample_rate", "8000", "--audio.mels", "20", "--audio.f_max", "4000",

@@ -84,6 +84,29 @@ class TranslationAnswers:
                     progress(done / len(sentences))
         return answers
 
+    def embed(self, sentences, progress=None):
+        """One vector a sentence, of a model without attention; that of one depends on no other.
+
+        Args:
+            sentences: list of strings. A blank one has zeros.
+            progress: function that gets the share done, now and then.
+
+        Returns: float32 [sentences, size], as the signature `embed` gives it; [0, 0] without a sentence.
+        Raises: ValueError for a model with attention, or a sentence that is too long.
+        """
+        lengths = self._lengths(sentences)
+        require_short("sentence", lengths)
+        found, done = np.zeros([0, 0], np.float32), 0
+        for batch in batches(lengths + 1):
+            vectors = self._ask("embed", {"text": texts([sentences[i] for i in batch])})["embedding"]
+            if not done:
+                found = np.zeros([len(sentences), vectors.shape[1]], np.float32)
+            found[batch] = vectors
+            done += len(batch)
+            if progress:
+                progress(done / len(sentences))
+        return found
+
     def check(self, sentences):
         """What is wrong with each sentence: list of None, or of words such as "has 6,214 tokens; ..."."""
         return _reasons(self._lengths(sentences))

@@ -28,6 +28,14 @@ class Translator(TranslationAnswers):
         self.servable = servable or task.servable(model)
         super().__init__(asking(self.servable))
 
+    def embed(self, sentences, progress=None):
+        if not self.servable.embeds:
+            attention = self.model.attention_name
+            raise ValueError(f"no vector stands for a sentence in a model with attention, here {attention}")
+        return super().embed(sentences, progress)
+
+    embed.__doc__ = TranslationAnswers.embed.__doc__
+
     def score(self, sources, targets):
         """How likely the model finds each translation: list of {"log_probability", "tokens"}.
 

@@ -133,6 +133,23 @@ class TranslationServable(tf.Module):
         prepared, states = encode(self._model, ids)
         return {**prepared, **states}
 
+    @tf.function(autograph=False, input_signature=[_STRING])
+    def embed(self, text):
+        """text [batch] string -> "embedding" float32 [batch, size]: all that the decoder of a model without
+        attention gets of a sentence, the encoder's last states, numbers between -1 and 1 (Sutskever et al.
+        2014, arXiv:1409.3215). Zeros of a blank one; one of more than `LONGEST` tokens is refused."""
+        ids = sentences.encode(self.source_tokenizer, text)
+        lengths = tf.cast(ids.row_lengths(), tf.int32)
+        with tf.control_dependencies([_fits(tf.reduce_max(lengths))]):
+            ids = self._ended(ids)
+        vectors = tf.squeeze(encode(self._model, ids)[0]["values"], 1)  # [batch, size]
+        return {"embedding": tf.where(lengths[:, tf.newaxis] > 0, vectors, 0.0)}
+
+    @property
+    def embeds(self):
+        """Whether the model has a vector that stands for a sentence: one without attention has."""
+        return self._model.attention_name == "none"
+
     @functools.cache  # noqa: B019 - a servable lives as long as its process
     def signatures(self):
         """The SavedModel's signatures by name."""
@@ -146,6 +163,7 @@ class TranslationServable(tf.Module):
             "tokenize": self.tokenize,
             "detokenize": self.detokenize,
             "encode": self.encode,
+            **({"embed": self.embed} if self.embeds else {}),
             **step_signatures(specs, self._step, self._allowed, self.target_tokenizer.end_id),
         }
 
@@ -158,7 +176,8 @@ class TranslationServable(tf.Module):
         ).numpy()
         knobs = {name: knob.numpy() for name, knob in filled(DEFAULTS, source).items()}
         knobs["n_best"] = np.array([1, 2, 1], np.int32)
-        return [("translate", {"source": source, **knobs}), ("score", {"source": source, "target": source})]
+        found = [("translate", {"source": source, **knobs}), ("score", {"source": source, "target": source})]
+        return [*found, ("embed", {"text": source})] if self.embeds else found
 
     def _step(self, ids, inputs):
         """The decoder after `ids` [batch], from what `encode` gives: (logits, alignment, states)."""

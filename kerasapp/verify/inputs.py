@@ -25,6 +25,7 @@ DEFAULTS = {
     "synthesize": synthesis_answers.DEFAULTS,
     "forecast": series_answers.DEFAULTS,
     "score": {},
+    "embed": {},
 }
 GREEDY = {"temperature": 0.0}  # sampling is compared by the test vectors
 

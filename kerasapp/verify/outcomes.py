@@ -67,6 +67,11 @@ def _translate(row):
     return Outcome(text, exact, numbers, len(target))
 
 
+def _embed(row):
+    vector = _floats(row["embedding"])
+    return Outcome(f"{len(vector)} numbers", {"size": len(vector)}, {"embedding": vector})
+
+
 def _synthesize(row):
     frames, steps, tokens = int(row["frames"]), int(row["steps"]), [_text(t) for t in row["tokens"]]
     characters = sum(map(bool, tokens))
@@ -101,6 +106,7 @@ SIGNATURES = {
     "generate": _generate,
     "score": _score,
     "translate": _translate,
+    "embed": _embed,
     "synthesize": _synthesize,
     "forecast": _forecast,
 }
