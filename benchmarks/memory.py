@@ -96,7 +96,7 @@ def remaining(runs, args):
 
 
 def turns(runs, args):
-    """Keys of the runs whose turn it is: the shortest lag left where those before are solved; low seeds first."""
+    """Keys of the runs whose turn it is: of a seed the shortest lag left, if it solved those before."""
     solved = {key(run): run["right"] >= SOLVED for run in runs}
     chains = itertools.groupby(keys(args), key=lambda k: k[:3])
     following = [next((k for k in chain if not solved.get(k)), None) for _, chain in chains]
