@@ -90,6 +90,29 @@ def synthesis_image(*, mel, alignment, tokens, stop, hop_seconds, mel_frequencie
     return png(figure)
 
 
+def spectrograms_image(mels, settings):
+    """The picture of spectrograms one under the other, in the same colours, as the bytes of a PNG file.
+
+    Args:
+        mels: title -> float array [frames, mels], log-mels.
+        settings: the `AudioConfig`.
+    """
+    from matplotlib.figure import Figure
+
+    longest = max(len(mel) for mel in mels.values()) * settings.hop_seconds
+    width = min(WIDEST, max(NARROWEST, SECOND * longest))
+    height = (SPECTROGRAM + 0.5) * len(mels)
+    figure = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
+    rows = figure.subplots(len(mels), 1, sharex=True, squeeze=False)[:, 0]
+    levels = _levels(mels.values())
+    for axes, (title, mel) in zip(rows, mels.items(), strict=True):
+        _draw_mel(figure, axes, np.asarray(mel), settings.hop_seconds, settings.mel_frequencies, levels)
+        axes.set_title(title, fontsize=9, loc="left")
+    rows[-1].set_xlim(0, longest)
+    rows[-1].set_xlabel("seconds")
+    return png(figure)
+
+
 def _check_shapes(mel, alignment, tokens, stop, mel_frequencies):
     mels = mel.shape[-1] if mel_frequencies is None else len(mel_frequencies)
     expected = {

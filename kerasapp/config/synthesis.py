@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from kerasapp.config.audio import AudioConfig
 from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
-from kerasapp.config.training import TrainingConfig
+from kerasapp.config.synthesis_training import SynthesisTraining
 from kerasapp.errors import ConfigError
 
 HEADS = 4  # of the multi_head attention
@@ -134,24 +134,6 @@ class SynthesisModelConfig(Section):
                 f"model.attention_size: {self.attention_size} is not a multiple of {HEADS}, the heads of the "
                 "multi_head attention"
             )
-
-
-@dataclass(frozen=True)
-class SynthesisTraining(TrainingConfig):
-    """How the model is trained."""
-
-    batch_size: Annotated[int, Range(least=1, most=65_536)] = 32
-    """Clips of a training batch at most; data.batch_frames limits it too"""
-
-    guide_weight: Annotated[float, Range(least=0)] = 1.0
-    """Weight of the loss that wants the attention near the diagonal at first (Tachibana et al. 2018,
-    arXiv:1710.08969); 0 = off"""
-
-    guide_steps: Annotated[int, Range(least=0)] = 5000
-    """Training steps in which that loss fades to nothing"""
-
-    stop_weight: Annotated[float, Range(least=0)] = 1.0
-    """Weight of the loss of the stop token, which says where an utterance ends"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,10 @@ class MelDiscriminator(keras.Model):
             x = x * ops.cast(counted[:, :, None, None], x.dtype)
             # "same" would lay the windows otherwise where the count of frames is odd, so padding would count.
             x = layer(ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]))
-            x, counted = ops.leaky_relu(x, SLOPE), counted[:, ::2]
+            # As `leaky_relu`, which TensorFlow 2.20 cannot fuse where its gradient is in the same graph: it
+            # goes on, but with an error in the log.
+            x = ops.maximum(x, SLOPE * x)
+            counted = counted[:, ::2]
         x = keras.layers.Reshape([-1, x.shape[2] * x.shape[3]], name="bands")(x)  # [batch, patches, features]
         scores = self.score(x * ops.cast(counted[:, :, None], x.dtype))
         outputs = {"scores": ops.cast(scores[:, :, 0], "float32") * counted, "counted": counted}
