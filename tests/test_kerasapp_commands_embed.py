@@ -1,4 +1,4 @@
-"""`kerasapp embed` around a model that counts letters: rows in order, bad lines, neighbours, the projector."""
+"""`kerasapp embed` around a model that counts letters: rows in order, bad lines, neighbours, projector."""
 
 import gzip
 import io

@@ -154,10 +154,13 @@ def tatoeba_en_zh() -> TranslationConfig:
 
 
 def sentence_autoencoder() -> TranslationConfig:
-    """English sentences to one vector each and back, 26,000 of Tatoeba (shipped); 20 minutes.
+    """English sentences to one vector each and back, 26,000 of Tatoeba (shipped); 3,400 steps.
 
     kerasapp train translation --preset sentence-autoencoder
 
+    Some twenty minutes of processor time on cores of 2.6 GHz with AVX2. In test, beam 4, 95.0% of the
+    sentences of up to 8 words come back exactly, and 91.1% of all (docs/autoencoder.md; Li, Luong & Jurafsky
+    2015, arXiv:1506.01057).
     """
     return TranslationConfig(
         data=TranslationData(
@@ -171,7 +174,7 @@ def sentence_autoencoder() -> TranslationConfig:
             cell="gru", units=512, attention="none", dropout=0.0, embedding_dropout=0.0
         ),
         training=TranslationTraining(
-            steps=4000, average=0.999, learning_rate=3e-3, steps_per_epoch=500, label_smoothing=0.0
+            steps=3400, average=0.999, learning_rate=3e-3, steps_per_epoch=500, label_smoothing=0.0
         ),
     )
 
