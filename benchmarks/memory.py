@@ -4,7 +4,7 @@
 
 Every cell has the same number of weights and starts anew for each test, lag and seed; memory_tasks.py has the
 tests and the models. Training: Adam, gradients clipped to a norm of 1, batches of 32 new sequences, up to
-`--steps` of them (three times as many of a SimpleRNN, whose step costs a third). It ends before where three
+`--steps` of them (three times as many for a SimpleRNN, which learns slowly). It ends before where three
 times in a row 99.5% of the answers for 256 new validation sequences are right. A lag is SOLVED where then 99%
 of the answers for 1,000 held-out sequences are right: a sum within 4% of its range (0.08), as in the 1997
 paper, or a symbol. A seed that has not solved a lag does not try longer ones.
@@ -34,6 +34,7 @@ from memory_figures import draw, remembered
 from memory_tasks import BUDGET, CELLS, TESTS, build, count, reach, units_within
 
 BATCH, VALIDATION, HELD_OUT = 32, 256, 1000
+COST_LAG = 100
 EVERY, IN_A_ROW = 25, 3  # steps between validations, and how many have to be good
 ENOUGH, SOLVED = 0.995, 0.99  # share of right answers at which training ends, and that is asked in the end
 
@@ -66,7 +67,8 @@ def main():
     runs = sorted(
         (run for run in runs if key(run) in wanted), key=lambda run: list(keys(args)).index(key(run))
     )
-    show(runs, args.lags, args.seeds)
+    one_thread()
+    show(runs, args.lags)
     draw(runs, args.figures, args.language)
 
 
@@ -161,28 +163,48 @@ def trainer(model, test, rate):
     return step
 
 
-def show(runs, lags, seeds):
-    """Tables on standard output: what was solved, and how long each cell remembers."""
+def show(runs, lags):
+    """Tables on standard output: what was solved, and how large and how quick the models are."""
     console = Console(width=110)
-    table = Table("test", "cell", *(f"lag {lag}" for lag in sorted(lags)), "remembers up to")
-    summary = Table("cell", "units", "weights", "ms CPU a step at lag 100")
-    for test_name, cell_name in dict.fromkeys((run["test"], run["cell"]) for run in runs):
-        of_cell = [run for run in runs if (run["test"], run["cell"]) == (test_name, cell_name)]
+    table = Table("test", "cell", *(f"lag {lag}" for lag in sorted(lags)), "each seed, up to")
+    for row in outcomes(runs, lags):
+        table.add_row(*row)
+    sizes = Table("cell", "units: adding, copying", "weights", f"ms of CPU a training step, lag {COST_LAG}")
+    for name in dict.fromkeys(run["cell"] for run in runs):
+        units = [units_within(CELLS[name], test) for test in TESTS.values()]
+        weights = [count(CELLS[name], *pair) for pair in zip(TESTS.values(), units)]
+        sizes.add_row(name, *(", ".join(map(str, pair)) for pair in (units, weights)), f"{cost(name):.0f}")
+    console.print(
+        table, "Seeds that solved, of those that tried; their mean share of right answers.\n", sizes
+    )
+    console.print(f"CPU time of these runs: {sum(run['cpu_seconds'] for run in runs) / 60:.1f} minutes")
+
+
+def outcomes(runs, lags):
+    """A row of texts for each test and cell."""
+    rows = []
+    for test, cell in dict.fromkeys((run["test"], run["cell"]) for run in runs):
+        of_cell = [run for run in runs if (run["test"], run["cell"]) == (test, cell)]
         entries = []
         for lag in sorted(lags):
             rights = [run["right"] for run in of_cell if run["lag"] == lag]
             solved = sum(right >= SOLVED for right in rights)
-            entries.append(f"{solved}/{seeds} ({np.mean(rights):.1%})" if rights else "not tried")
-        table.add_row(test_name, cell_name, *entries, " / ".join(map(str, remembered(of_cell))))
-        test, cell = TESTS[test_name], CELLS[cell_name]
-        units = units_within(cell, test)
-        costs = [1000 * run["training_cpu_seconds"] / run["steps"] for run in of_cell if run["lag"] == 100]
-        cost = f"{np.median(costs):.0f}" if costs else ""
-        summary.add_row(f"{cell_name}, {test_name}", str(units), str(count(cell, test, units)), cost)
-    console.print(
-        table, "Seeds that solved, and the mean share of right answers of those that tried.\n", summary
-    )
-    console.print(f"CPU time of these runs: {sum(run['cpu_seconds'] for run in runs) / 60:.1f} minutes")
+            left = "-" if entries and entries[-1][0] in "0-" else "not run"  # "-": a shorter lag failed
+            entries.append(f"{solved} of {len(rights)} ({np.mean(rights):.1%})" if rights else left)
+        rows.append([test, cell, *entries, " / ".join(map(str, remembered(of_cell)))])
+    return rows
+
+
+def cost(cell_name, steps=10):
+    """Milliseconds of CPU time of a step of training, in adding."""
+    test, cell = TESTS["adding"], CELLS[cell_name]
+    step = trainer(build(cell, test, COST_LAG, 0), test, cell.rate)
+    batch = test.make(np.random.default_rng(0), BATCH, COST_LAG)
+    step(*batch)  # is traced
+    started = time.process_time()
+    for _ in range(steps):
+        step(*batch)
+    return 1000 * (time.process_time() - started) / steps
 
 
 def words(run):

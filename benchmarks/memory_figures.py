@@ -1,5 +1,6 @@
 """The figures of benchmarks/memory.py: how long each cell remembers, and how far gradients reach."""
 
+import functools
 import io
 
 import numpy as np
@@ -23,7 +24,7 @@ ZH = {
     "LSTM, plain start": "LSTM，普通初始化",
     "adding": "加法",
     "copying": "复制",
-    "longest lag solved, one mark a seed": "解出的最长时滞（每个种子一个标记）",
+    "longest lag solved, by seed; hollow: longer ones not run": "各种子解出的最长时滞；空心：未跑更长的",
     "none": "无",
     "steps before the answer": "距答案的步数",
     "|d answer / d input|": "答案对输入的梯度范数",
@@ -43,7 +44,7 @@ def remembered(runs, solved=0.99):
 
 
 def memories(runs, say):
-    """Bars up to the longest lag that the seed in the middle solved, and a mark for each seed."""
+    """Bars up to the longest lag the median seed solved; a mark for each seed, hollow if it tried no more."""
     tests = list(dict.fromkeys(run["test"] for run in runs))
     cells = list(dict.fromkeys(run["cell"] for run in runs))
     lags = sorted({run["lag"] for run in runs})
@@ -51,12 +52,17 @@ def memories(runs, say):
     panels = figure.subplots(1, len(tests), sharey=True, squeeze=False)[0]
     for axes, test in zip(panels, tests):
         for row, cell in enumerate(cells):
-            found = remembered([run for run in runs if (run["test"], run["cell"]) == (test, cell)])
+            of_cell = [run for run in runs if (run["test"], run["cell"]) == (test, cell)]
+            found = remembered(of_cell)
             ranks = [lags.index(lag) + 1 if lag else 0 for lag in found]  # lags evenly apart: 0 has a place
             colour, _, mark = LOOKS[cell]
             axes.barh(row, np.median(ranks), 0.62, color=colour, alpha=0.35)
             heights = row + 0.17 * (np.arange(len(ranks)) - (len(ranks) - 1) / 2)
-            axes.plot(ranks, heights, mark, color=colour, markersize=5, clip_on=False, zorder=3)
+            for rank, height, seed in zip(ranks, heights, sorted({run["seed"] for run in of_cell})):
+                tried = max(run["lag"] for run in of_cell if run["seed"] == seed)
+                stopped = rank and tried == lags[rank - 1] != lags[-1]
+                look = {"markersize": 6, "markerfacecolor": "white" if stopped else colour}
+                axes.plot(rank, height, mark, color=colour, **look, clip_on=False, zorder=3)
         axes.set(title=say(test), xlim=(0, len(lags) + 0.1))
         axes.set_xticks(range(len(lags) + 1), [say("none"), *map(str, lags)])
         axes.set_yticks(range(len(cells)), [say(cell) for cell in cells])
@@ -64,7 +70,7 @@ def memories(runs, say):
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].invert_yaxis()
-    figure.supxlabel(say("longest lag solved, one mark a seed"), fontsize=10)
+    figure.supxlabel(say("longest lag solved, by seed; hollow: longer ones not run"), fontsize=10)
     return figure
 
 
@@ -75,10 +81,7 @@ def gradients(runs, say, lag=400, seeds=3):
     for name in dict.fromkeys(run["cell"] for run in runs):
         colour, line, _ = LOOKS[name]
         drawn = {"color": colour, "linestyle": line, "linewidth": 1.6}
-        models = [build(CELLS[name], TESTS["adding"], lag, seed) for seed in range(seeds)]
-        norms = [reach(model, TESTS["adding"], lag) for model in models]
-        logs = np.log(np.maximum(norms, 1e-30))
-        before.plot(np.exp(np.mean(logs, axis=0)), **drawn, label=say(name))
+        before.plot(untrained(name, lag, seeds), **drawn, label=say(name))
         with_gradient = [run for run in runs if run["cell"] == name and "gradient" in run]
         if with_gradient:  # of the longest lag solved, or, where none is, of the one tried
             run = max(with_gradient, key=lambda run: (run["right"] >= 0.99, run["lag"]))
@@ -91,6 +94,14 @@ def gradients(runs, say, lag=400, seeds=3):
         axes.grid(color="#eeeeee")
         axes.legend(fontsize=8, frameon=False)
     return figure
+
+
+@functools.cache  # for figures in several languages
+def untrained(name, lag, seeds):
+    """`reach` before training, the geometric mean of some seeds."""
+    test = TESTS["adding"]
+    norms = [reach(build(CELLS[name], test, lag, seed), test, lag) for seed in range(seeds)]
+    return np.exp(np.mean(np.log(np.maximum(norms, 1e-30)), axis=0))
 
 
 def draw(runs, folder, language="en"):

@@ -91,11 +91,11 @@ class Cell(NamedTuple):
     scale: float  # standard deviation of the weights of the inputs
     spread: bool  # whether the gates' biases start spread over the lags; else as Keras has them
     attention: bool = False
-    patience: int = 1  # how many times as many steps it may take
+    patience: int = 1  # how many times as many steps it may take: a SimpleRNN learns slowly
 
 
 CELLS = {
-    "SimpleRNN": Cell(recurrent.SimpleRNN, 1e-3, 1.0, spread=False, patience=3),  # its steps cost a third
+    "SimpleRNN": Cell(recurrent.SimpleRNN, 1e-3, 1.0, spread=False, patience=3),
     "GRU": Cell(recurrent.GRU, 1e-2, 0.5, spread=True),
     "LSTM": Cell(recurrent.LSTM, 1e-2, 0.5, spread=True),
     "LSTM, attention": Cell(recurrent.LSTM, 1e-2, 0.5, spread=True, attention=True),
