@@ -178,11 +178,13 @@ def main():
         help="keeps what likelihood has learned",
     )
     parser.add_argument("--epochs", type=int, default=20, help="of likelihood (default: 20)")
-    parser.add_argument("--steps", type=int, default=150, help="of SeqGAN's generator; 0 for none (150)")
+    parser.add_argument(
+        "--steps", type=int, default=75, help="of SeqGAN's generator; 0 for none (default: 75)"
+    )
     parser.add_argument("--rate", type=float, default=5e-3, help="learning rate of these (default: 0.005)")
     parser.add_argument("--discriminator-rate", type=float, default=1e-3, help="of its discriminator (0.001)")
-    parser.add_argument("--warmup", type=int, default=250, help="steps of its discriminator before (250)")
-    parser.add_argument("--every", type=int, default=1, help="steps of its discriminator for each one (1)")
+    parser.add_argument("--warmup", type=int, default=350, help="steps of its discriminator before (350)")
+    parser.add_argument("--every", type=int, default=2, help="steps of its discriminator for each one (2)")
     parser.add_argument("--rollouts", type=int, default=4, help="ends written for each reward (default: 4)")
     args = parser.parse_args()
     args.runs.mkdir(parents=True, exist_ok=True)

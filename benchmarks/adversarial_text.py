@@ -17,8 +17,11 @@ trades diversity for quality at no cost, so that of the first run is in the tabl
 """
 
 import argparse
+import os
 import re
 from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +52,9 @@ def main():
     for run, model in zip(args.runs, models):
         nats = model.evaluate("valid", streams=16)["nats_per_character"]
         for temperature in (1.0, *(args.temperatures if model is models[0] else ())):
-            texts = model.generate(prompts, length=args.length, temperature=temperature, seed=1)
+            texts = model.generate(
+                prompts, length=args.length, temperature=temperature, seed=list(range(len(prompts)))
+            )
             name = str(run) if temperature == 1.0 else f"{run}, temperature {temperature:g}"
             table.add_row(name, f"{nats:.4f}", *cells(judge(texts)))
     Console().print(table)
