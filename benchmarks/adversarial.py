@@ -9,9 +9,9 @@ from 10,000 of them by maximum likelihood, and then against a discriminator.
     NLL_test     what the generator thinks of 10,000 other sequences of the oracle: diversity too
 
 A generator that writes only the likeliest has a low NLL_oracle and a high NLL_test. A lower temperature
-has that for nothing (Caccia et al. 2020, arXiv:1811.02549), so the table has it beside SeqGAN. Likelihood has
-two rows: where it predicted other sequences best, and after all its epochs, as in the paper: it begins to
-know the 10,000 by heart, which makes NLL_oracle lower still. SeqGAN begins there.
+has that without training (Caccia et al. 2020, arXiv:1811.02549), so the table has it beside SeqGAN.
+Likelihood has two rows: where it predicted other sequences best, and after all its epochs, as in the paper:
+it begins to know the 10,000 by heart, which makes NLL_oracle lower still. SeqGAN begins there.
 """
 
 import argparse
@@ -132,7 +132,9 @@ def against_discriminator(author, real, watch, seed, args):
 
 
 def fit(model, data, steps, steps_per_epoch, watch):
-    epochs = -(-steps // steps_per_epoch)
+    epochs, left = divmod(steps, steps_per_epoch)
+    if left:
+        raise SystemExit(f"{steps} steps of fit are no multiple of {steps_per_epoch}")
     model.fit(
         data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=[watch], shuffle=False, verbose=0
     )

@@ -5,7 +5,7 @@
     python benchmarks/adversarial_text.py runs/likelihood runs/adversarial
 
 Each run writes on from the same places of the validation text; so does the real text. A lower temperature
-trades diversity for quality at no cost, so that of the first run is in the table as well.
+trades diversity for quality without training, so that of the first run is in the table as well.
 
     nats          a character of the validation text
     BLEU          of the texts, with other places of the validation text as references: more is better (Yu et

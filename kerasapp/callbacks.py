@@ -193,12 +193,11 @@ class Validation(keras.callbacks.Callback):
     one that will be served.
 
     Args:
-        state: the `RunState`.
-        clock: the `Clock`, which knows the learning rate.
+        state: the `RunState`. clock: the `Clock`, which knows the learning rate.
         task: the task; its `validate` reads the split in several streams, quicker than `kerasapp evaluate`
             and a little less exact.
-        config: the `TrainingConfig`: `patience`, the epochs without a better figure before the run stops,
-            0 for never; `average`, whether the optimiser's moving average of the weights is the model.
+        config: the `TrainingConfig`: `patience`, epochs without a better figure before the run stops, 0 for
+            never; `average`, whether the optimiser's moving average of the weights is the model.
         keep: function that stores a model as the best one.
     """
 
@@ -268,9 +267,8 @@ class Journal(keras.callbacks.Callback):
         if step % self.every == 0:
             with self.writer.as_default(step):
                 tf.summary.scalar("loss/train", loss)
-                for name in [name for name in logs if name != "loss"]:  # where there are several
-                    kind = "loss" if name.endswith("_loss") else "train"
-                    tf.summary.scalar(f"{kind}/train_{name.removesuffix('_loss')}", float(logs[name]))
+                for name in logs.keys() - {"loss"}:  # where there are several
+                    tf.summary.scalar(f"loss/train_{name.removesuffix('_loss')}", float(logs[name]))
                 tf.summary.scalar("learning_rate", rate)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -27,7 +27,8 @@ class SeqGAN(Adversarial):
 
     Args:
         generator: a `GenerationModel` without `streams`, trained by likelihood.
-        discriminator: a `TextDiscriminator` of pieces of that length.
+        discriminator: a `TextDiscriminator`, or any model of pieces [batch, context + length] -> logits
+            [batch].
         context: tokens that are given, at least 1.
         rollouts: ends written after each beginning. every, warmup: see above.
         rollout_tokens: tokens from a beginning to the next, which share a reward; 1 in the paper.
@@ -52,7 +53,7 @@ class SeqGAN(Adversarial):
         **kwargs,
     ):
         super().__init__(generator, discriminator, discriminator_rate, LOSSES, **kwargs)
-        self.context, self.length = context, discriminator.length - context
+        self.context, self.length = context, discriminator.input_shape[1] - context
         self.rollouts, self.rollout_tokens = rollouts, rollout_tokens
         self.every, self.warmup = every, warmup
         self.likelihood, self.seed = likelihood, seed

@@ -70,6 +70,15 @@ def test_refused(words, parts):
     assert "\n" not in str(caught.value)
 
 
+def test_a_translator_that_starts_from_an_autoencoder_translates():
+    def trained(path):
+        return preset("translation", "sentence-autoencoder")
+
+    config = parsing.parse("translation", [*FILES, "--from", "runs/a"], trained=trained).config
+    assert (config.data.autoencode, config.data.target) == (False, "a.en")
+    assert config.model.attention == "none" and config.data.joint_vocabulary  # whose weights these are
+
+
 def test_an_autoencoder_needs_sources_alone():
     shipped = parse("--preset", "sentence-autoencoder").data
     assert (shipped.pairs, shipped.autoencode, shipped.swap) == ("sample:tatoeba-cmn-eng", True, False)

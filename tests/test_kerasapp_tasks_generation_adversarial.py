@@ -81,6 +81,8 @@ def test_without_a_run_to_start_from_it_ends_with_one_line(tmp_path, text_file, 
             "training.context: 16 leaves nothing to write of",
         ),
         (["--training.strategy", "mirrored"], "training.strategy: mirrored does not go with"),
+        (["--training.patience", "2"], "training.patience: 2 has nothing to wait for"),
+        (["--training.warmup_steps", "12"], "training.warmup_steps: 12 is not below training.steps, 12"),
         (["--training.rollouts", "0"], "training.rollouts: 0 is not a whole number of at least 1"),
     ],
 )

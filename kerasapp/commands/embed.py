@@ -36,9 +36,9 @@ The model is one of translation with --model.attention none, best of all an auto
   kerasapp train translation --preset sentence-autoencoder
 
 A line of input is a sentence and gives a row of the array, float32 [lines, size]: what the decoder knows of
-it, numbers between -1 and 1, not scaled to a length of 1. A blank line gives zeros. A line that cannot be
-read gives zeros too; its number, from 1, and the reason are on standard error, and the exit code is 2 at the
-end.
+it, numbers between -1 and 1 (-N and N with N encoder layers), not scaled to a length of 1. A blank line gives
+zeros. A line that cannot be read gives zeros too; its number, from 1, and the reason are on standard error,
+and the exit code is 2 at the end.
 Without --output, --neighbours and --projector the numbers go to standard output, a line each.
 """
 

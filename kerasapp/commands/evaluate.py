@@ -13,7 +13,7 @@ EPILOG = """examples:
   kerasapp evaluate runs/tinyshakespeare --split valid
   kerasapp evaluate saved_models/tinyshakespeare --json
   kerasapp evaluate runs/tatoeba-zh-en --beam-size 1 --output hypotheses.txt
-RUN first; other files are scored whole:
+RUN first; other files are scored whole (of an autoencoder each sentence once, in --output too):
   kerasapp evaluate runs/mine --data.files other.txt
   kerasapp evaluate runs/de-en --data.source other.de --data.target other.en
   kerasapp evaluate runs/sentence-autoencoder --data.source other.txt
@@ -93,7 +93,7 @@ def data_to_score(stored, flags):
     """
     module, config = registry.task_module(stored.task), parsing.override(stored, flags)
     before, after = building.flatten(stored), building.flatten(config)
-    for key in module.VOCABULARY:
+    for key in (*module.VOCABULARY, *getattr(module, "FIXED", ())):
         if before[key] != after[key]:
             raise ConfigError(f"--{key}: the model has its own, {before[key]}")
     if all(before[key] == after[key] for key in module.CUT):

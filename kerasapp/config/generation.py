@@ -130,8 +130,20 @@ class GenerationTraining(TrainingConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.adversarial and self.strategy != "single":
+        if not self.adversarial:
+            return
+        if self.strategy != "single":
             raise ConfigError(f"training.strategy: {self.strategy} does not go with training.adversarial")
+        if self.patience:
+            raise ConfigError(
+                f"training.patience: {self.patience} has nothing to wait for: training.adversarial keeps the "
+                "last model"
+            )
+        if self.steps and self.warmup_steps >= self.steps:
+            raise ConfigError(
+                f"training.warmup_steps: {self.warmup_steps} is not below training.steps, {self.steps}: the "
+                "model would never learn"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

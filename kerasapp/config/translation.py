@@ -197,8 +197,8 @@ VOCABULARY = (
     "data.normalisation",
     "data.vocabulary_size",
     "data.joint_vocabulary",
-    "data.autoencode",
 )
+FIXED = ("data.autoencode",)  # what a model was trained to do; one that starts from it may do something else
 PRESETS = {  # the first is the default
     "small-corpus": small_corpus,
     "tatoeba-zh-en": tatoeba_zh_en,

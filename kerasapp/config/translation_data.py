@@ -22,7 +22,7 @@ class TranslationData(Section):
     pairs: str | None = None
     """A UTF-8 file, .gz or not, with a source sentence, a tab and its translation a line, and perhaps a third
     column that is not read; sample:NAME is one shipped with kerasapp. Give this, or data.source and
-    data.target"""
+    data.target (with data.autoencode data.source alone)"""
 
     source: str | None = None
     """A UTF-8 file, .gz or not, with a sentence a line"""
@@ -47,13 +47,15 @@ class TranslationData(Section):
     stays as it is: a denoising autoencoder"""
 
     valid_source: str | None = None
-    """Sentences to validate on, with data.valid_target; without them data.split says what is held out"""
+    """Sentences to validate on, with data.valid_target (alone with data.autoencode); without them data.split
+    says what is held out"""
 
     valid_target: str | None = None
     """The translations of data.valid_source, line by line"""
 
     test_source: str | None = None
-    """Sentences to test on, with data.test_target; without them data.split says what is held out"""
+    """Sentences to test on, with data.test_target (alone with data.autoencode); without them data.split says
+    what is held out"""
 
     test_target: str | None = None
     """The translations of data.test_source, line by line"""

@@ -136,8 +136,9 @@ class TranslationServable(tf.Module):
     @tf.function(autograph=False, input_signature=[_STRING])
     def embed(self, text):
         """text [batch] string -> "embedding" float32 [batch, size]: all that the decoder of a model without
-        attention gets of a sentence, the encoder's last states, numbers between -1 and 1 (Sutskever et al.
-        2014, arXiv:1409.3215). Zeros of a blank one; one of more than `LONGEST` tokens is refused."""
+        attention gets of a sentence, the encoder's last states, numbers between -1 and 1, -N and N with N
+        layers (Sutskever et al. 2014, arXiv:1409.3215). Zeros of a blank one; one of more than `LONGEST`
+        tokens is refused."""
         ids = sentences.encode(self.source_tokenizer, text)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
         with tf.control_dependencies([_fits(tf.reduce_max(lengths))]):
