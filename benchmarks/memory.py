@@ -55,12 +55,13 @@ def main():
     args = parser.parse_args()
     args.figures.mkdir(parents=True, exist_ok=True)
     kept = args.figures / "memory.json"
-    runs = [] if args.fresh or not kept.exists() else json.loads(kept.read_text())
-    runs = [run for run in runs if run["steps_at_most"] == args.steps]
+    stored = [] if args.fresh or not kept.exists() else json.loads(kept.read_text())
+    runs = [run for run in stored if run["steps_at_most"] == args.steps]
+    others = [run for run in stored if run not in runs]
     started = time.monotonic()
     for run in remaining(runs, args):
         runs.append(run)
-        save(kept, runs)
+        save(kept, others + runs)
         minutes = (time.monotonic() - started) / 60
         print(f"{minutes:5.1f} min  {words(run)}", file=sys.stderr, flush=True)
     wanted = set(keys(args))
