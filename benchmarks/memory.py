@@ -117,7 +117,6 @@ def learn(test_name, cell_name, seed, lag, steps, budget=BUDGET):
     Of the first seed of adding it has "gradient", too; see `reach`.
     """
     started, test, cell = time.process_time(), TESTS[test_name], CELLS[cell_name]
-    keras.utils.set_random_seed(seed)
     model = build(cell, test, lag, seed, budget)
     train, validation, held_out = (np.random.default_rng([seed, lag, part]) for part in range(3))
     step = trainer(model, test, cell.rate)

@@ -149,6 +149,7 @@ def build(cell, test, lag, seed, budget=BUDGET):
     With attention each answer's state asks all states, its own among them, and the answer is made of both.
     """
     units = units_within(cell, test, budget)
+    keras.utils.set_random_seed(seed)
     # Keras draws these as if all features were on at once; here they are marks and one-hot.
     options = {"kernel_initializer": keras.initializers.RandomNormal(stddev=cell.scale, seed=seed)}
     if cell.spread:
