@@ -18,6 +18,7 @@ from kerasapp.commands.arguments import (
     require_task,
 )
 from kerasapp.commands.lines import Line, reading, unusable
+from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
@@ -111,13 +112,6 @@ def _require_vectors(path):
 
 def _embedder(args):
     return _load(args.model) if args.server is None else remote.predictor(args, "translation")
-
-
-def _load(path):
-    from kerasapp import api, threads
-
-    threads.run_side_by_side()
-    return api.load(path)
 
 
 def _of_texts(embedder, texts):

@@ -4,6 +4,7 @@ import sys
 
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import Parser, number, protect_texts, protected_text, require_task
+from kerasapp.commands.loading import load as _load
 from kerasapp.errors import ConfigError
 
 EPILOG = """examples:
@@ -76,13 +77,6 @@ def _parser():
     parser.add_argument("--stream", action="store_true", help="print the text as it is produced; one prompt")
     remote.add_flags(parser)
     return parser
-
-
-def _load(path):
-    from kerasapp import api, threads
-
-    threads.run_side_by_side()
-    return api.load(path)
 
 
 def _write(text):

@@ -8,6 +8,7 @@ from pathlib import Path
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser, number, output_file, protect_texts, protected_text
 from kerasapp.commands.lines import Line, unusable
+from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
@@ -72,13 +73,6 @@ def _parser():
         help="characters of the text that a language model reads, at most (default: 5000)",
     )  # fmt: skip
     return parser
-
-
-def _load(path):
-    from kerasapp import api, threads
-
-    threads.run_side_by_side()
-    return api.load(path)
 
 
 def _text(args, task):

@@ -17,6 +17,7 @@ from kerasapp.commands.arguments import (
     require_task,
 )
 from kerasapp.commands.lines import Line, reading, unusable
+from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.commands.speech import Job, draw, note, sentences_of, speak, write_speech
 from kerasapp.config import parsing
@@ -112,13 +113,6 @@ def _parser():
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else there")
     remote.add_flags(parser)
     return parser
-
-
-def _load(path):
-    from kerasapp import api, threads
-
-    threads.run_side_by_side()
-    return api.load(path)
 
 
 def _job(args):

@@ -14,6 +14,7 @@ from kerasapp.commands.arguments import (
     require_task,
 )
 from kerasapp.commands.lines import Line, reading, unusable, writing
+from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.errors import ConfigError
 
@@ -105,13 +106,6 @@ def _parser():
 
 def _translator(args):
     return _load(args.model) if args.server is None else remote.predictor(args, "translation")
-
-
-def _load(path):
-    from kerasapp import api, threads
-
-    threads.run_side_by_side()
-    return api.load(path)
 
 
 def translate_text(args, knobs):
