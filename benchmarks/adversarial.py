@@ -28,7 +28,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from kerasapp.decoding import Sampling, derived, sample
+from kerasapp.decoding.sampling import Sampling, derived, sample
 from kerasapp.models.discriminator import TextDiscriminator
 from kerasapp.models.generation import GenerationModel, stepper
 from kerasapp.seqgan import SeqGAN

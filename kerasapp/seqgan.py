@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasapp.adversarial import Adversarial
-from kerasapp.decoding import Sampling, derived, sample
+from kerasapp.decoding.sampling import Sampling, derived, sample
 from kerasapp.models.generation import stepper, window_graph
 
 LOSSES = ("loss", "discriminator_loss", "told_apart", "reward")

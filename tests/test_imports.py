@@ -29,8 +29,6 @@ ORDER = (
         "kerasapp.losses",
         "kerasapp.metrics",
         "kerasapp.decoding",
-        "kerasapp.candidates",
-        "kerasapp.beam",
         "kerasapp.precision",
         "kerasapp.plots",
         "kerasapp.plots_audio",

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import kerasapp
-from kerasapp import decoding
+from kerasapp.decoding.sampling import derived, uniform
 from kerasapp.cli import run
 from kerasapp.export.tflite_file import require_builtin
 from kerasapp.verify import held_out, inputs, outcomes, phone, quality
@@ -45,10 +45,10 @@ def test_the_small_runtime_answers_the_vectors(wave_bundle):
 
 def test_seeds_of_paths_are_those_of_the_servable():
     seeds, numbers = np.array([0, 7, -3], np.int32), np.arange(5, dtype=np.int32)
-    found = decoding.derived(tf.constant(seeds), tf.constant(numbers)).numpy().view(np.uint32)
+    found = derived(tf.constant(seeds), tf.constant(numbers)).numpy().view(np.uint32)
     expected = [[sampling.derived(int(seed), int(number)) for number in numbers] for seed in seeds]
     np.testing.assert_array_equal(found, expected)
-    again = decoding.uniform(tf.constant(found[1].view(np.int32)), tf.constant(numbers)).numpy()
+    again = uniform(tf.constant(found[1].view(np.int32)), tf.constant(numbers)).numpy()
     np.testing.assert_array_equal(
         again, [[sampling.uniform(seed, place) for place in range(5)] for seed in expected[1]]
     )

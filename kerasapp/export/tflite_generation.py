@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding import Sampling
+from kerasapp.decoding.sampling import Sampling
 from kerasapp.export.tflite_parts import Table, View, Weights, run, zeros
 from kerasapp.models.generation import logits, row_step
 from kerasapp.tasks.generation_answers import DEFAULTS, LONGEST

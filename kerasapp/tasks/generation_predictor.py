@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding import Sampling
+from kerasapp.decoding.sampling import Sampling
 from kerasapp.tasks.generation_answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.tasks.knobs import columns
 from kerasapp.tasks.task import asking, strings

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding import Sampling, cut, ranges, sample, sample_side_by_side
+from kerasapp.decoding.sampling import Sampling, cut, ranges, sample, sample_side_by_side
 from kerasapp.models.generation import step_graph, stepper, window_graph
 from kerasapp.tasks.generation_answers import DEFAULTS, LONGEST
 from kerasapp.tasks.generation_steps import step_signatures
@@ -71,7 +71,7 @@ class GenerationServable(tf.Module):
     def generate(self, prompt, length, temperature, top_k, top_p, seed, stop):
         """Continues each prompt by up to `length` tokens.
 
-        Args, each [batch], one value a row (see `kerasapp.decoding.Sampling`):
+        Args, each [batch], one value a row (see `kerasapp.decoding.sampling.Sampling`):
             prompt: string; any text, the empty one too.
             length: int32; tokens to generate.
             temperature: float32. top_k: int32. top_p: float32. seed: int32.

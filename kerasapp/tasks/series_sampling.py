@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from kerasapp.decoding import derived, uniform
+from kerasapp.decoding.sampling import derived, uniform
 from kerasapp.models.series import mixture
 
 HALVINGS = 30  # of the interval that holds a value: to the last bits of float32

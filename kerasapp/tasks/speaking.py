@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasapp.decoding import uniform
+from kerasapp.decoding.sampling import uniform
 from kerasapp.models.synthesis import encode, postnet, stepper
 
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.beam import Search, search
+from kerasapp.decoding.beam_search import Search, search
 from kerasapp.models.translation import encode, stepper
 from kerasapp.tasks.task import assertions, filled
 from kerasapp.tasks.translation_answers import DEFAULTS, LONGEST, WIDEST
@@ -44,7 +44,7 @@ class TranslationServable(tf.Module):
     def translate(self, source, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio):
         """Translates each sentence; a blank one has a blank translation.
 
-        Args, each [batch], one value a row (see `kerasapp.beam.Search`):
+        Args, each [batch], one value a row (see `kerasapp.decoding.beam_search.Search`):
             source: string; of up to `LONGEST` tokens.
             beam_size: int32, from 1 (greedy) to `WIDEST`.
             length_penalty, coverage_penalty: float32.

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasapp.candidates import go_on
+from kerasapp.decoding.candidates import go_on
 from kerasapp.tasks.task import assertions
 from kerasapp.tasks.translation_answers import LONGEST
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from kerasapp.candidates import NEVER, find_candidates
+from kerasapp.decoding.candidates import NEVER, find_candidates
 
 # What a source position that no token looked at has for coverage, so that scores stay finite.
 LEAST_COVERAGE = 1e-10

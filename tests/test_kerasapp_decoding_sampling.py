@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.decoding import Sampling, choose, sample, sample_one, sample_side_by_side, uniform
+from kerasapp.decoding.sampling import Sampling, choose, sample, sample_one, sample_side_by_side, uniform
 
 
 def pcg(x):

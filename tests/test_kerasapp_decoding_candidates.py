@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from beam_reference import END, START, Plain, allowed, model
 
-from kerasapp.candidates import go_on
+from kerasapp.decoding.candidates import go_on
 
 
 def greedy(oracle, logits, longest, shortest):

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from beam_reference import END, START, STEPS, Plain, allowed, model
 
-from kerasapp.beam import Search, search
+from kerasapp.decoding.beam_search import Search, search
 
 
 def knobs(rows, beam_size=4, length_penalty=0.0, coverage_penalty=0.0, shortest=0, longest=5):

@@ -61,14 +61,14 @@ def _top_k(logits, k):
 
 
 def go_on(log_probabilities, logits, position, shortest, longest, end_id):
-    """One step of greedy search, the same that `kerasapp.beam.search` takes with one beam.
+    """One step of greedy search, the same that `kerasapp.decoding.beam_search.search` takes with one beam.
 
     Args:
         log_probabilities: float32 [batch], of the tokens so far; they decide where rounding makes two
             candidates equal.
         logits: float32 [batch, vocabulary], -inf for tokens that must not be chosen.
         position: int32 [batch], tokens so far.
-        shortest, longest: int32 [batch], as in `kerasapp.beam.Search`.
+        shortest, longest: int32 [batch], as in `kerasapp.decoding.beam_search.Search`.
         end_id: the end token.
 
     Returns: a `Chosen`.

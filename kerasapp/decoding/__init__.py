@@ -1,0 +1,1 @@
+"""How answers are chosen: sampling, and greedy and beam search."""
