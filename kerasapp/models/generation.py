@@ -3,7 +3,7 @@
 import keras
 
 from kerasapp.layers.recording import record
-from kerasapp.models import stack
+from kerasapp.layers import stack
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -112,7 +112,7 @@ class GenerationModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of the states of all layers, in order (see `kerasapp.models.stack.state_names`)."""
+        """Names of the states of all layers, in order (see `kerasapp.layers.stack.state_names`)."""
         return stack.state_names(self.cell, len(self.recurrent_layers))
 
 

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kerasapp.models import stack
+from kerasapp.layers import stack
 
 LEAST_DEVIATION = 0.01  # of a Gaussian, scaled: a smaller one would learn single values by heart
 MIXTURE = ("log_weights", "means", "deviations")
@@ -100,7 +100,7 @@ class SeriesModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of the states of all layers, in order (see `kerasapp.models.stack.state_names`)."""
+        """Names of the states of all layers, in order (see `kerasapp.layers.stack.state_names`)."""
         return stack.state_names(self.cell, len(self.recurrent_layers))
 
 
