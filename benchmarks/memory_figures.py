@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from memory_tasks import CELLS, TESTS, build, reach
 from PIL import Image
 
-from kerasapp import labels
+from kerasapp.plots import labels
 
 # Okabe & Ito's colours, which the colour-blind can tell apart, and a line and a mark of each cell's own.
 LOOKS = {

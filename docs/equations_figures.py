@@ -15,7 +15,7 @@ import reference_recurrent
 from matplotlib.figure import Figure
 from PIL import Image
 
-from kerasapp import labels
+from kerasapp.plots import labels
 
 DOCS = Path(__file__).parent
 FOLDERS = {"en": DOCS / "figures", "zh": DOCS / "zh" / "figures"}

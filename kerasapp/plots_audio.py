@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from kerasapp import labels
-from kerasapp.plots import DOTS, png
+from kerasapp.plots import labels
+from kerasapp.plots.alignment import DOTS, png
 from pipelines.atomic import replacing
 
 SECOND = 1.6  # inches of a second of speech, where that gives a width within these limits

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasapp.plots import png
+from kerasapp.plots.alignment import png
 from pipelines.atomic import replacing
 
 WIDTH, HEIGHT = 8.0, 2.6  # inches, of each column's picture

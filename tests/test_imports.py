@@ -20,7 +20,6 @@ ORDER = (
         "kerasapp.backend",
         "kerasapp.artefact",
         "kerasapp.threads",
-        "kerasapp.labels",
     ),
     ("kerasapp.models",),
     (

@@ -121,7 +121,7 @@ def translate_text(args, knobs):
     with writing(args.output) as write:
         write(_shown(answer, None, args))
     if args.alignment_plot:
-        from kerasapp import plots
+        from kerasapp.plots import alignment as plots
 
         plots.alignment(args.alignment_plot, answer.source_tokens, answer.target_tokens, answer.alignment)
     return 0

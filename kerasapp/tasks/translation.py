@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerasapp import plots
+from kerasapp.plots import alignment as plots
 from kerasapp.config import parsing
 from kerasapp.config.translation import default_split
 from kerasapp.errors import ConfigError

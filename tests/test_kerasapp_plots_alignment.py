@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasapp import labels, plots
+from kerasapp.plots import labels
+from kerasapp.plots import alignment as plots
 
 
 def picture(*words):

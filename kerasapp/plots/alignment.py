@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from kerasapp import labels
+from kerasapp.plots import labels
 from pipelines.atomic import replacing
 
 CELL = 0.36  # inches of a token on an axis
