@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from kerasapp.serving import page, streaming
 from kerasapp.serving.engine import Engine
-from kerasapp.serving.model_config import find_models
-from kerasapp.serving.registry import Registry
-from kerasapp.serving.rest import create_app
-from kerasapp.serving.rpc import create_server
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.page import routes as page
+from kerasapp.serving.rest import streaming
+from kerasapp.serving.rest.app import create_app
+from kerasapp.serving.rpc.server import create_server
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 from production_schemas import KSERVE, PROMETHEUS, SERVER_FLAGS
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from kerasapp.serving.batching_parameters import read_parameters
-from kerasapp.serving.errors import ServingError
+from kerasapp.serving.batching.parameters import read_parameters
+from kerasapp.serving.protocol.errors import ServingError
 
 KUBERNETES = "1.35"
 INSTRUCTIONS = {"FROM", "ENV", "COPY", "RUN", "USER", "WORKDIR", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL",

@@ -168,7 +168,7 @@ BAD = {
 
 @pytest.mark.parametrize(("words", "said"), BAD.values(), ids=BAD)
 def test_what_cannot_be_asked_is_one_line(served, away, tiny_run, capfd, monkeypatch, words, said):
-    monkeypatch.setattr("kerasapp.serving.client.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("kerasapp.serving.client.client.FIRST_PAUSE", 0.01)
     places = {"away": away, "run": tiny_run, **served}
     assert run(words.format(**places).split()) == 2
     out, err = capfd.readouterr()

@@ -4,7 +4,7 @@ import pytest
 
 from kerasapp.cli import run
 from kerasapp.serving import server
-from kerasapp.serving.metrics import Monitoring
+from kerasapp.serving.observing.metrics import Monitoring
 
 
 @pytest.fixture

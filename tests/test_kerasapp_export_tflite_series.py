@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 import kerasapp
-from kerasapp.decoding.sampling import derived, uniform
 from kerasapp.cli import run
+from kerasapp.decoding.sampling import derived, uniform
 from kerasapp.export.tflite_file import require_builtin
 from kerasapp.verify import held_out, inputs, outcomes, phone, quality
 from kerasapp.verify.comparison import compare

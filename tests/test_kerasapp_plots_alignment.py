@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasapp.plots import labels
 from kerasapp.plots import alignment as plots
+from kerasapp.plots import labels
 
 
 def picture(*words):

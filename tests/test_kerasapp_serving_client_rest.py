@@ -8,10 +8,10 @@ import time
 import pytest
 from scripted_server import scripted
 
-from kerasapp.serving import client as client_module
-from kerasapp.serving.client import Client
-from kerasapp.serving.client_protocol import addresses
-from kerasapp.serving.errors import StatusError
+from kerasapp.serving.client import client as client_module
+from kerasapp.serving.client.client import Client
+from kerasapp.serving.client.transport import addresses
+from kerasapp.serving.protocol.errors import StatusError
 
 ROW = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
 STATUS = json.dumps({"model_version_status": [ROW]}).encode()

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.serving.batching_parameters import BatchingParameters
+from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.errors import QueueFullError, StatusError
-from kerasapp.serving.model_config import find_models
-from kerasapp.serving.registry import Registry
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 
 FOR_EVER = np.int32([2**31 - 1])  # a loop of hours
 

@@ -19,8 +19,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from kerasapp.serving.errors import ServingError
-from kerasapp.serving.logs import Log
+from kerasapp.serving.observing.logs import Log
+from kerasapp.serving.protocol.errors import ServingError
 from kerasapp.serving.server import serve
 
 FOR_EVER = 2**31 - 1
@@ -317,13 +317,13 @@ def test_nothing_to_serve(tmp_path):
 
 def test_the_package_imports_no_tensorflow_and_a_server_no_keras():
     script = (
-        "import sys, kerasapp.serving, kerasapp.serving.server, kerasapp.serving.rest\n"
+        "import sys, kerasapp.serving, kerasapp.serving.server, kerasapp.serving.rest.app\n"
         "import kerasapp.commands.serve\n"
         "found = lambda: [name for name in ('tensorflow', 'keras', 'grpc') if name in sys.modules]\n"
         "print(found())\n"
         "from kerasapp.serving.lean import import_tensorflow\n"
         "import_tensorflow()\n"
-        "import kerasapp.serving.bundle, kerasapp.serving.rpc_services, kerasapp.threads\n"
+        "import kerasapp.serving.models.bundle, kerasapp.serving.rpc.services, kerasapp.threads\n"
         "print(found())\n"
         "import keras, tensorflow_text\n"
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from byte_model import ByteModel, strings
 
-from kerasapp.serving.tensors import TensorSpec
+from kerasapp.serving.protocol.tensors import TensorSpec
 from kerasapp.serving.token_loops import End, generate, translate
 
 PREFILL = {

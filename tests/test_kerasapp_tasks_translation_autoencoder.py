@@ -16,8 +16,8 @@ import kerasapp
 from kerasapp import api
 from kerasapp.cli import run
 from kerasapp.serving.engine import Engine
-from kerasapp.serving.registry import Registry, find_models
-from kerasapp.serving.rest import create_app
+from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.rest.app import create_app
 
 SENTENCES = ["a b c", "c b a", "", "d", "b x b", "a a b c d", "  a   b c "]
 

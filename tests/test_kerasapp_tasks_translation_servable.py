@@ -12,8 +12,8 @@ from tiny import reversed_words
 
 import kerasapp
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.registry import Registry, find_models
-from kerasapp.serving.rest import create_app
+from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.rest.app import create_app
 
 SOURCES = ["a b c", "h g f e d c", "", "👍 a", "b x b"]
 KNOBS = {

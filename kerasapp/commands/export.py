@@ -102,8 +102,8 @@ def _check(args, version, exported):
     """Raises ConfigError for what would only fail once the model is exported."""
     if not args.production:
         return
-    from kerasapp.serving import production
-    from kerasapp.serving.errors import ServingError
+    from kerasapp.serving.production import manifests as production
+    from kerasapp.serving.protocol.errors import ServingError
 
     version = version.resolve()
     if exported and not (version.name.isdecimal() and int(version.name) > 0):
@@ -133,8 +133,9 @@ def _verified(staged):
 
 def write_production(version, folder, measure):
     """Writes the production files of a version to a folder; a ConfigError where that cannot be done."""
-    from kerasapp.serving import production, tuning
-    from kerasapp.serving.errors import ServingError
+    from kerasapp.serving.production import manifests as production
+    from kerasapp.serving.production import tuning
+    from kerasapp.serving.protocol.errors import ServingError
 
     try:
         if measure:

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from kerasapp.commands.arguments import ANSWERS, number, protected_text
 from kerasapp.errors import ConfigError
-from kerasapp.serving.client import Client
-from kerasapp.serving.errors import StatusError
+from kerasapp.serving.client.client import Client
+from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.tasks.generation_answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.tasks.knobs import columns
 from kerasapp.tasks.series_answers import SeriesAnswers

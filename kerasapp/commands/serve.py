@@ -2,7 +2,7 @@
 
 from kerasapp.commands.arguments import Parser, number
 from kerasapp.errors import ConfigError
-from kerasapp.serving.logs import LEVELS
+from kerasapp.serving.observing.logs import LEVELS
 
 FOLDER = "saved_models"
 EPILOG = """examples:
@@ -20,8 +20,8 @@ def main(argv):
     if args.folder and args.model_config_file:
         raise ConfigError("give a folder or --model-config-file, not both (see kerasapp serve --help)")
 
-    from kerasapp.serving.errors import ServingError
     from kerasapp.serving.lean import import_tensorflow
+    from kerasapp.serving.protocol.errors import ServingError
 
     try:
         options = _options(args)
@@ -91,10 +91,10 @@ def _grpc_port(text):
 
 def _options(args):
     """The arguments of `kerasapp.serving.server.serve`; ServingError for a file that is wrong."""
-    from kerasapp.serving.batching_parameters import BatchingParameters, read_parameters
+    from kerasapp.serving.batching.parameters import BatchingParameters, read_parameters
     from kerasapp.serving.engine import Limits
-    from kerasapp.serving.logs import Log
-    from kerasapp.serving.metrics import Monitoring, read_monitoring
+    from kerasapp.serving.observing.logs import Log
+    from kerasapp.serving.observing.metrics import Monitoring, read_monitoring
 
     given = {name: getattr(args, name if name == "timeout" else f"max_{name}") for name in
              ("body", "text", "batch", "length", "timeout")}  # fmt: skip
@@ -121,7 +121,7 @@ def _serve(options):
     import logging
     import sys
 
-    from kerasapp.serving.logs import JsonFormatter
+    from kerasapp.serving.observing.logs import JsonFormatter
     from kerasapp.serving.server import serve
 
     handler = logging.StreamHandler(sys.stderr)

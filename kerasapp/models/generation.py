@@ -2,8 +2,8 @@
 
 import keras
 
-from kerasapp.layers.recording import record
 from kerasapp.layers import stack
+from kerasapp.layers.recording import record
 
 
 @keras.saving.register_keras_serializable("kerasapp")

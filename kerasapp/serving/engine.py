@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasapp.serving.batching import Batcher, BatchingParameters, batched_signatures
-from kerasapp.serving.errors import StatusError, deadline_exceeded, invalid
-from kerasapp.serving.metrics import Metrics
-from kerasapp.serving.registry import Registry
-from kerasapp.serving.versions import Version
+from kerasapp.serving.batching.batcher import Batcher, BatchingParameters, batched_signatures
+from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.models.versions import Version
+from kerasapp.serving.observing.metrics import Metrics
+from kerasapp.serving.protocol.errors import StatusError, deadline_exceeded, invalid
 
 _LENGTH = "length"  # the input that says how much is to be generated
 _MOST_AXES = 8  # of an input: what TensorFlow's operations take; strings with over 32 end the process

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Mapping
 
-from kerasapp.serving.errors import ServingError
+from kerasapp.serving.protocol.errors import ServingError
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,18 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kerasapp.serving import page, streaming
-from kerasapp.serving.batching_parameters import BatchingParameters
+from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.errors import ServingError
 from kerasapp.serving.listening import listen, ready_line
-from kerasapp.serving.logs import Log
-from kerasapp.serving.metrics import Metrics, Monitoring
-from kerasapp.serving.model_config import ModelConfig, find_models, read_model_config
-from kerasapp.serving.registry import Registry
-from kerasapp.serving.rest import create_app
-from kerasapp.serving.stopping import Server
-from kerasapp.serving.watcher import Watcher, folder_reader
+from kerasapp.serving.models.model_config import ModelConfig, find_models, read_model_config
+from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.models.watcher import Watcher, folder_reader
+from kerasapp.serving.observing.logs import Log
+from kerasapp.serving.observing.metrics import Metrics, Monitoring
+from kerasapp.serving.page import routes as page
+from kerasapp.serving.protocol.errors import ServingError
+from kerasapp.serving.rest import streaming
+from kerasapp.serving.rest.app import create_app
+from kerasapp.serving.rest.stopping import Server
 
 GRPC_PORT = 8500
 
@@ -140,7 +141,7 @@ def _rpc(engine: Engine, settings: Settings):
     host, port, log = settings.host, settings.grpc_port, settings.log
     if port == -1:
         return None
-    from kerasapp.serving.rpc import create_server  # here, as grpcio takes a while
+    from kerasapp.serving.rpc.server import create_server  # here, as grpcio takes a while
 
     if port is None:
         port = GRPC_PORT

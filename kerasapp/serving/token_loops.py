@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasapp.serving.tensors import TensorSpec
+from kerasapp.serving.protocol.tensors import TensorSpec
 
 Arrays = Mapping[str, np.ndarray]
 Run = Callable[[str, Arrays], dict[str, np.ndarray]]

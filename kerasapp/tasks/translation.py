@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.plots import alignment as plots
 from kerasapp.config import parsing
 from kerasapp.config.translation import default_split
 from kerasapp.errors import ConfigError
 from kerasapp.losses import SmoothedCrossEntropy
 from kerasapp.metrics import exact_scores, translation_scores
 from kerasapp.models.translation import TranslationModel
+from kerasapp.plots import alignment as plots
 from kerasapp.precision import policy
 from kerasapp.tasks.task import Task
 from kerasapp.tasks.translation_predictor import Translator

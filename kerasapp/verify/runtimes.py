@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kerasapp.serving.client import Client
+from kerasapp.serving.client.client import Client
 from kerasapp.verify.inputs import MAIN
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
 

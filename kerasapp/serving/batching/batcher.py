@@ -1,0 +1,220 @@
+"""Dynamic batching: concurrent requests run as one, and each gets its own rows back.
+
+Follows TF Serving's tensorflow_serving/batching/batching_session.cc. Where it differs, it does so for one
+rule: an answer never depends on what else is in the batch.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Hashable, Mapping
+
+import numpy as np
+
+from kerasapp.serving.batching.parameters import BatchingParameters, read_parameters
+from kerasapp.serving.batching.queue import BatchQueue, Request
+from kerasapp.serving.protocol.errors import deadline_exceeded
+
+__all__ = ["Batcher", "BatchingParameters", "batched_signatures", "read_parameters"]
+
+_DEFAULT_SIGNATURE = "serving_default"
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def batched_signatures(signature_defs: Mapping) -> frozenset[str]:
+    """The names of the signatures whose inputs and outputs all have a batch of free size first.
+
+    Args:
+        signature_defs: the SignatureDef messages of a SavedModel by name.
+    """
+
+    def is_batched(info) -> bool:
+        shape = info.tensor_shape
+        return not shape.unknown_rank and len(shape.dim) > 0 and shape.dim[0].size < 0
+
+    return frozenset(
+        name
+        for name, definition in signature_defs.items()
+        if definition.inputs
+        and all(map(is_batched, definition.inputs.values()))
+        and all(map(is_batched, definition.outputs.values()))
+    )
+
+
+class Batcher:
+    """Runs the requests of one version in batches; safe to call from several threads.
+
+    Requests share a batch if they ask for the same signature with inputs of the same types, and of the same
+    shapes beyond the first axis. TF Serving can instead pad shorter inputs, with the first element of each
+    (pad_variable_length_inputs); that changes the answer of any model that does not mask what it gets, so it
+    is not done here.
+
+    Run alone is a request of a signature that is not in `batched`, one whose inputs do not have the same
+    number of rows, one without rows, and one of more rows than a batch may have. The last is cut into several
+    batches where `enable_large_batch_splitting` says so and the answers can be joined.
+
+    An answer is the request's own rows. Outputs whose further axes are as long as the longest row needs, such
+    as padded tokens, may come with more padding than alone.
+
+    Where a batch fails, its halves are run, then theirs, until only the requests that fail by themselves do.
+
+    Args:
+        run: signature name and inputs -> outputs by name; called by `num_batch_threads` threads at once.
+        parameters: sizes, times and threads; None for TF Serving's defaults.
+        batched: the signatures that may be batched, see `batched_signatures`; None for all.
+
+    Example:
+        >>> batcher = Batcher(lambda signature, inputs: {"y": inputs["x"] + 1})
+        >>> batcher.predict("", {"x": np.float32([1, 2])})
+        {'y': array([2., 3.], dtype=float32)}
+        >>> batcher.close()
+    """
+
+    def __init__(
+        self,
+        run: Callable[[str, dict[str, np.ndarray]], Arrays],
+        parameters: BatchingParameters | None = None,
+        *,
+        batched: Collection[str] | None = None,
+    ):
+        parameters = parameters or BatchingParameters()
+        self._run, self._parameters, self._batched = run, parameters, batched
+        self._queue = BatchQueue(parameters)
+        self._not_batched = set()  # signatures whose outputs turned out to have other rows than their inputs
+        self._not_cut = set()  # signatures whose answers to the parts of a request could not be joined
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{parameters.thread_pool_name}_{index}", daemon=True)
+            for index in range(parameters.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def predict(self, signature_name: str, inputs: Arrays, deadline: float | None = None) -> Arrays:
+        """Waits for the answer to one request.
+
+        Args:
+            signature_name: "" is the default one.
+            inputs: the signature's inputs by name.
+            deadline: the value of `time.monotonic()` after which the answer is of no use.
+
+        Returns:
+            All outputs by name.
+
+        Raises:
+            StatusError: RESOURCE_EXHAUSTED at once where the queue is full, DEADLINE_EXCEEDED once the
+                deadline has passed, UNAVAILABLE after `close`.
+            Exception: what `run` raises for this request.
+        """
+        name = signature_name or _DEFAULT_SIGNATURE
+        rows = _rows(inputs)
+        request = Request(name, inputs, max(rows, 1), self._key(name, inputs, rows), deadline)
+        self._queue.add(request)
+        try:
+            return request.future.result(None if deadline is None else deadline - time.monotonic())
+        except TimeoutError:
+            if request.future.done():
+                raise  # the model's own
+            self._queue.drop(request)
+            raise deadline_exceeded() from None
+
+    @property
+    def queued(self) -> int:
+        """The rows that wait for a thread."""
+        return self._queue.rows
+
+    def close(self) -> None:
+        """Answers what is queued, then ends the threads; no request is taken any more."""
+        self._queue.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _key(self, name: str, inputs: Arrays, rows: int) -> Hashable | None:
+        """What requests that may share a batch have in common; None for one that is run alone."""
+        if not self._is_batched(name) or not 0 < rows <= self._parameters.batch_limit:
+            return None
+        return name, tuple((key, array.dtype.str, array.shape[1:]) for key, array in sorted(inputs.items()))
+
+    def _is_batched(self, name: str) -> bool:
+        return (self._batched is None or name in self._batched) and name not in self._not_batched
+
+    def _work(self) -> None:
+        while batch := self._queue.take():
+            self._answer(batch)
+            self._queue.done(batch)
+
+    def _answer(self, batch: list[Request]) -> None:
+        try:
+            answers = [self._run_one(batch[0])] if len(batch) == 1 else self._run_together(batch)
+        except Exception as error:  # whatever the model raises is the answer
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
+                return
+            answers = None
+        if answers is None:
+            middle = len(batch) // 2
+            self._answer(batch[:middle])
+            self._answer(batch[middle:])
+            return
+        for request, answer in zip(batch, answers, strict=True):
+            request.future.set_result(answer)
+
+    def _run_together(self, batch: list[Request]) -> list[Arrays] | None:
+        """The answer to each request of a batch; None where the signature proves to have no batch."""
+        name = batch[0].signature_name
+        if not self._is_batched(name):
+            return None
+        inputs = {key: np.concatenate([request.inputs[key] for request in batch]) for key in batch[0].inputs}
+        outputs = self._run_padded(name, inputs)
+        if outputs is None:
+            return None
+        ends = np.cumsum([request.rows for request in batch]).tolist()
+        return [
+            {key: array[end - request.rows : end] for key, array in outputs.items()}
+            for request, end in zip(batch, ends, strict=True)
+        ]
+
+    def _run_one(self, request: Request) -> Arrays:
+        outputs, name = None, request.signature_name
+        if request.key is not None and self._is_batched(name):
+            outputs = self._run_padded(name, request.inputs)
+        elif request.rows > self._parameters.batch_limit and self._is_batched(name):
+            outputs = self._run_parts(request)
+        return self._run(name, dict(request.inputs)) if outputs is None else outputs
+
+    def _run_padded(self, name: str, inputs: Arrays) -> Arrays | None:
+        """Runs rows that fit a batch, the last repeated up to an allowed size; None as `_run_together`."""
+        rows = _rows(inputs)
+        sizes = self._parameters.allowed_batch_sizes or (rows,)
+        padding = next(size for size in sizes if size >= rows) - rows
+        padded = {
+            key: np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
+            for key, array in inputs.items()
+        }
+        outputs = self._run(name, padded)
+        if any(_rows({key: array}) != rows + padding for key, array in outputs.items()):
+            self._not_batched.add(name)
+            return None
+        return {key: array[:rows] for key, array in outputs.items()} if padding else outputs
+
+    def _run_parts(self, request: Request) -> Arrays | None:
+        """Runs a request of too many rows in parts; None where that is not asked for or cannot be."""
+        limit, name = self._parameters.batch_limit, request.signature_name
+        if not self._parameters.enable_large_batch_splitting or name in self._not_cut:
+            return None
+        parts = []
+        for start in range(0, request.rows, limit):
+            inputs = {key: array[start : start + limit] for key, array in request.inputs.items()}
+            parts.append(self._run_padded(name, inputs))
+            if parts[-1] is None:
+                return None
+        for key in parts[0]:
+            if len({part[key].shape[1:] for part in parts}) > 1:
+                self._not_cut.add(name)  # how to pad these only the model knows
+                return None
+        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _rows(arrays: Arrays) -> int:
+    """The length of the first axis that all arrays share; 0 without one."""
+    lengths = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
+    return lengths.pop() if len(lengths) == 1 else 0

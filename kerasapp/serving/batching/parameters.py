@@ -1,0 +1,143 @@
+"""TF Serving's batching parameters: the file, strictly read, and what its fields mean here."""
+
+import logging
+import os
+from dataclasses import dataclass, fields
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
+
+from kerasapp.serving.protocol.errors import ServingError
+from kerasapp.serving.protocol.text_proto import parse_file
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BatchingParameters:
+    """How concurrent requests are put together; names and defaults are TF Serving's.
+
+    The names are those of BatchingParameters in
+    tensorflow_serving/servables/tensorflow/session_bundle_config.proto, the defaults those of
+    SharedBatchScheduler in tensorflow/core/kernels/batching_util/shared_batch_scheduler.h.
+    """
+
+    max_batch_size: int = 1000
+    """Rows of a batch, at most. A request of more rows is run alone."""
+    batch_timeout_micros: int = 0
+    """How long a request waits for others while a thread is free; 0 runs what is there (see `BatchQueue`)."""
+    max_enqueued_batches: int = 10
+    """The queue holds this many times the rows of the largest batch; beyond, requests are refused."""
+    num_batch_threads: int = os.cpu_count() or 1
+    """Batches that run at once."""
+    thread_pool_name: str = "batch"
+    """The name of the threads."""
+    allowed_batch_sizes: tuple[int, ...] = ()
+    """A batch is filled up to the next of these sizes, ascending, the last being the largest batch."""
+    pad_variable_length_inputs: bool = False
+    """Known and not done: inputs of different shapes never share a batch (see `Batcher`)."""
+    enable_large_batch_splitting: bool = False
+    """Whether a request of more rows than a batch is cut into several."""
+    max_execution_batch_size: int | None = None
+    """Rows of a batch at most, where large batches are split; None stands for `max_batch_size`."""
+
+    def __post_init__(self):
+        for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
+            if getattr(self, name) < 1:
+                raise ServingError(f"{name} must be at least 1; it is {getattr(self, name)}")
+        if self.batch_timeout_micros < 0:
+            raise ServingError(
+                f"batch_timeout_micros must not be negative; it is {self.batch_timeout_micros}"
+            )
+        if self.enable_large_batch_splitting and not 1 <= self.batch_limit <= self.max_batch_size:
+            raise ServingError(
+                "max_execution_batch_size must be from 1 to max_batch_size, "
+                f"{self.max_batch_size}; it is {self.batch_limit}"
+            )
+        sizes = self.allowed_batch_sizes
+        if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.batch_limit):
+            raise ServingError(
+                "allowed_batch_sizes must ascend and end with the largest batch, "
+                f"{self.batch_limit}; they are {', '.join(map(str, sizes))}"
+            )
+
+    @property
+    def batch_limit(self) -> int:
+        """Rows of a batch, at most: GetMaxExecutionBatchSize of shared_batch_scheduler.h."""
+        if self.enable_large_batch_splitting and self.max_execution_batch_size is not None:
+            return self.max_execution_batch_size
+        return self.max_batch_size
+
+
+def read_parameters(path: str | os.PathLike) -> BatchingParameters:
+    """Reads a batching_parameters file, the text form of TF Serving's BatchingParameters message.
+
+    Args:
+        path: the file; a field that is not there has TF Serving's default.
+
+    Raises:
+        ServingError: one line that names the file, and the line or the field that is wrong.
+
+    Example:
+        >>> Path("batching.txt").write_text("max_batch_size { value: 32 }")  # doctest: +SKIP
+        >>> read_parameters("batching.txt").max_batch_size  # doctest: +SKIP
+        32
+    """
+    message = parse_file(path, _message_class()())
+    found = {}
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            value = value.value
+        found[field.name] = tuple(value) if field.is_repeated else value
+    try:
+        parameters = BatchingParameters(**found)
+    except ServingError as error:
+        raise ServingError(f"{path}: {error}") from None
+    if parameters.pad_variable_length_inputs:
+        _logger.warning(
+            "%s: pad_variable_length_inputs is not done: requests whose inputs differ in shape run in "
+            "batches of their own, so that an answer never depends on other requests",
+            path,
+        )
+    return parameters
+
+
+def _message_class() -> type:
+    """BatchingParameters as a message class, which the wheel of tensorflow-serving-api lacks.
+
+    Built in a pool of its own, where no other package's definition can be in the way. The numbers are those
+    of session_bundle_config.proto.
+    """
+    field = descriptor_pb2.FieldDescriptorProto
+    int64, string, boolean = (f".google.protobuf.{name}Value" for name in ("Int64", "String", "Bool"))
+    types = {
+        "max_batch_size": (1, int64),
+        "batch_timeout_micros": (2, int64),
+        "max_enqueued_batches": (3, int64),
+        "num_batch_threads": (4, int64),
+        "thread_pool_name": (5, string),
+        "allowed_batch_sizes": (6, field.TYPE_INT64),
+        "pad_variable_length_inputs": (7, field.TYPE_BOOL),
+        "enable_large_batch_splitting": (8, boolean),
+        "max_execution_batch_size": (9, int64),
+    }
+    assert types.keys() == {field.name for field in fields(BatchingParameters)}
+    file = descriptor_pb2.FileDescriptorProto(
+        name="batching_parameters.proto", package="tensorflow.serving", syntax="proto3"
+    )
+    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
+    message = file.message_type.add(name="BatchingParameters")
+    for name, (number, kind) in types.items():
+        repeated = name == "allowed_batch_sizes"
+        added = message.field.add(
+            name=name, number=number, label=field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
+        )
+        if isinstance(kind, str):
+            added.type, added.type_name = field.TYPE_MESSAGE, kind
+        else:
+            added.type = kind
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("tensorflow.serving.BatchingParameters")
+    )

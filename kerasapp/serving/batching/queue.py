@@ -1,0 +1,172 @@
+"""The queue of dynamic batching: requests that may share a batch, how long they wait, and how many there are.
+
+The rules are those of TF Serving's queue, tensorflow/core/kernels/batching_util/shared_batch_scheduler.h, but
+for one that keeps batches large where several run at once (see `BatchQueue`).
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Hashable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kerasapp.serving.batching.parameters import BatchingParameters
+from kerasapp.serving.protocol.errors import QueueFullError, StatusError, deadline_exceeded
+
+BESIDE = 0.1  # seconds
+
+
+@dataclass(eq=False)
+class Request:
+    """One request on its way through the queue.
+
+    Args:
+        signature_name: the signature.
+        inputs: its inputs by name.
+        rows: how many rows of a batch it takes.
+        key: requests of one key may share a batch; None: it is run alone.
+        deadline: the value of `time.monotonic()` after which nobody waits for it; None: never.
+    """
+
+    signature_name: str
+    inputs: Mapping[str, np.ndarray]
+    rows: int
+    key: Hashable | None
+    deadline: float | None
+    queued: float = field(default_factory=time.monotonic)
+    future: Future = field(default_factory=Future)
+
+    def is_wanted(self) -> bool:
+        """Whether it is to be run: not if it was given up or is too late, which its future is told."""
+        if not self.future.set_running_or_notify_cancel():
+            return False
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        if late:
+            self.future.set_exception(deadline_exceeded())
+        return not late
+
+
+class _Group(deque):
+    """Requests that may share a batch, oldest first."""
+
+    rows = 0
+
+
+class BatchQueue:
+    """Requests that wait for a thread; safe to use from several.
+
+    A group of requests is due once it fills a batch, or its oldest has waited for `batch_timeout_micros`; the
+    one that has been due longest goes first. Beside a batch of its key that still runs it waits to become as
+    large, `BESIDE` seconds at most: otherwise the first client to come back from a batch would be served
+    alone, and of 32 clients at two threads eight shared a batch instead of sixteen.
+
+    Args:
+        parameters: sizes and times.
+
+    `rows` is how many rows wait.
+    """
+
+    def __init__(self, parameters: BatchingParameters):
+        self._limit = parameters.batch_limit
+        self._room = parameters.max_enqueued_batches * parameters.batch_limit
+        self._timeout = parameters.batch_timeout_micros / 1e6
+        self._groups: dict[Hashable, _Group] = {}
+        self._running: dict[Hashable, list[int]] = {}  # rows of the batches that run, by key
+        self.rows = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def add(self, request: Request) -> None:
+        """Queues a request; StatusError RESOURCE_EXHAUSTED where there is no room, UNAVAILABLE if closed."""
+        with self._changed:
+            if self._closed:
+                raise StatusError("UNAVAILABLE", "The version is being unloaded")
+            # An empty queue takes a request of any size, which could never be answered otherwise.
+            if self.rows and self.rows + request.rows > self._room:
+                raise QueueFullError(
+                    "The batch scheduling queue to which this task was submitted is full; currently "
+                    f"{self.rows} rows enqueued and room for {self._room}",
+                )
+            group = self._groups.setdefault(_key(request), _Group())
+            group.append(request)
+            group.rows += request.rows
+            self.rows += request.rows
+            self._changed.notify()
+
+    def drop(self, request: Request) -> None:
+        """Gives a request up that nobody waits for; one that already runs is left to run."""
+        request.future.cancel()
+        with self._changed:
+            group = self._groups.get(_key(request), ())
+            if request in group:
+                self._remove(request, group)
+
+    def take(self) -> list[Request]:
+        """Waits for a batch that is due; none of them once the queue is closed and empty."""
+        with self._changed:
+            while self._groups or not self._closed:
+                group, seconds = self._most_urgent()
+                if seconds > 0:
+                    self._changed.wait(seconds if group else None)
+                elif batch := self._take_from(group):
+                    self._running.setdefault(_key(batch[0]), []).append(_rows(batch))
+                    return batch
+            return []
+
+    def done(self, batch: list[Request]) -> None:
+        """Says that a batch from `take` does not run any more."""
+        with self._changed:
+            running = self._running[_key(batch[0])]
+            running.remove(_rows(batch))
+            if not running:
+                del self._running[_key(batch[0])]
+
+    def close(self) -> None:
+        """Takes no more requests; those in the queue are due now."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _most_urgent(self) -> tuple[_Group | None, float]:
+        """The group to run next and the seconds until then; without any, None and infinity."""
+        now = time.monotonic()
+        best, least = None, float("inf")
+        for key, group in self._groups.items():
+            larger = group.rows < max(self._running.get(key, (0,)))
+            seconds = group[0].queued + (max(self._timeout, BESIDE) if larger else self._timeout) - now
+            if self._closed or group.rows >= self._limit or group[0].key is None:  # nothing to wait for
+                seconds = min(seconds, 0.0)
+            if seconds < least:
+                best, least = group, seconds
+        return best, least
+
+    def _take_from(self, group: _Group) -> list[Request]:
+        """The group's first requests that fit one batch, without those that nobody waits for any more."""
+        batch, rows = [], 0
+        while group and (not batch or rows + group[0].rows <= self._limit):
+            request = group[0]
+            self._remove(request, group)
+            if request.is_wanted():
+                batch.append(request)
+                rows += request.rows
+        if self._groups:  # more may be due, and another thread is free
+            self._changed.notify()
+        return batch
+
+    def _remove(self, request: Request, group: _Group) -> None:
+        group.remove(request)
+        group.rows -= request.rows
+        self.rows -= request.rows
+        if not group:
+            del self._groups[_key(request)]
+
+
+def _rows(batch: list[Request]) -> int:
+    return sum(request.rows for request in batch)
+
+
+def _key(request: Request) -> Hashable:
+    return id(request) if request.key is None else request.key

@@ -1,0 +1,1 @@
+"""Clients of a server: REST and gRPC."""

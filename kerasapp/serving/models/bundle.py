@@ -1,0 +1,197 @@
+"""One loaded SavedModel: its signatures by name, run with NumPy arrays in and out."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.python.eager import cancellation  # there is no public way to stop a function that runs
+
+from kerasapp.serving.models.deadlines import Watchdog
+from kerasapp.serving.protocol.errors import StatusError, deadline_exceeded, invalid
+from kerasapp.serving.protocol.tensors import TensorSpec
+
+DEFAULT_SIGNATURE = "serving_default"
+
+_TAGS = ["serve"]
+_DTYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half"}  # TensorFlow's DataTypeString
+_WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
+_MAX_WARMUP_RECORDS = 1000  # TF Serving's own limit
+
+# The operations of tensorflow-text, which a SavedModel may use; without the package, which imports Keras.
+tf.load_library(str(Path(find_spec("tensorflow_text").origin).parent / "python" / "ops"))
+
+_watchdog = Watchdog()
+
+
+class Bundle:
+    """A SavedModel in memory; safe to call from several threads.
+
+    Args:
+        path: the version's folder.
+
+    Raises:
+        StatusError: NOT_FOUND where the folder holds no SavedModel, or none for serving.
+        Exception: whatever TensorFlow raises on a broken one.
+    """
+
+    def __init__(self, path: Path):
+        self.signature_defs = dict(_read_meta_graph(path).signature_def)
+        self._model = tf.saved_model.load(str(path), tags=_TAGS)  # holds what the functions refer to
+        self._functions = {name: _function(signature) for name, signature in self._model.signatures.items()}
+        self._inputs = {
+            name: {key: _spec(info) for key, info in sorted(definition.inputs.items())}
+            for name, definition in self.signature_defs.items()
+        }
+
+    def inputs(self, signature_name: str) -> dict[str, TensorSpec]:
+        """The inputs of a signature, "" being the default one; StatusError where there is none."""
+        name = signature_name or DEFAULT_SIGNATURE
+        if name not in self._inputs:
+            raise invalid(f'Serving signature name: "{name}" not found in signature def')
+        return self._inputs[name]
+
+    def predict(
+        self, signature_name: str, inputs: dict[str, np.ndarray], deadline: float | None = None
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature ("" is the default one).
+
+        Args:
+            signature_name: one that `inputs` knows.
+            inputs: exactly the signature's; strings as object arrays of bytes.
+            deadline: the value of `time.monotonic()` at which the run is stopped, at the next operation.
+
+        Returns:
+            All outputs by name; strings as object arrays of bytes.
+
+        Raises:
+            StatusError: with TensorFlow's code and message where the run fails, DEADLINE_EXCEEDED where it
+                was stopped.
+        """
+        function = self._functions[signature_name or DEFAULT_SIGNATURE]
+        try:
+            tensors = {name: tf.constant(array) for name, array in inputs.items()}
+            outputs = function(tensors) if deadline is None else _run_until(deadline, function, tensors)
+        except tf.errors.OpError as error:
+            if isinstance(error, tf.errors.CancelledError) and deadline and time.monotonic() >= deadline:
+                raise deadline_exceeded() from None
+            raise StatusError(status_code(error), _plain_message(error)) from error
+        return {name: _to_numpy(tensor) for name, tensor in outputs.items()}
+
+    def warm_up(self, path: Path, threads: int = 1) -> int:
+        """Replays the predict requests recorded beside the SavedModel at `path`.
+
+        The first run of a signature builds its graph for this machine, which takes longer than most requests.
+
+        Args:
+            path: the version's folder.
+            threads: how many are run at once.
+
+        Returns:
+            How many there were.
+        """
+
+        def run(request: tuple[str, dict[str, np.ndarray]]) -> None:
+            signature_name, arrays = request
+            self.inputs(signature_name)
+            self.predict(signature_name, arrays)
+
+        with ThreadPoolExecutor(threads, "warm-up") as executor:
+            return len(list(executor.map(run, warmup_requests(path))))
+
+
+def warmup_requests(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yields signature name and inputs of each predict request recorded beside the SavedModel at `path`.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT where there are more than TF Serving allows.
+    """
+    records = path / _WARMUP_FILE
+    if not records.is_file():
+        return
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    count = 0
+    for record in tf.data.TFRecordDataset(str(records)).as_numpy_iterator():
+        if count == _MAX_WARMUP_RECORDS:
+            raise invalid(f"Number of warmup records exceeds the maximum ({_MAX_WARMUP_RECORDS})")
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        if log.WhichOneof("log_type") == "predict_log":
+            request = log.predict_log.request
+            arrays = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+            yield request.model_spec.signature_name, arrays
+            count += 1
+
+
+def _function(signature) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """A signature as a function of tensors by name.
+
+    TensorFlow's own call binds arguments and looks at every variable, which takes three times as long as
+    running a small model; the function beneath does neither. Where it does not look as expected, such as in
+    SavedModels of TensorFlow 1, the signature is called as usual.
+    """
+    names, inner = getattr(signature, "_arg_keywords", None), getattr(signature, "inference_fn", None)
+    captured = list(signature.captured_inputs)
+    known = set(signature.structured_input_signature[1])
+    if inner is None or names is None or set(names) != known or inner.function_type.captures:
+        return lambda tensors: signature(**tensors)
+    if len(inner.cached_definition.signature.input_arg) != len(names) + len(captured):
+        return lambda tensors: signature(**tensors)
+    return lambda tensors: inner.call_preflattened([*(tensors[name] for name in names), *captured])
+
+
+def _run_until(deadline: float, function: Callable, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    manager = cancellation.CancellationManager()
+    with cancellation.CancellationManagerContext(manager), _watchdog.at(deadline, manager.start_cancel):
+        return function(tensors)
+
+
+def status_code(error: Exception) -> str:
+    """The canonical name of the status that an exception stands for."""
+    if isinstance(error, StatusError):
+        return error.code
+    names = {value: name for name, value in vars(tf.errors).items() if isinstance(value, int)}
+    return names.get(getattr(error, "error_code", None), "UNKNOWN")
+
+
+def _read_meta_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
+    model = saved_model_pb2.SavedModel()
+    if (path / "saved_model.pb").is_file():
+        model.ParseFromString((path / "saved_model.pb").read_bytes())
+    elif (path / "saved_model.pbtxt").is_file():
+        text_format.Parse((path / "saved_model.pbtxt").read_text(), model)
+    else:
+        raise StatusError(
+            "NOT_FOUND", f"Could not find SavedModel .pb or .pbtxt in the version folder {path.name}"
+        )
+    for meta_graph in model.meta_graphs:
+        if list(meta_graph.meta_info_def.tags) == _TAGS:
+            return meta_graph
+    raise StatusError("NOT_FOUND", "Could not find meta graph def matching supplied tags: { serve }")
+
+
+def _spec(info: meta_graph_pb2.TensorInfo) -> TensorSpec:
+    name = tf.as_dtype(info.dtype).name
+    sizes = [dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim]
+    return TensorSpec(_DTYPE_NAMES.get(name, name), None if info.tensor_shape.unknown_rank else tuple(sizes))
+
+
+def _to_numpy(tensor: tf.Tensor) -> np.ndarray:
+    value = tensor.numpy()
+    if tensor.dtype == tf.string:  # a scalar comes as bytes, which NumPy alone would cut at a NUL
+        value = np.array(value, dtype=object)
+    return np.asarray(value)
+
+
+def _plain_message(error: tf.errors.OpError) -> str:
+    """TensorFlow's message without what the Python call put around it."""
+    message = re.sub(
+        r"^Graph execution error:.*<stack traces unavailable>\n", "", error.message, flags=re.DOTALL
+    )
+    return re.sub(r" \[Op:\w+\](?: name: .*)?$", "", message)

@@ -1,0 +1,162 @@
+"""Which models are served, and which of their versions: a plain folder, or TF Serving's ModelServerConfig.
+
+The rules are those of tensorflow_serving/model_servers/server_core.cc (what a configuration may hold) and
+tensorflow_serving/sources/storage_path/file_system_storage_path_source.cc (which versions a policy means).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kerasapp.serving.protocol.errors import ServingError
+from kerasapp.serving.protocol.text_proto import parse_file
+
+_PLATFORM = "tensorflow"
+_TENSORFLOW = 1  # in the deprecated enum ModelType
+_MAX_DIGITS = 18  # of a version, which has 64 bits
+
+
+@dataclass(frozen=True)
+class VersionPolicy:
+    """Which of a model's versions are served.
+
+    kind: "latest" for the newest `count`, "all", or "specific" for `numbers`.
+    """
+
+    kind: str = "latest"
+    count: int = 1
+    numbers: frozenset[int] = frozenset()
+
+    def choose(self, numbers: Collection[int], broken: Collection[int] = ()) -> set[int]:
+        """The versions to serve.
+
+        Args:
+            numbers: those on disk.
+            broken: those that could not be loaded. "latest" passes over them, so that the one before serves
+                on; TF Serving, started with a broken newest version, would serve none.
+
+        Example:
+            >>> VersionPolicy().choose([1, 2, 3], broken=[3])
+            {2}
+        """
+        if self.kind == "latest":
+            return set(sorted(set(numbers) - set(broken))[-self.count :])
+        return set(numbers) if self.kind == "all" else self.numbers & set(numbers)
+
+
+LATEST = VersionPolicy()
+ALL = VersionPolicy("all")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One model: the folder that holds its versions, which of them are served, and what labels mean."""
+
+    name: str
+    base_path: Path
+    policy: VersionPolicy = LATEST
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+def find_versions(folder: Path) -> dict[int, Path]:
+    """The version folders in a model's folder, by number, a positive integer; all else is ignored."""
+    return {
+        int(path.name): path
+        for path in folder.iterdir()
+        if path.name.isascii() and path.name.isdecimal() and len(path.name) <= _MAX_DIGITS
+        and int(path.name) > 0 and path.is_dir()
+    }  # fmt: skip
+
+
+def find_models(folder: Path, policy: VersionPolicy = LATEST) -> dict[str, ModelConfig]:
+    """The models in a folder `NAME/VERSION/...`, or the one model that the folder itself is, by name.
+
+    Args:
+        folder: the folder.
+        policy: which versions of each are served; by default the newest, as TF Serving does.
+
+    Raises:
+        ServingError: there is no such folder, or no model in it.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise ServingError(f"{folder}: no such folder; export a model first (kerasapp export)")
+    if (folder / "saved_model.pb").is_file():
+        raise ServingError(f"{folder}: this is one version of a model; give the folder above it")
+    if find_versions(folder):
+        return {folder.name: ModelConfig(folder.name, folder, policy)}
+    models = {path.name: ModelConfig(path.name, path, policy) for path in model_folders(folder)}
+    if not models:
+        raise ServingError(
+            f"{folder}: no model found; expected NAME/VERSION/saved_model.pb, VERSION being 1, 2, ..."
+        )
+    return models
+
+
+def model_folders(folder: Path) -> list[Path]:
+    """The folders in a folder that hold versions, by name; hidden ones are left out."""
+    paths = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [path for path in paths if find_versions(path)]
+
+
+def read_model_config(path: Path) -> dict[str, ModelConfig]:
+    """Reads a models.config, the text form of TF Serving's ModelServerConfig.
+
+    Args:
+        path: the file. The folders that it names need not be there.
+
+    Returns:
+        The models by name, in the file's order.
+
+    Raises:
+        ServingError: one line that names the file and the line or the field that is wrong.
+
+    Example:
+        >>> read_model_config(Path("models.config"))["shakespeare"].labels  # doctest: +SKIP
+        {'stable': 1, 'canary': 2}
+    """
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+    message = parse_file(path, ModelServerConfig())
+    if message.WhichOneof("config") != "model_config_list":
+        raise ServingError(f"{path}: model_config_list is missing; only such a list of models is served")
+    models = {}
+    for index, entry in enumerate(message.model_config_list.config):
+        where = f"{path}: model_config_list.config[{index}]"
+        model = _read_entry(entry, where)
+        if model.name in models:
+            raise ServingError(f"{where}.name: Illegal to list model {model.name} multiple times")
+        models[model.name] = model
+    return models
+
+
+def _read_entry(entry, where: str) -> ModelConfig:
+    if not entry.name or set(entry.name) & set("/:"):
+        raise ServingError(f"{where}.name: {entry.name!r} cannot be a model's name in a URL")
+    if not entry.base_path.startswith("/"):  # ValidateModelConfigList
+        raise ServingError(
+            f"{where}.base_path: Expected model {entry.name} to have an absolute path; "
+            f"got {entry.base_path!r}"
+        )
+    _check_platform(entry, where)
+    policy, kind = entry.model_version_policy, entry.model_version_policy.WhichOneof("policy_choice")
+    return ModelConfig(
+        entry.name,
+        Path(entry.base_path),
+        VersionPolicy(
+            kind or "latest", max(policy.latest.num_versions, 1), frozenset(policy.specific.versions)
+        ),
+        dict(entry.version_labels),
+    )
+
+
+def _check_platform(entry, where: str) -> None:  # GetPlatform
+    platform, deprecated = entry.model_platform, entry.model_type
+    if platform and deprecated:
+        raise ServingError(f"{where}: Illegal setting both model_type (deprecated) and model_platform")
+    if not platform and not deprecated:
+        raise ServingError(f'{where}.model_platform: is missing; expected "{_PLATFORM}"')
+    if platform not in ("", _PLATFORM) or deprecated not in (0, _TENSORFLOW):
+        raise ServingError(
+            f"{where}: requests unsupported platform {platform or deprecated}; expected {_PLATFORM}"
+        )

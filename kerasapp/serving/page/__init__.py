@@ -1,0 +1,1 @@
+"""The server's page, for trying its models in a browser."""

@@ -1,0 +1,115 @@
+"""The page at `/`: the loaded models, to be tried in a browser; and the list of them that it needs.
+
+Both are additions of kerasapp's to TF Serving's REST interface. The page is a few static files of the
+package; it calls the interface that everybody calls, and its Content-Security-Policy lets it reach no other
+host.
+"""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+
+import yaml
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kerasapp.serving.engine import Engine
+from kerasapp.serving.rest.http_messages import json_answer
+
+_TASKS = {  # of the signature that tells it
+    "generate": "generation",
+    "translate": "translation",
+    "synthesize": "synthesis",
+    "forecast": "series",
+}
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def routes(engine: Engine, executor: ThreadPoolExecutor) -> list[Route]:
+    """The routes of the page, for an application that answers for an engine; GET and HEAD alone.
+
+    Args:
+        engine: whose models are listed.
+        executor: not needed, as the answers are at hand; taken as by the other routes.
+    """
+
+    async def models(request: Request) -> Response:
+        return json_answer(json.dumps({"models": list_models(engine)}, indent=1).encode())
+
+    def file(name: str, content: bytes, media_type: str) -> Route:
+        async def endpoint(request: Request) -> Response:
+            return Response(content, media_type=media_type, headers=_HEADERS)
+
+        return Route("/" if name == "index.html" else f"/kerasapp/page/{name}", endpoint)
+
+    found = [
+        file(path.name, path.read_bytes(), _TYPES[suffix])
+        for path in files("kerasapp.serving").joinpath("page").iterdir()
+        if (suffix := path.name[path.name.rfind(".") :]) in _TYPES
+    ]
+    return [Route("/kerasapp/models", models), *found]
+
+
+def list_models(engine: Engine) -> list[dict]:
+    """All models by name, each with its versions, newest first.
+
+    A version has its number as a string, state, labels, the message of what went wrong or "", the names of
+    its signatures, its task ("generation", "translation", "synthesis", "series", or None for any other
+    SavedModel) and, where it is one of kerasapp's voices, the settings of its spectrograms.
+
+    Example:
+        >>> list_models(engine)  # doctest: +SKIP
+        [{'name': 'digits', 'versions': [{'version': '1', 'state': 'AVAILABLE', 'labels': [], 'error': '', ...
+    """
+    models: dict[str, list] = {}
+    for version in engine.registry.all_versions():
+        models.setdefault(version.model, []).append(version)
+    return [
+        {
+            "name": name,
+            "versions": [_describe(version) for version in sorted(versions, key=lambda v: -v.number)],
+        }
+        for name, versions in sorted(models.items())
+    ]
+
+
+def _describe(version) -> dict:
+    bundle = version.bundle  # held here: the version may be unloaded meanwhile
+    names = bundle.signature_defs if bundle else ()
+    signatures = sorted(name for name in names if not name.startswith("__"))  # those are TensorFlow's own
+    task = next((task for signature, task in _TASKS.items() if signature in signatures), None)
+    return {
+        "version": str(version.number),
+        "state": version.state,
+        "labels": list(version.labels),
+        "error": version.message,
+        "signatures": signatures,
+        "task": task,
+        "audio": _audio(version.path) if task == "synthesis" else None,
+    }
+
+
+def _audio(folder) -> dict | None:
+    """The lowest and the highest frequency of the spectrograms, Hz, where the export tells them."""
+    try:
+        text = (folder / "assets.extra" / "kerasapp" / "config.yaml").read_text("utf-8")
+        audio = yaml.safe_load(text)["audio"]
+        return {"f_min": float(audio["f_min"]), "f_max": float(audio["f_max"] or audio["sample_rate"] / 2)}
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return None  # another's export: the page then numbers the bands

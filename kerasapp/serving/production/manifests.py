@@ -1,0 +1,173 @@
+"""The files that run an export in production: TensorFlow Serving in Docker, Kubernetes and KServe.
+
+The texts are in `templates/`; "@{name}" stands for a value of `Plan`. Nothing here can run what it writes:
+tests/test_kerasapp_serving_production_manifests.py checks each file against the format of its reader.
+"""
+
+import math
+import os
+import re
+import string
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+from kerasapp.artefact import versions
+from kerasapp.serving.protocol.errors import ServingError
+from pipelines.atomic import write_text
+
+LABELS = ("stable", "canary")
+REWRITTEN = ("models.config", "batching_parameters.txt")
+KEPT = (
+    "monitoring.config",
+    "prometheus.yml",
+    "docker-compose.yml",
+    "kubernetes.yaml",
+    "kserve.yaml",
+    "Dockerfile",
+    "README.md",
+)
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+_LONGEST_SLUG = 40  # with what is added, names in Kubernetes stay below 63 characters
+_VERSIONS = {"serving": "2.20.0", "prometheus": "v3.13.5", "python": "3.12.12"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the files say of a model.
+
+    model: its name. slug: that as a name in Kubernetes. stable, canary: the versions that the labels mean.
+    models: the folder that holds the model's folder, as seen from the files. memory: MiB a server may use.
+    storage: GiB of a volume for the versions.
+    """
+
+    model: str
+    slug: str
+    stable: int
+    canary: int
+    models: str
+    memory: int
+    storage: int
+
+    def values(self) -> dict[str, str]:
+        """What stands for each name in a template."""
+        loaded = "\n".join(f"        versions: {number}" for number in sorted({self.stable, self.canary}))
+        pinned = {f"{name}_version": version for name, version in _VERSIONS.items()}
+        return {**{name: str(value) for name, value in asdict(self).items()}, **pinned, "versions": loaded}
+
+
+class _Template(string.Template):
+    delimiter = "@"  # compose files and shells have their own $
+    idpattern = "(?!)"  # only with braces
+    braceidpattern = "[a-z_]+"
+
+
+def check_name(model: str) -> None:
+    """Raises ServingError for a model's name that cannot stand in URLs and configuration files."""
+    if not _NAME.fullmatch(model):
+        raise ServingError(
+            f"{model!r}: production files need a model's name of ASCII letters, digits, '-', '_' and '.'"
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Raises ServingError where files cannot be written to `folder`; makes it if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServingError(f"{folder}: cannot write there: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ServingError(f"{folder}: cannot write there: Permission denied")
+
+
+def write(
+    version: Path, folder: Path, batching: str, report: Callable[[str], None] = lambda line: None
+) -> list[Path]:
+    """Writes all production files of an exported version, each whole or not at all.
+
+    The version gets the label `canary`. `stable` stays where the folder's models.config has it; the first
+    time it is the version before, or the only one. `REWRITTEN` are written anew. Another file that is there
+    with other content may hold somebody's changes: it stays, the new one is put beside it as FILE.new.
+
+    Args:
+        version: `.../NAME/NUMBER`.
+        folder: where to write; is made if it is not there.
+        batching: the text of batching_parameters.txt (see `kerasapp.serving.production.tuning`).
+        report: gets a line for each file that was kept.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        ServingError: for a name that cannot be used, a folder that cannot be written to, or a models.config
+            there that is of another model or none.
+    """
+    plan = make_plan(version, folder)
+    check_folder(folder)
+    values = plan.values()
+    texts = {name: render(name, values) for name in ("models.config", *KEPT)}
+    texts["batching_parameters.txt"] = batching
+    written = []
+    for name in (*REWRITTEN, *KEPT):
+        path = folder / name
+        if name in KEPT and path.is_file() and path.read_bytes() != texts[name].encode():
+            report(f"{path}: differs and stays as it is; see {name}.new")
+            path = folder / f"{name}.new"
+        write_text(path, texts[name])
+        written.append(path)
+    return written
+
+
+def make_plan(version: Path, folder: Path) -> Plan:
+    """The `Plan` for a version, with regard to the models.config in `folder`; ServingError as of `write`."""
+    version = version.resolve()
+    model = version.parent.name
+    check_name(model)
+    canary, known = int(version.name), versions(version.parent)
+    before = [number for number in known if number < canary]
+    stable = _stable_in(folder / "models.config", model)
+    if stable not in known:
+        stable = before[-1] if before else canary
+    mebibytes = sum(path.stat().st_size for path in version.rglob("*") if path.is_file()) / 2**20
+    return Plan(
+        model=model,
+        slug=_slug(model),
+        stable=stable,
+        canary=canary,
+        models=os.path.relpath(version.parents[1], folder.resolve()),
+        memory=64 * math.ceil((1024 + 2 * 4 * mebibytes) / 64),
+        storage=max(1, math.ceil(10 * mebibytes / 1024)),
+    )
+
+
+def render(name: str, values: dict[str, str]) -> str:
+    """The template `name` with values in it; KeyError for one that is missing."""
+    text = resources.files("kerasapp.serving").joinpath("templates", name).read_text(encoding="utf-8")
+    return _Template(text).substitute(values)
+
+
+def _slug(model: str) -> str:
+    """A name by RFC 1035, as Kubernetes wants it of a Service: small letters, digits, -, a letter first."""
+    slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:_LONGEST_SLUG].strip("-")
+    return slug if slug[:1].isalpha() else f"model-{slug}".strip("-")
+
+
+def _stable_in(path: Path, model: str) -> int | None:
+    """The version that `stable` means in a models.config; None where there is no such file."""
+    from google.protobuf import text_format
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+    if not path.is_file():
+        return None
+    try:
+        config = text_format.Parse(path.read_text(encoding="utf-8"), ModelServerConfig())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ServingError(f"{path}: not a ModelServerConfig: {reason}; repair or remove it") from None
+    labels = {entry.name: entry.version_labels for entry in config.model_config_list.config}
+    if list(labels) != [model]:
+        found = ", ".join(labels) or "no model"
+        raise ServingError(f"{path}: is of {found}, not of {model} alone; give each model its own folder")
+    return labels[model].get("stable")

@@ -1,0 +1,1 @@
+"""What REST and gRPC share: tensors, errors, numbers, text protobufs."""

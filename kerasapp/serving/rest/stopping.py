@@ -1,0 +1,97 @@
+"""Uvicorn with an end that cuts no request off."""
+
+import asyncio
+import os
+import socket
+import threading
+from contextlib import suppress
+
+import uvicorn
+
+from kerasapp.serving.rest.observer import Observer
+
+_DRAINING = 0.5  # seconds in which connections that are open may bring one more request
+_KEEP_ALIVE = 75  # seconds; a server that closes idle connections early cuts off whoever is just asking
+
+
+class Server(uvicorn.Server):
+    """Answers REST, and gRPC beside it, until a signal comes.
+
+    Then no new connection is taken, every open one is closed after its next answer, and what is in flight is
+    answered. A second signal ends the process at once.
+
+    Args:
+        app: REST's application.
+        rpc: the gRPC server (see `kerasapp.serving.rpc.server`), or None.
+        line: is printed once both answer.
+        patience: seconds that requests in flight have at the end.
+
+    `stopped_by` is the signal that came.
+    """
+
+    def __init__(self, app: Observer, rpc, line: str, patience: float):
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=patience,
+        )
+        super().__init__(config)
+        self._app, self._rpc, self._line, self._patience = app, rpc, line, patience
+        self.stopped_by: int | None = None
+
+    def handle_exit(self, sig: int, frame) -> None:
+        """A signal came."""
+        if self.stopped_by is not None:
+            os._exit(128 + sig)  # threads of TensorFlow's could hold an ordinary exit up
+        self.stopped_by = sig
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers from now on, and says so."""
+        await super().startup(sockets=sockets)
+        if self._rpc is not None:
+            self._rpc.start()
+        print(self._line, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops as the class says."""
+        loop = asyncio.get_running_loop()
+        self._app.draining = True
+        waiting = [connection for listener in sockets or () for connection in _take_waiting(listener)]
+        stop = threading.Thread(target=lambda: self._rpc and self._rpc.stop(self._patience), daemon=True)
+        stop.start()
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._protocol, connection)
+        end = loop.time() + _DRAINING
+        while self.server_state.connections and loop.time() < end:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets=sockets)
+        await asyncio.to_thread(stop.join)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What answers a connection, as in `uvicorn.Server.startup`."""
+        config = self.config
+        return config.http_protocol_class(
+            config=config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _take_waiting(listener: socket.socket) -> list[socket.socket]:
+    """The connections that the kernel holds for a socket; any that come later are refused.
+
+    To its clients they are open, and their requests sent: with the socket closed they would be cut off.
+    """
+    listener.setblocking(False)
+    waiting = []
+    with suppress(OSError):  # BlockingIOError: there are no more
+        while True:
+            waiting.append(listener.accept()[0])
+    with suppress(OSError):  # not every system can
+        listener.shutdown(socket.SHUT_RD)
+    return waiting

@@ -1,0 +1,271 @@
+"""Text as it is made: `POST /v1/models/NAME:generate_stream`, for generation and translation.
+
+An addition of kerasapp's: TF Serving's REST interface has no streams. The answer is a stream of server-sent
+events (https://html.spec.whatwg.org/multipage/server-sent-events.html), one for each token that adds text:
+
+    data: {"text": "To", "tokens": 2}
+
+    event: end
+    data: {"full_text": "To be", "stop_reason": "length", "tokens": 5}
+
+The texts of the events, joined, are the full text. What is wrong before the first event is answered with a
+status code and {"error": message}; what goes wrong later is an `event: error` with {"error": message, "code":
+name of the status}.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from kerasapp.serving import token_loops
+from kerasapp.serving.engine import Engine
+from kerasapp.serving.models.versions import Version
+from kerasapp.serving.observing.logs import Log
+from kerasapp.serving.observing.request_record import Call
+from kerasapp.serving.protocol.errors import StatusError, deadline_exceeded, invalid
+from kerasapp.serving.protocol.tensors import quote, to_array
+from kerasapp.serving.rest.http_messages import error_answer, read_body, status_answer, timeout_of
+from kerasapp.serving.rest.json_text import parse_json
+from kerasapp.serving.rest.observer import call_of
+from kerasapp.serving.token_loops import End, Piece
+
+# The knobs of each task: type and default, those of the signatures `generate` and `translate`.
+KNOBS = {
+    "generation": {
+        "length": ("int32", 200),
+        "temperature": ("float", 0.8),
+        "top_k": ("int32", 0),
+        "top_p": ("float", 1.0),
+        "seed": ("int32", 0),
+        "stop": ("string", ""),
+    },
+    "translation": {"min_ratio": ("float", 0.0), "max_ratio": ("float", 2.0)},
+}
+_TEXT_KEYS = (
+    "prompt",
+    "source",
+    "text",
+)  # one and the same: what each task calls its text, and a common name
+_SIGNATURES = {
+    "generation": {"tokenize", "prefill", "sample", "detokenize"},
+    "translation": {"tokenize", "encode", "greedy", "detokenize"},
+}
+_API = "generate_stream"
+_GRACE = 5.0  # seconds after the deadline in which the last event may reach a slow client
+
+
+def routes(engine: Engine, executor: ThreadPoolExecutor, log: Log | None = None) -> list[Route]:
+    """The routes of the streams, for `kerasapp.serving.rest.app.create_app`.
+
+    Args:
+        engine: its limits, deadline and batching hold for each token.
+        executor: where the tokens are made, one at a time, so that many streams share it fairly.
+        log: gets what nobody expected to go wrong.
+    """
+    log = log or Log()
+
+    async def endpoint(request: Request) -> Response:
+        name, call = request.path_params["model"], call_of(request.scope)
+        call.api, call.model = _API, name if engine.registry.knows(name) else None
+        try:
+            return await _begin(engine, executor, request, call, log)
+        except StatusError as error:
+            call.status = error.code
+            return status_answer(error)
+        except Exception as error:
+            call.status = "INTERNAL"
+            log.failure(call, error)
+            return error_answer(500, f"Internal error: {type(error).__name__}")
+
+    name = "/v1/models/{model}"
+    paths = (name, name + "/versions/{number:int}", name + "/labels/{label}")
+    return [Route(f"{path}:{_API}", endpoint, methods=["POST"]) for path in paths]
+
+
+async def _begin(
+    engine: Engine, executor: ThreadPoolExecutor, request: Request, call: Call, log: Log
+) -> Response:
+    """The answer to a request whose first event is ready; StatusError where there is none."""
+    deadline = time.monotonic() + timeout_of(request, engine.limits.timeout)
+    source = None
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            body = await read_body(request, engine.limits.body)
+            if body is None:
+                call.status = "INVALID_ARGUMENT"
+                return error_answer(413, f"Request body is larger than {engine.limits.body} bytes")
+            source = _Source(stream(engine, call, body, deadline, **request.path_params), executor)
+            first = await source.next()
+    except BaseException as error:
+        if source is not None:
+            source.close()
+        if isinstance(error, TimeoutError):
+            raise deadline_exceeded() from None
+        raise
+    return _EventStream(call, log, first, source, deadline + _GRACE)
+
+
+def stream(
+    engine: Engine,
+    call: Call,
+    body: bytes,
+    deadline: float,
+    model: str,
+    number: int | None = None,
+    label: str | None = None,
+) -> Iterator[Piece | End]:
+    """The text that a request asks for, token by token; the version is held until the generator is closed.
+
+    Args:
+        engine: what runs the signatures.
+        call: gets the version that answers.
+        body: JSON, {"prompt": text} with the knobs of `KNOBS` beside it.
+        deadline: the value of `time.monotonic()` at which the work stops.
+        model: its name, with a version's number or label, or neither for the newest.
+
+    Raises:
+        StatusError: for a request that is wrong, a model that cannot stream, and what the engine raises.
+    """
+    document = parse_request(body)
+    with engine.acquire(model, number, label) as version:
+        call.version = version.number
+        task = task_of(version)
+        text, knobs = read_knobs(document, task)
+        if task == "generation" and "length" not in document:  # who does not ask is not refused
+            knobs["length"] = np.minimum(knobs["length"], engine.limits.length).astype(np.int32)
+        engine.check_limits(knobs)
+
+        def run(signature: str, inputs: token_loops.Arrays) -> dict[str, np.ndarray]:
+            return engine.run(version, signature, inputs, deadline=deadline)
+
+        if task == "generation":
+            prefill = version.bundle.inputs("prefill")
+            yield from token_loops.generate(run, prefill, {"prompt": text, **knobs})
+        else:
+            yield from token_loops.translate(run, {"source": text, **knobs})
+
+
+def parse_request(body: bytes) -> dict:
+    """The JSON object of a request; StatusError INVALID_ARGUMENT where it is none."""
+    try:
+        document = parse_json(body)
+    except RecursionError:
+        raise invalid("JSON Parse error: The document is nested too deeply.") from None
+    if not isinstance(document, dict):
+        raise invalid(f"JSON Value: {quote(document)} Is not object")
+    return document
+
+
+def task_of(version: Version) -> str:
+    """The task of a version by its signatures; StatusError where it cannot stream."""
+    names = version.bundle.signature_defs.keys()
+    for task, needed in _SIGNATURES.items():
+        if needed <= names:
+            return task
+    either = " nor ".join(f"{', '.join(sorted(needed))} ({task})" for task, needed in _SIGNATURES.items())
+    raise StatusError(
+        "FAILED_PRECONDITION",
+        f"Model {version.model} version {version.number} cannot stream: it has neither the signatures "
+        f"{either}. Older exports of kerasapp lack some: export the model again",
+    )
+
+
+def read_knobs(document: dict, task: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The text and the knobs of a request as arrays of one row, defaults filled in.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT for a key that is unknown or missing, or a value of another type.
+
+    Example:
+        >>> text, knobs = read_knobs({"prompt": "To be", "seed": 7}, "generation")
+        >>> text, knobs["seed"], knobs["length"]
+        (array([b'To be'], dtype=object), array([7], dtype=int32), array([200], dtype=int32))
+    """
+    specs = KNOBS[task]
+    texts = [key for key in _TEXT_KEYS if key in document]
+    if len(texts) != 1:
+        raise invalid(f"Expected one of '{', '.join(_TEXT_KEYS)}' keys, found {len(texts)}")
+    unknown = sorted(document.keys() - specs.keys() - set(texts))
+    if unknown:
+        raise invalid(f"Unknown key: {quote(unknown[0])}. Expected: {texts[0]}, {', '.join(specs)}")
+    knobs = {key: _row(key, document.get(key, default), dtype) for key, (dtype, default) in specs.items()}
+    if task == "generation" and knobs["length"][0] < 0:
+        raise invalid("length: must not be negative")
+    return _row(texts[0], document[texts[0]], "string"), knobs
+
+
+def _row(key: str, value, dtype: str) -> np.ndarray:
+    array = to_array(value, dtype)
+    if array.ndim:
+        raise invalid(f"Key: {key} Expected one value, not a list: a request streams one text")
+    return array.reshape(1)
+
+
+class _Source:
+    """A generator that is run in an executor, an item at a time, so that the event loop never waits."""
+
+    def __init__(self, items: Iterator, executor: ThreadPoolExecutor):
+        self._items, self._executor = items, executor
+        self._pending: Future | None = None
+
+    async def next(self):
+        """The next item, None after the last."""
+        self._pending = self._executor.submit(next, self._items, None)
+        return await asyncio.wrap_future(self._pending)
+
+    def close(self) -> None:
+        """Ends the work: at once, or behind the item that is being made."""
+        self._pending.add_done_callback(lambda _: self._items.close())
+
+
+class _EventStream(StreamingResponse):
+    """Sends the events until they end, the client goes, or it has not taken them in time."""
+
+    def __init__(self, call: Call, log: Log, first: Piece | End, source: _Source, deadline: float):
+        # Proxies would otherwise hold events back (X-Accel-Buffering is nginx's).
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(_events(call, log, first, source), media_type="text/event-stream", headers=headers)
+        self._call, self._source, self._deadline = call, source, deadline
+
+    async def __call__(self, scope, receive, send) -> None:
+        self._call.status = "CANCELLED"  # until the events end
+        try:
+            async with asyncio.timeout(self._deadline - time.monotonic()):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            self._call.status = "DEADLINE_EXCEEDED"  # the client has taken the events too slowly
+        finally:
+            self._source.close()
+
+
+async def _events(call: Call, log: Log, item: Piece | End | None, source: _Source) -> AsyncIterator[bytes]:
+    """The items as server-sent events, from the given one on."""
+    try:
+        while item is not None:
+            if isinstance(item, End):
+                told = {"full_text": item.text, "stop_reason": item.stop_reason, "tokens": item.tokens}
+                yield _event(told, "end")
+            elif item.text:
+                yield _event({"text": item.text, "tokens": item.tokens})
+            item = await source.next()
+        call.status = "OK"
+    except StatusError as error:
+        call.status = error.code
+        yield _event({"error": error.message, "code": error.code}, "error")
+    except Exception as error:
+        call.status = "INTERNAL"
+        log.failure(call, error)
+        yield _event({"error": f"Internal error: {type(error).__name__}", "code": "INTERNAL"}, "error")
+
+
+def _event(data: dict, name: str = "") -> bytes:
+    """A server-sent event; JSON has no raw line break, so its text is one line."""
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode(errors="replace")

@@ -1,0 +1,112 @@
+"""A SavedModel's signatures, run; what TensorFlow itself gives for the same call is the truth."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasapp.serving.models.bundle import Bundle
+from kerasapp.serving.protocol.errors import StatusError
+
+
+class Shapes(tf.Module):
+    """Signatures with inputs and outputs whose order is not that of their names."""
+
+    def __init__(self):
+        super().__init__()
+        self.offset = tf.Variable([10.0, 20.0])
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2], tf.int64)), -1
+        )
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 2], tf.float32, name="second"),
+            tf.TensorSpec([None], tf.string, name="text"),
+            tf.TensorSpec([None, 2], tf.float32, name="first"),
+            tf.TensorSpec([], tf.int32, name="number"),
+        ]
+    )
+    def mixed(self, second, text, first, number):
+        return {
+            "z": second - first + self.offset,
+            "codes": self.table.lookup(text),
+            "text": tf.strings.join([text, b"\0\xff"]),
+            "number": number + 1,
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float16, name="x")])
+    def halves(self, x):
+        return {"x": x / 2}
+
+
+INPUTS = {
+    "first": np.float32([[1, 2], [3, 4]]),
+    "number": np.int32(7),
+    "second": np.float32([[0.5, 0.25], [8, 9]]),
+    "text": np.array([b"b", b"c\0"], object),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    module = Shapes()
+    signatures = {"serving_default": module.mixed, "halves": module.halves}
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=signatures)
+    return tmp_path / "1"
+
+
+@pytest.mark.parametrize("deadline", [None, 1e18])
+def test_outputs_are_those_of_the_signature(path, deadline):
+    outputs = Bundle(path).predict("", INPUTS, deadline)
+    signature = tf.saved_model.load(str(path)).signatures["serving_default"]
+    expected = signature(**{name: tf.constant(array) for name, array in INPUTS.items()})
+    assert outputs.keys() == expected.keys() == {"z", "codes", "text", "number"}
+    np.testing.assert_array_equal(outputs["z"], np.float32([[9.5, 18.25], [15, 25]]), strict=True)
+    np.testing.assert_array_equal(outputs["codes"], np.int64([2, -1]), strict=True)
+    assert outputs["text"].tolist() == [b"b\0\xff", b"c\0\0\xff"]
+    assert outputs["number"].dtype == np.int32 and outputs["number"] == 8
+    for name, tensor in expected.items():
+        assert outputs[name].tolist() == tensor.numpy().tolist()
+
+
+def test_inputs_are_those_of_the_signature(path):
+    bundle = Bundle(path)
+    assert {name: (spec.dtype, spec.shape) for name, spec in bundle.inputs("").items()} == {
+        "first": ("float", (None, 2)),
+        "number": ("int32", ()),
+        "second": ("float", (None, 2)),
+        "text": ("string", (None,)),
+    }
+    assert bundle.inputs("halves")["x"].dtype == "half"
+    with pytest.raises(StatusError, match='Serving signature name: "other" not found in signature def'):
+        bundle.inputs("other")
+
+
+def test_errors_have_the_code_and_the_plain_message(path):
+    wrong = {**INPUTS, "second": np.float32([[1, 2, 3]])}
+    with pytest.raises(StatusError) as caught:
+        Bundle(path).predict("", wrong)
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert "Incompatible shapes" in caught.value.message and "Graph execution" not in caught.value.message
+
+
+def test_a_saved_model_of_tensorflow_1(tmp_path):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, [None], "x")
+        half = tf.compat.v1.get_variable("half", initializer=0.5)
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "1"), {"x": x}, {"y": x * half + 2.0})
+    outputs = Bundle(tmp_path / "1").predict("serving_default", {"x": np.float32([1, 5])}, 1e18)
+    np.testing.assert_array_equal(outputs["y"], np.float32([2.5, 4.5]))
+
+
+def test_a_bundle_leaves_nothing_behind(path):
+    bundle = Bundle(path)
+    bundle.predict("", INPUTS)
+    model, variable = weakref.ref(bundle._model), weakref.ref(bundle._model.offset)
+    del bundle
+    gc.collect()
+    assert (model(), variable()) == (None, None)

@@ -1,0 +1,136 @@
+"""Which folders are models and versions, and what a models.config says."""
+
+import pytest
+
+from kerasapp.serving.models.model_config import (
+    ALL,
+    ModelConfig,
+    VersionPolicy,
+    find_models,
+    find_versions,
+    read_model_config,
+)
+from kerasapp.serving.protocol.errors import ServingError
+
+# From TF Serving's g3doc/serving_config.md
+CONFIG = """
+model_config_list {
+  config {
+    name: 'my_first_model'
+    base_path: '/tmp/my_first_model/'
+    model_platform: 'tensorflow'
+    model_version_policy { specific { versions: 42 versions: 43 } }
+    version_labels { key: 'stable' value: 43 }
+    version_labels { key: 'canary' value: 42 }
+  }
+  config { name: "second" base_path: "/tmp/second" model_platform: "tensorflow" }
+  config {
+    name: "third" base_path: "/tmp/third" model_type: TENSORFLOW
+    model_version_policy { latest { num_versions: 2 } }
+  }
+  config {
+    name: "fourth" base_path: "/tmp/fourth" model_platform: "tensorflow" model_version_policy { all {} }
+  }
+}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two versions of a model, and what is no version or no model."""
+    for name in ("9", "10", ".tmp-11-abc", "12.partial", "0", "9" * 30):
+        (tmp_path / "adder" / name).mkdir(parents=True)
+    (tmp_path / "adder" / "13").write_text("a file")
+    (tmp_path / "adder" / "10" / "saved_model.pb").touch()
+    (tmp_path / "no-versions" / "one").mkdir(parents=True)
+    (tmp_path / ".hidden" / "1").mkdir(parents=True)
+    (tmp_path / "README.md").write_text("not a model")
+    return tmp_path
+
+
+def test_versions_are_positive_whole_numbers(folder):
+    assert find_versions(folder / "adder") == {9: folder / "adder" / "9", 10: folder / "adder" / "10"}
+
+
+def test_models_of_a_folder(folder):
+    one = {"adder": ModelConfig("adder", folder / "adder", VersionPolicy("latest", 1))}
+    assert find_models(folder) == find_models(folder / "adder") == one
+    assert find_models(folder, ALL)["adder"].policy == ALL
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("missing", "no such folder"), ("no-versions", "no model found"), ("adder/10", "give the folder above")],
+)
+def test_folders_that_hold_no_model(folder, path, message):
+    with pytest.raises(ServingError, match=message) as caught:
+        find_models(folder / path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("policy", "numbers", "broken", "chosen"),
+    [
+        (VersionPolicy(), [1, 2, 10], [], {10}),
+        (VersionPolicy("latest", 2), [1, 2, 10], [], {2, 10}),
+        (VersionPolicy("latest", 2), [1, 2, 10], [10], {1, 2}),
+        (VersionPolicy("latest", 5), [1], [1], set()),
+        (VersionPolicy("specific", numbers=frozenset({2, 3})), [1, 2], [], {2}),
+        (VersionPolicy("specific", numbers=frozenset({2, 3})), [1, 2], [2], {2}),
+        (ALL, [1, 2], [1], {1, 2}),
+        (ALL, [], [], set()),
+    ],
+)
+def test_policies(policy, numbers, broken, chosen):
+    assert policy.choose(numbers, broken) == chosen
+
+
+def test_a_models_config(tmp_path):
+    path = tmp_path / "models.config"
+    path.write_text(CONFIG)
+    models = read_model_config(path)
+    assert list(models) == ["my_first_model", "second", "third", "fourth"]
+    assert models["my_first_model"].policy == VersionPolicy("specific", numbers=frozenset({42, 43}))
+    assert models["my_first_model"].labels == {"stable": 43, "canary": 42}
+    assert str(models["my_first_model"].base_path) == "/tmp/my_first_model"
+    assert models["second"] == ModelConfig("second", tmp_path.__class__("/tmp/second"))
+    assert models["third"].policy == VersionPolicy("latest", 2)
+    assert models["fourth"].policy == ALL
+
+
+def entry(**fields):
+    fields = {"name": '"a"', "base_path": '"/a"', "model_platform": '"tensorflow"', **fields}
+    return "config { " + " ".join(f"{key}: {value}" for key, value in fields.items() if value) + " }"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model_config_list {\n  config { nam: 'a' }\n}", 'line 2, column 12: .* no field named "nam"'),
+        ("model_config_list {\n  config {", 'line 2, column 10: Expected "}"'),
+        ("", "model_config_list is missing"),
+        ("custom_model_config {}", "model_config_list is missing"),
+        (f"model_config_list {{ {entry()} {entry()} }}", r"config\[1\]\.name: Illegal to list model a mul"),
+        (f"model_config_list {{ {entry(name=None)} }}", r"config\[0\]\.name: '' cannot be a model's name"),
+        (f"model_config_list {{ {entry(base_path=None)} }}", r"config\[0\]\.base_path: .* an absolute path"),
+        (f"model_config_list {{ {entry(base_path=repr('a'))} }}", r"an absolute path; got 'a'"),
+        (f"model_config_list {{ {entry(model_platform=None)} }}", r"config\[0\]\.model_platform: is missing"),
+        (f"model_config_list {{ {entry(model_platform=repr('caffe'))} }}", "unsupported platform caffe"),
+        (f"model_config_list {{ {entry(model_type='TENSORFLOW')} }}", "Illegal setting both"),
+        (f"model_config_list {{ {entry(model_type='OTHER', model_platform=None)} }}", "unsupported platform"),
+    ],
+)
+def test_wrong_models_configs(tmp_path, text, message):
+    path = tmp_path / "models.config"
+    path.write_text(text)
+    with pytest.raises(ServingError, match=message) as caught:
+        read_model_config(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_a_models_config_that_cannot_be_read(tmp_path):
+    with pytest.raises(ServingError, match=r"none\.config: cannot be read: No such file"):
+        read_model_config(tmp_path / "none.config")
+    (tmp_path / "latin.config").write_bytes("é".encode("latin-1"))
+    with pytest.raises(ServingError, match=r"latin\.config: byte 0 is no UTF-8 text"):
+        read_model_config(tmp_path / "latin.config")

@@ -1,0 +1,83 @@
+"""A registry that follows its configuration and folders; TensorFlow has no part in it."""
+
+import threading
+
+import pytest
+
+from kerasapp.serving.models import versions
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.models.watcher import Watcher, folder_reader
+from kerasapp.serving.protocol.errors import ServingError
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_loaded(monkeypatch):
+    monkeypatch.setattr(versions.Version, "load", lambda self, threads: True)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "one" / "1").mkdir(parents=True)
+    return tmp_path
+
+
+def test_models_and_versions_come_and_go(folder):
+    registry = Registry(find_models(folder))
+    registry.load()
+    watcher = Watcher(registry, folder_reader(folder), seconds=1)
+    (folder / "one" / "2").mkdir()
+    (folder / "two" / "1").mkdir(parents=True)
+    (folder / "three").mkdir()
+    watcher.look()
+    assert registry.available() == {"one": [2], "two": [1]}
+    (folder / "one").rename(folder / ".one")
+    watcher.look()
+    assert registry.available() == {"two": [1]}
+    assert [version.state for version in registry.versions("one")] == ["END", "END"]
+    (folder / "two").rename(folder / ".two")
+    watcher.look()
+    assert registry.available() == {}
+
+
+def test_the_folder_of_one_model(folder):
+    registry = Registry(find_models(folder / "one"))
+    registry.load()
+    (folder / "one" / "2").mkdir()
+    Watcher(registry, folder_reader(folder / "one"), seconds=1).look()
+    assert registry.available() == {"one": [2]}
+
+
+def test_a_configuration_that_cannot_be_read_changes_nothing(folder):
+    registry, lines = Registry(find_models(folder)), []
+    registry.load()
+    errors = [ServingError("line 1"), ServingError("line 1"), OSError("away")]
+
+    def read():
+        if errors:
+            raise errors.pop(0)
+        return {}
+
+    watcher = Watcher(registry, read, seconds=1, report=lines.append)
+    (folder / "one" / "2").mkdir()
+    watcher.look()
+    assert registry.available() == {"one": [2]}  # versions are followed all the same
+    watcher.look()
+    watcher.look()
+    assert [line for line in lines if "configuration" in line] == [
+        "the configuration stays as it was: line 1",
+        "the configuration stays as it was: away",
+    ]
+    watcher.look()
+    assert registry.available() == {}
+
+
+def test_it_looks_by_itself_until_it_is_stopped(folder):
+    looked = threading.Event()
+    registry = Registry(find_models(folder))
+    watcher = Watcher(registry, lambda: looked.set() or find_models(folder), seconds=0.01)
+    watcher.start()
+    assert looked.wait(60)
+    watcher.stop()
+    looked.clear()
+    assert not looked.wait(0.1)

@@ -1,0 +1,89 @@
+"""The counters and their text; R = tensorflow/serving's prometheus_exporter_test.cc."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from kerasapp.serving.observing.metrics import Metrics, Monitoring, read_monitoring
+from kerasapp.serving.protocol.errors import ServingError
+
+
+@pytest.fixture
+def metrics():
+    found = Metrics()
+    found.request("adder", "OK")
+    found.request("adder", "OK")
+    found.request(None, "NOT_FOUND")
+    found.latency("adder", "predict", "REST", 0.0005)
+    found.run("adder", 0.000018)
+    found.loaded(Path("/models/adder/1"), True, 0.25, 0.5)
+    found.loaded(Path("/models/adder/2"), False, 0.25, 0.0)
+    return found
+
+
+def test_the_text_has_the_form_of_tf_servings(metrics):
+    lines = metrics.text().splitlines()
+    assert lines[:3] == [
+        "# TYPE :tensorflow:serving:request_count counter",
+        ':tensorflow:serving:request_count{model_name="adder",status="OK"} 2',
+        ':tensorflow:serving:request_count{model_name="(unknown)",status="NOT_FOUND"} 1',
+    ]
+    name = ':tensorflow:serving:request_latency{}{{model_name="adder",API="predict",entrypoint="REST"{}}} {}'
+    for line in (
+        name.format("_bucket", ',le="10"', 0),  # R: limits as StrCat writes them
+        name.format("_bucket", ',le="340.122"', 0),  # 10 times 1.8 to the sixth is 340.12224
+        name.format("_bucket", ',le="612.22"', 1),
+        name.format("_bucket", ',le="+Inf"', 1),
+        name.format("_sum", "", 500),
+        name.format("_count", "", 1),
+        ':tensorflow:serving:runtime_latency_sum{model_name="adder",API="Predict",runtime="TF1"} 18',
+        ":tensorflow:core:graph_runs{} 1",
+        ':tensorflow:cc:saved_model:load_attempt_count{model_path="/models/adder/2",status="fail"} 1',
+        ':tensorflow:cc:saved_model:load_latency{model_path="/models/adder/1"} 250000',
+    ):
+        assert line in lines
+
+
+def test_prometheus_can_read_it(metrics):
+    families = {family.name: family for family in text_string_to_metric_families(metrics.text())}
+    latency = families[":tensorflow:serving:request_latency"]
+    assert latency.type == "histogram"
+    assert sum(sample.name.endswith("_bucket") for sample in latency.samples) == 34
+    assert families[":tensorflow:serving:request_count"].type == "counter"
+
+
+def test_names_are_escaped():
+    metrics = Metrics()
+    metrics.request('a"b\\c\nd', "OK")
+    assert r'model_name="a\"b\\c\nd"' in metrics.text()
+    family = next(iter(text_string_to_metric_families(metrics.text())))
+    assert family.samples[0].labels["model_name"] == 'a"b\\c\nd'
+
+
+@pytest.mark.parametrize(
+    ("text", "monitoring"),
+    [
+        ('prometheus_config { enable: true path: "/metrics" }', Monitoring(True, "/metrics")),
+        ("prometheus_config { enable: true }", Monitoring(True, "/monitoring/prometheus/metrics")),
+        ("prometheus_config { enable: false }", Monitoring(False)),
+        ("", Monitoring(False)),  # http_server.cc
+    ],
+)
+def test_monitoring_config(tmp_path, text, monitoring):
+    (tmp_path / "monitoring.config").write_text(text)
+    assert read_monitoring(tmp_path / "monitoring.config") == monitoring
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prometheus_config {\n  enabel: true }", 'line 2, column 3: .* no field named "enabel"'),
+        ("prometheus_config { enable: 7 }", "line 1, column 29"),
+        ('prometheus_config { enable: true path: "metrics" }', "path: must begin with /"),
+    ],
+)
+def test_wrong_monitoring_config(tmp_path, text, message):
+    (tmp_path / "monitoring.config").write_text(text)
+    with pytest.raises(ServingError, match=message):
+        read_monitoring(tmp_path / "monitoring.config")

@@ -1,0 +1,104 @@
+"""What batching parameters follow from the times of batches."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasapp.export import warmup
+from kerasapp.serving.batching.parameters import read_parameters
+from kerasapp.serving.production import tuning
+from kerasapp.serving.production.tuning import Timing, choose, time_batches
+from kerasapp.serving.protocol.errors import ServingError
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Runs batches by a clock of its own: 10 ms each and 1 ms for each row up to 16, then 4 ms."""
+    now = 0.0
+
+    def run(rows):
+        nonlocal now
+        now += 0.010 + 0.001 * min(rows, 16) + 0.004 * max(rows - 16, 0)
+
+    monkeypatch.setattr(tuning.time, "perf_counter", lambda: now)
+    return run
+
+
+def test_sizes_double_until_more_rows_give_nothing_more(clock):
+    timings = time_batches(clock)
+    assert [timing.rows for timing in timings] == [1, 2, 4, 8, 16, 32, 64]
+    assert [timing.seconds for timing in timings[:5]] == pytest.approx([0.011, 0.012, 0.014, 0.018, 0.026])
+
+
+def test_the_measuring_keeps_to_its_time(clock):
+    timings = time_batches(clock, budget=0.5)
+    assert 1 <= len(timings) < 7
+    assert tuning.time.perf_counter() <= 0.5
+
+
+def test_the_rule():
+    # Rows a second: 50, 80, 100, 102; 90% of the most are reached by 4 rows.
+    timings = [Timing(1, 0.020), Timing(2, 0.025), Timing(4, 0.040), Timing(8, 8 / 102)]
+    assert choose(timings, cores=3) == {
+        "max_batch_size": 256,  # that a request may have
+        "batch_timeout_micros": 1000,  # a twentieth of 20 ms
+        "num_batch_threads": 3,
+        "max_enqueued_batches": 3,  # one a thread; 5 s of 100 rows a second would be one full batch
+    }
+    slow = choose([Timing(1, 30.0)], cores=2)
+    assert (slow["max_enqueued_batches"], slow["batch_timeout_micros"]) == (2, 10_000)
+    fast = choose([Timing(1, 1e-5), Timing(512, 1e-4)], cores=2)
+    assert fast == {  # 5,120,000 rows a second
+        "max_batch_size": 512,
+        "batch_timeout_micros": 0,
+        "num_batch_threads": 2,
+        "max_enqueued_batches": 1000,
+    }
+
+
+class Reverser(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def __call__(self, text):
+        return {"text": text + b"!"}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def double(self, x):
+        return {"y": 2 * x}
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved_models") / "reverser" / "4"
+    module = Reverser()
+    signatures = {"serving_default": module.__call__, "double": module.double}
+    tf.saved_model.save(module, str(path), signatures=signatures)
+    (path / "assets.extra").mkdir()
+    requests = [("serving_default", {"text": np.array(["a", "bc"], object)})]
+    warmup.write(path / "assets.extra" / "tf_serving_warmup_requests", "reverser", requests)
+    return path
+
+
+def test_a_model_is_measured_and_the_file_says_how(version, tmp_path):
+    text = tuning.measured(version, cores=2, budget=0.4)
+    file = tmp_path / "batching_parameters.txt"
+    file.write_text(text)
+    parameters = read_parameters(file)
+    assert parameters.num_batch_threads == 2
+    sizes = [int(line.split()[1]) for line in text.splitlines() if "rows a second" in line and " ms " in line]
+    assert sizes == [2**i for i in range(len(sizes))]
+    assert parameters.batch_limit == 256 and not parameters.enable_large_batch_splitting
+    assert "reverser, version 4" in text and "serving_default" in text
+
+
+def test_values_to_begin_with_say_so(version, tmp_path):
+    (tmp_path / "file").write_text(tuning.unmeasured(version))
+    assert read_parameters(tmp_path / "file").batch_limit == 256
+    assert "nothing was measured" in (tmp_path / "file").read_text()
+
+
+def test_what_cannot_be_measured_is_told(version, tmp_path):
+    with pytest.raises(ServingError, match="SavedModel"):
+        tuning.measured(tmp_path)
+    (version / "assets.extra" / "tf_serving_warmup_requests").rename(tmp_path / "away")
+    with pytest.raises(ServingError, match="warm-up"):
+        tuning.measured(version)

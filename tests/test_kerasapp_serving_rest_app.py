@@ -1,0 +1,304 @@
+"""The REST interface; H = http_rest_api_handler.cc, U = http_rest_api_util.cc, S = get_model_status_impl.cc,
+M = basic_manager.cc, D = g3doc/api_rest.md, all of TF Serving."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+import tensorflow as tf
+from starlette.testclient import TestClient
+
+from kerasapp.serving.engine import Engine, Limits
+from kerasapp.serving.models.model_config import ALL, find_models
+from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.protocol.errors import QueueFullError, StatusError
+from kerasapp.serving.rest.app import create_app
+from kerasapp.serving.rest.http_messages import status_answer
+
+
+class Everything(tf.Module):
+    """A signature of each kind."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.float32)])
+    def add(self, a, b):
+        return {"sum": a + b}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def upper(self, text):
+        return {"text": tf.strings.upper(text, encoding="utf-8")}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    def several(self, number):
+        return {
+            "double": number * 2,
+            "sound_bytes": tf.strings.join([b"\xff", tf.strings.as_string(number)]),
+            "ratio": 1.0 / tf.cast(number, tf.float32),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int64)])
+    def pairs(self, pair):
+        return {"total": tf.reduce_sum(pair, axis=1)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
+    def mean(self, x):
+        return {"mean": tf.reduce_mean(x)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    def pick(self, index):
+        return {"item": tf.gather([10, 20, 30], index)}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved_models")
+    module = Everything()
+    signatures = {name: getattr(module, name) for name in ("upper", "several", "pairs", "mean", "pick")}
+    for number in (1, 2):
+        path = str(folder / "every thing" / str(number))
+        tf.saved_model.save(module, path, signatures={"serving_default": module.add, **signatures})
+    (folder / "every thing" / "3").mkdir()
+    (model,) = find_models(folder, ALL).values()
+    registry = Registry({model.name: replace(model, labels={"first": 1})})
+    registry.load()
+    return Engine(registry, limits=Limits(body=10_000, batch=100))
+
+
+@pytest.fixture(scope="module")
+def client(engine):
+    with ThreadPoolExecutor(4) as executor:
+        yield TestClient(create_app(engine, executor))
+
+
+URL = "/v1/models/every%20thing"
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ('{"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 0.5}]}', {"predictions": [3.0, 3.5]}),
+        ('{"inputs": {"a": [1, 2], "b": [2, 0.5]}}', {"outputs": [3.0, 2.5]}),
+        ('{"signature_name": "upper", "instances": ["abc", "größe"]}', {"predictions": ["ABC", "GRÖSSE"]}),
+        ('{"signature_name": "upper", "inputs": {"text": [{"b64": "YWI="}]}}', {"outputs": ["AB"]}),
+        (
+            '{"signature_name": "several", "instances": [2, 4]}',
+            {
+                "predictions": [
+                    {"double": 4, "ratio": 0.5, "sound_bytes": {"b64": "/zI="}},
+                    {"double": 8, "ratio": 0.25, "sound_bytes": {"b64": "/zQ="}},
+                ]
+            },
+        ),
+        (
+            '{"signature_name": "several", "inputs": [0]}',
+            {"outputs": {"double": [0], "ratio": [float("inf")], "sound_bytes": [{"b64": "/zA="}]}},
+        ),
+        ('{"signature_name": "pairs", "instances": [[1, 2], [3, -4]]}', {"predictions": [3, -1]}),
+        ('{"signature_name": "mean", "inputs": [1, 2]}', {"outputs": 1.5}),
+    ],
+)
+def test_predict(client, body, answer):
+    for url in (f"{URL}:predict", f"{URL}/versions/1:predict"):
+        response = client.post(url, content=body)
+        assert (response.status_code, response.json()) == (200, answer)
+        assert response.headers["content-type"] == "application/json"
+
+
+GOOD = '{"inputs": {"a": [1], "b": [2]}}'
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "status", "message"),
+    [
+        # M; D shows the first
+        ("POST", "/v1/models/half:predict", GOOD, 404, "Servable not found for request: Latest(half)"),
+        ("POST", f"{URL}/versions/3:predict", GOOD, 404, "not found for request: Specific(every thing, 3)"),
+        ("POST", f"{URL}/versions/77:predict", GOOD, 404, "not found for request: Specific(every thing, 77)"),
+        # H ProcessPredictRequest reads the body first
+        ("POST", "/v1/models/half:predict", "{", 400, "JSON Parse error: Missing a name for object member."),
+        # H GetInfoMap
+        (
+            "POST",
+            f"{URL}:predict",
+            '{"signature_name": "no", "inputs": 1}',
+            400,
+            'Serving signature name: "no" not found in signature def',
+        ),
+        # J, by way of H
+        ("POST", f"{URL}:predict", "", 400, "JSON Parse error: The document is empty"),
+        (
+            "POST",
+            f"{URL}:predict",
+            '{"inputs": {"a": [1]}}',
+            400,
+            "Missing named input: b in 'inputs' object.",
+        ),
+        (
+            "POST",
+            f"{URL}:predict",
+            '{"signature_name": "mean", "instances": [1, 2]}',
+            400,
+            "Tensor name: mean has no shape information",
+        ),
+        # what the graph itself refuses, without what Python adds to it
+        ("POST", f"{URL}:predict", '{"inputs": {"a": [1, 2], "b": [1, 2, 3]}}', 400, "Incompatible shapes"),
+        (
+            "POST",
+            f"{URL}:predict",
+            '{"signature_name": "pick", "inputs": [1, 3]}',
+            400,
+            "indices[1] = 3 is not in [0, 3)",
+        ),
+        # U ParseModelInfo
+        (
+            "POST",
+            f"{URL}/versions/99999999999999999999:predict",
+            GOOD,
+            400,
+            "Failed to convert version: 9999",
+        ),
+        ("POST", f"{URL}/labels/stable:predict", GOOD, 400, "Unrecognized servable version label: stable"),
+        # H ProcessRequest: neither 404 nor 405
+        ("GET", f"{URL}:predict", None, 400, "Malformed request: GET /v1/models/every%20thing:predict"),
+        ("POST", URL, GOOD, 400, "Malformed request: POST /v1/models/every%20thing"),
+        ("POST", f"{URL}:guess", GOOD, 400, "Malformed request: POST /v1/models/every%20thing:guess"),
+        ("DELETE", URL, None, 400, "Malformed request: DELETE /v1/models/every%20thing"),
+        ("GET", f"{URL}/versions/one", None, 400, "Malformed request: GET"),
+        ("GET", "/v1/models", None, 400, "Missing model name in request."),
+        # S
+        ("GET", "/v1/models/half", None, 404, "Could not find any versions of model half"),
+        ("GET", f"{URL}/versions/77", None, 404, "Could not find version 77 of model every thing"),
+        ("GET", f"{URL}/versions/77/metadata", None, 404, "Servable not found for request: Specific"),
+        # http_server.cc, Dispatch: other paths are not this interface's
+        ("GET", "/elsewhere", None, 404, "Not found"),
+        # ours
+        (
+            "POST",
+            f"{URL}:classify",
+            '{"examples": []}',
+            400,
+            "method_name to be tensorflow/serving/classify.",
+        ),
+        ("POST", f"{URL}:predict", "x" * 10_001, 413, "larger than 10000 bytes"),
+    ],
+)
+def test_refused(client, method, url, body, status, message):
+    response = client.request(method, url, content=body)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    assert response.json().keys() == {"error"}
+    assert message in response.json()["error"]
+    assert "Graph execution error" not in response.json()["error"]
+
+
+def test_a_body_without_a_length_is_limited_too(client):
+    response = client.post(f"{URL}:predict", content=(b"x" * 1000 for _ in range(20)))
+    assert response.status_code == 413
+
+
+def test_status(client):
+    statuses = client.get(URL).json()["model_version_status"]
+    assert [(item["version"], item["state"]) for item in statuses] == [
+        ("3", "END"),
+        ("2", "AVAILABLE"),
+        ("1", "AVAILABLE"),
+    ]
+    assert statuses[0]["status"]["error_code"] == "NOT_FOUND"
+    assert "Could not find SavedModel" in statuses[0]["status"]["error_message"]
+    ready = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    assert client.get(f"{URL}/versions/1").json() == {"model_version_status": [ready]}  # D
+
+
+def test_metadata(client):
+    metadata = client.get(f"{URL}/metadata").json()
+    assert metadata["model_spec"] == {"name": "every thing", "signature_name": "", "version": "2"}
+    signatures = metadata["metadata"]["signature_def"]["signature_def"]
+    assert signatures["pairs"]["inputs"]["pair"]["dtype"] == "DT_INT64"
+    sizes = [dim["size"] for dim in signatures["pairs"]["inputs"]["pair"]["tensor_shape"]["dim"]]
+    assert sizes == ["-1", "2"]
+    assert signatures["serving_default"]["method_name"] == "tensorflow/serving/predict"
+
+
+def test_many_at_once(client):
+    answers = {}
+
+    def ask(number):
+        body = f'{{"inputs": {{"a": [{number}], "b": [1]}}}}'
+        answers[number] = client.post(f"{URL}:predict", content=body).json()
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {number: {"outputs": [number + 1.0]} for number in range(16)}
+
+
+def test_every_answer_has_an_id(client):
+    assert client.get(URL, headers={"X-Request-Id": "abc-1.2"}).headers["x-request-id"] == "abc-1.2"
+    made = [client.get(path).headers["x-request-id"] for path in (URL, "/elsewhere")]
+    assert len(set(made)) == 2
+    for wrong in ("two words", "x" * 1000, ""):  # what cannot stand in a log
+        assert client.get(URL, headers={"X-Request-Id": wrong}).headers["x-request-id"] != wrong
+
+
+@pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan", "inf"])
+def test_a_timeout_that_is_none(client, seconds):
+    response = client.post(f"{URL}:predict", content=GOOD, headers={"X-Request-Timeout": seconds})
+    assert (response.status_code, response.json()["error"]) == (
+        400,
+        "X-Request-Timeout: expected a positive number of seconds",
+    )
+
+
+def test_a_timeout_that_has_passed(client):
+    response = client.post(f"{URL}:predict", content=GOOD, headers={"X-Request-Timeout": "1e-9"})
+    assert response.status_code == 504
+    assert "Deadline exceeded" in response.json()["error"]
+
+
+def test_limits(client):
+    rows = ", ".join(['{"a": 1, "b": 2}'] * 101)
+    response = client.post(f"{URL}:predict", content=f'{{"instances": [{rows}]}}')
+    assert response.status_code == 400
+    assert response.json()["error"] == "Tensor name: a has 101 rows; this server allows at most 100"
+
+
+def test_labels(client):
+    assert client.post(f"{URL}/labels/first:predict", content=GOOD).json() == {"outputs": [3.0]}
+    (status,) = client.get(f"{URL}/labels/first").json()["model_version_status"]
+    assert status["version"] == "1"
+    assert client.get(f"{URL}/labels/first/metadata").json()["model_spec"]["version"] == "1"
+    for path in (f"{URL}/labels/none", f"{URL}/labels/none/metadata"):
+        response = client.get(path)
+        assert (response.status_code, response.json()["error"]) == (
+            400,
+            "Unrecognized servable version label: none",
+        )
+
+
+def test_metrics(client):
+    client.post(f"{URL}:predict", content=GOOD)
+    client.post("/v1/models/made-up:predict", content=GOOD)
+    response = client.get("/monitoring/prometheus/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert ':request_latency_count{model_name="every thing",API="predict",entrypoint="REST"}' in response.text
+    assert ':request_count{model_name="every thing",status="INVALID_ARGUMENT"}' in response.text
+    assert "made-up" not in response.text  # or clients could fill the memory with names
+
+
+def test_a_full_queue_is_503():
+    assert status_answer(QueueFullError("full")).status_code == 503
+    assert status_answer(StatusError("RESOURCE_EXHAUSTED", "OOM")).status_code == 429
+
+
+def test_status_does_not_wait_behind_models(engine):
+    with ThreadPoolExecutor(1) as executor:
+        busy = threading.Event()
+        executor.submit(busy.wait)
+        client = TestClient(create_app(engine, executor))
+        assert client.get(URL).status_code == 200
+        assert client.get(f"{URL}/metadata").status_code == 200
+        response = client.post(f"{URL}:predict", content=GOOD, headers={"X-Request-Timeout": "0.1"})
+        assert response.status_code == 504
+        busy.set()

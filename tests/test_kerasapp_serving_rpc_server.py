@@ -1,0 +1,334 @@
+"""The gRPC server beside the conformance cases: tensors, deadlines, limits, health, reflection, its end.
+
+The truth for tensors is TensorFlow's own tf.make_tensor_proto and tf.make_ndarray.
+"""
+
+import io
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import ml_dtypes
+import numpy as np
+import pytest
+import tensorflow as tf
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from tensorflow.core.framework import tensor_pb2
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from kerasapp.serving.engine import Engine, Limits
+from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.observing.logs import Log
+from kerasapp.serving.protocol.errors import ServingError, StatusError
+from kerasapp.serving.protocol.proto_tensors import to_array, write_array
+from kerasapp.serving.rpc.server import create_server
+
+MEBIBYTE = 2**20
+
+
+class Model(tf.Module):
+    """Doubles, and counts up, which takes as long as the number says."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def double(self, x):
+        return {"y": 2 * x}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="steps")])
+    def count(self, steps):
+        return {"n": tf.while_loop(lambda n: tf.reduce_any(n < steps), lambda n: [n + 1], [steps * 0])[0]}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved_models")
+    module = Model()
+    signatures = {"serving_default": module.double, "count": module.count}
+    tf.saved_model.save(module, str(folder / "model" / "1"), signatures=signatures)
+    registry = Registry(find_models(folder))
+    registry.load()
+    return Engine(registry, limits=Limits(body=MEBIBYTE, timeout=30.0))
+
+
+@pytest.fixture(scope="module")
+def log():
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def server(engine, log):
+    server = create_server(engine, "127.0.0.1", 0, Log("requests", log))
+    server.start()
+    yield server
+    server.stop(1)
+
+
+@pytest.fixture
+def channel(server):
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        yield channel
+
+
+@pytest.fixture
+def stub(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+def ask(values, signature="", name="x", dtype=tf.float32):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "model", signature
+    request.inputs[name].CopyFrom(tf.make_tensor_proto(values, dtype))
+    return request
+
+
+ARRAYS = [
+    np.float32([[1.5, np.nan], [-np.inf, -0.0]]),
+    np.float64(np.pi),
+    np.int32([-(2**31), 2**31 - 1]),
+    np.int64([[[2**63 - 1]]]),
+    np.uint8([0, 255]),
+    np.int8([-128, 127]),
+    np.int16([-1]),
+    np.uint16([65535]),
+    np.uint32([2**32 - 1]),
+    np.uint64([2**64 - 1]),
+    np.array([True, False]),
+    np.float16([1.5, -2]),
+    np.array([1.5, -2], ml_dtypes.bfloat16),
+    np.complex64([1 - 2j, 3]),
+    np.complex128([[1 - 2j]]),
+    np.array([b"a\x00b", b"", b"\xff"], object),
+    np.array(b"scalar", object),
+    np.zeros([0, 3], np.float32),
+    np.zeros([2, 0], object),
+    np.arange(70_000, dtype=np.float32).reshape(100, 700),
+]
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{list(array.shape)}")
+def test_tensors_are_tensorflows(array):
+    written = tensor_pb2.TensorProto()
+    write_array(array, written)
+    assert not written.tensor_content
+    back = tf.make_ndarray(written)
+    assert back.shape == array.shape
+    np.testing.assert_array_equal(back, array)
+    for proto in (written, tf.make_tensor_proto(array)):  # typed values, and TensorFlow's packed content
+        read = to_array(proto, MEBIBYTE)
+        assert (read.dtype, read.shape) == (array.dtype, array.shape)
+        np.testing.assert_array_equal(read, array)
+
+
+def test_fields_around_many_values():
+    values = np.random.default_rng(0).normal(size=1000)
+    proto = tensor_pb2.TensorProto(dtype=2, version_number=3, double_val=values)
+    proto.tensor_shape.dim.add(size=1000, name="rows")
+    proto.MergeFromString(b"\xa5\x06abcd\xa1\x06abcdefgh")  # fields that no TensorProto has
+    np.testing.assert_array_equal(to_array(proto, MEBIBYTE), values)
+
+
+def test_strings_in_packed_content_with_long_lengths():
+    proto = tensor_pb2.TensorProto(dtype=7, tensor_content=b"\xac\x02" + b"\x01" + b"x" * 300 + b"y")
+    proto.tensor_shape.dim.add(size=2)
+    assert to_array(proto, MEBIBYTE).tolist() == [b"x" * 300, b"y"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x05", b"\xff\xff\xff\xff\xff\xff", b"\x02\x01ab", b"\x02\x01abcd"],
+    ids=["nothing", "too few lengths", "a length without end", "too short", "too long"],
+)
+def test_strings_in_packed_content_that_is_wrong(content):
+    proto = tensor_pb2.TensorProto(dtype=7, tensor_content=content)
+    proto.tensor_shape.dim.add(size=2)
+    if not content:  # no content at all: empty strings
+        assert to_array(proto, MEBIBYTE).tolist() == [b"", b""]
+        return
+    with pytest.raises(ValueError):
+        to_array(proto, MEBIBYTE)
+
+
+def test_a_few_bytes_do_not_become_a_large_array():
+    proto = tensor_pb2.TensorProto(dtype=1, float_val=[1.0])
+    proto.tensor_shape.dim.add(size=MEBIBYTE // 4)
+    assert to_array(proto, MEBIBYTE).nbytes == MEBIBYTE
+    proto.tensor_shape.dim.add(size=2)
+    with pytest.raises(ValueError, match="more than"):
+        to_array(proto, MEBIBYTE)
+
+
+def test_predict_and_its_line_in_the_log(stub, log, engine):
+    response, call = stub.Predict.with_call(ask([1, 2.5]), metadata=[("x-request-id", "seven")], timeout=30)
+    np.testing.assert_array_equal(tf.make_ndarray(response.outputs["y"]), np.float32([2, 5]))
+    assert ("x-request-id", "seven") in call.trailing_metadata()
+    line = next(line for line in map(json.loads, log.getvalue().splitlines()) if line["id"] == "seven")
+    expected = {
+        "entrypoint": "GRPC",
+        "api": "Predict",
+        "model": "model",
+        "version": 1,
+        "rows": 2,
+        "status": "OK",
+    }
+    assert line | expected == line
+    assert 'request_count{model_name="model",status="OK"}' in engine.metrics.text()
+    assert (
+        'request_latency_count{model_name="model",API="Predict",entrypoint="GRPC"}' in engine.metrics.text()
+    )
+
+
+def test_a_large_answer_comes_through(stub):
+    request = ask(np.ones(1000, np.float32))
+    np.testing.assert_array_equal(
+        tf.make_ndarray(stub.Predict(request, timeout=30).outputs["y"]), np.full(1000, 2, np.float32)
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_of", "code", "message"),
+    [
+        (lambda: ask(np.ones(1025, np.float32)), "INVALID_ARGUMENT", "1025 rows"),  # Limits.batch
+        (lambda: ask(np.ones(MEBIBYTE // 2, np.float32)), "RESOURCE_EXHAUSTED", "larger than max"),
+    ],
+    ids=["rows", "bytes"],
+)
+def test_limits(stub, request_of, code, message):
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(request_of(), timeout=30)
+    assert caught.value.code().name == code
+    assert message in caught.value.details()
+
+
+def test_a_clients_deadline_stops_the_model(stub, log):
+    start = time.perf_counter()
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(
+            ask([2**31 - 1], "count", "steps", tf.int32), timeout=0.3, metadata=[("x-request-id", "late")]
+        )
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert time.perf_counter() - start < 20
+    end = time.monotonic() + 20  # the server has stopped, too
+    while '"late"' not in log.getvalue() and time.monotonic() < end:
+        time.sleep(0.05)
+    line = next(line for line in map(json.loads, log.getvalue().splitlines()) if line["id"] == "late")
+    assert line["status"] == "DEADLINE_EXCEEDED"
+
+
+def test_what_nobody_expected_is_told_without_its_text(stub, engine, monkeypatch, log):
+    def fail(*_, **__):
+        raise RuntimeError("a user's secret")
+
+    monkeypatch.setattr(engine, "run", fail)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(ask([1]), timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert caught.value.details() == "Internal error: RuntimeError"
+    assert "secret" not in log.getvalue()
+
+
+def test_a_full_queue(stub, engine, monkeypatch):
+    def refuse(*_, **__):
+        raise StatusError("RESOURCE_EXHAUSTED", "The batch scheduling queue is full")
+
+    monkeypatch.setattr(engine, "run", refuse)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(ask([1]), timeout=30)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_many_at_once(stub):
+    calls = [(number, stub.Predict.future(ask([number]), timeout=60)) for number in range(100)]
+    for number, call in calls:
+        assert call.result().outputs["y"].float_val[:] == [2 * number]
+
+
+def test_reflection_knows_every_service(channel):
+    database = ProtoReflectionDescriptorDatabase(channel)
+    assert set(database.get_services()) == {
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+    assert database.FindFileContainingSymbol("tensorflow.serving.PredictRequest").name.endswith(
+        "predict.proto"
+    )
+
+
+def test_health_follows_the_models(engine, monkeypatch):
+    server = create_server(engine, "127.0.0.1", 0)
+    server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            status = health_pb2.HealthCheckResponse
+            serving, not_serving = status.SERVING, status.NOT_SERVING
+            for service in ("", "model", "tensorflow.serving.PredictionService"):
+                request = health_pb2.HealthCheckRequest(service=service)
+                assert stub.Check(request, timeout=30).status == serving
+            watch = stub.Watch(health_pb2.HealthCheckRequest(service="model"), timeout=60)
+            assert next(watch).status == serving
+            monkeypatch.setattr(engine.registry, "available", dict)
+            assert stub.Check(health_pb2.HealthCheckRequest(), timeout=30).status == not_serving
+            assert next(watch).status == not_serving
+            start = time.perf_counter()
+            server.stop(60)  # the open stream does not hold it up
+            assert time.perf_counter() - start < 30
+            assert all(response.status == not_serving for response in watch)
+    finally:
+        server.stop()
+
+
+def test_a_call_in_flight_is_answered_at_the_end(engine):
+    server = create_server(engine, "127.0.0.1", 0)
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        start = time.perf_counter()
+        assert stub.Predict(ask([5000], "count", "steps", tf.int32), timeout=60).outputs["n"].int_val[:] == [
+            5000
+        ]
+        steps = int(5000 * 1.0 / (time.perf_counter() - start))  # some second
+        call = stub.Predict.future(ask([steps], "count", "steps", tf.int32), timeout=60)
+        time.sleep(0.2)
+        stopping = threading.Thread(target=server.stop, args=[60])
+        stopping.start()
+        assert call.result().outputs["n"].int_val[:] == [steps]
+        stopping.join()
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Predict(ask([1]), timeout=30)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("127.0.0.1", 70_000), ("no.such.host.invalid", 0), ("192.0.2.1", 0)]
+)
+def test_an_address_that_cannot_be(engine, host, port):
+    with pytest.raises(ServingError, match=f"cannot listen on {host}, port {port}: ") as caught:
+        create_server(engine, host, port)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_port_in_use(engine, server):
+    with pytest.raises(ServingError, match=f"cannot listen on 127.0.0.1, port {server.port}: "):
+        create_server(engine, "127.0.0.1", server.port)
+
+
+def test_an_address_of_version_6(engine):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    server = create_server(engine, "::1", 0)
+    assert server.port > 0
+    server.stop()
+
+
+def test_importing_it_imports_no_tensorflow():
+    script = "import sys, kerasapp.serving.rpc.server; print('tensorflow' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "False\n"
