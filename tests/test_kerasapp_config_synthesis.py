@@ -11,7 +11,6 @@ from kerasapp.config.synthesis import CUT, PATHS, VOCABULARY, SynthesisData, def
 from kerasapp.errors import ConfigError
 
 FOLDER = ("--preset", "ljspeech", "--data.directory", "clips")
-AGAINST = (*FOLDER, "--training.adversarial_weight", "0.5", "--training.steps", "90")
 
 
 def parse(*words):
@@ -65,11 +64,6 @@ def test_the_audio_section_has_flags_and_a_place_in_files(tmp_path):
         ([*FOLDER, "--model.prenet_dropout", "1"], ["model.prenet_dropout", "below 1"]),
         ([*FOLDER, "--model.reduction", "0"], ["model.reduction", "at least 1"]),
         ([*FOLDER, "--training.guide_weight=-1"], ["training.guide_weight", "at least 0"]),
-        ([*AGAINST, "--training.adversarial_weight=-1"], ["training.adversarial_weight", "at least 0"]),
-        ([*AGAINST, "--training.discriminator_rate", "0"], ["training.discriminator_rate", "above 0"]),
-        ([*AGAINST, "--training.strategy", "mirrored"], ["adversarial_weight: 0.5", "strategy", "mirrored"]),
-        ([*AGAINST, "--training.patience", "2"], ["adversarial_weight: 0.5", "training.patience: 2"]),
-        ([*AGAINST, "--training.adversarial_start", "90"], ["adversarial_start: 90", "training.steps, 90"]),
     ],
 )
 def test_refused(words, parts):
@@ -79,11 +73,14 @@ def test_refused(words, parts):
     assert "\n" not in str(caught.value)
 
 
-def test_without_a_discriminator_its_keys_limit_nothing():
-    config = parse(*FOLDER, "--training.steps", "90", "--training.patience", "2")
-    assert (config.training.adversarial_weight, config.training.adversarial_start) == (0.0, 1000)
-    config = parse(*AGAINST, "--training.adversarial_start", "89")
-    assert config.training.adversarial_start == 89
+def test_a_file_from_before_the_discriminator_was_removed_loads(tmp_path):
+    parsing.save(parse(*FOLDER), tmp_path / "config.yaml")
+    text = (tmp_path / "config.yaml").read_text()
+    old = "training:\n  adversarial_weight: 0.2\n  adversarial_start: 0\n  discriminator_rate: 0.001\n"
+    (tmp_path / "old.yaml").write_text(text.replace("training:\n", old))
+    assert parsing.load(tmp_path / "old.yaml") == parse(*FOLDER)
+    with pytest.raises(ConfigError, match="adversarial_weight"):
+        parse(*FOLDER, "--training.adversarial_weight", "1")
 
 
 def test_parts_of_the_data():

@@ -258,7 +258,16 @@ def _read_yaml(path: str | os.PathLike, task: str | None = None) -> tuple[str, d
             raise ConfigError(f"task: required, one of {', '.join(TASKS)}")
         if task not in (None, named):
             raise ConfigError(f"task: {show(named)} is not {show(task)}, the task asked for")
-        return named, checked(source, task_module(named).CONFIG)
+        return named, checked(_without_removed(source, task_module(named)), task_module(named).CONFIG)
+
+
+def _without_removed(source, module):
+    """A file's sections without the keys that only earlier versions had."""
+    for key in getattr(module, "REMOVED", ()):
+        section, _, name = key.partition(".")
+        if isinstance(source.get(section), dict):
+            source[section].pop(name, None)
+    return source
 
 
 def _parse_yaml(path: str | os.PathLike) -> dict[str, Any]:

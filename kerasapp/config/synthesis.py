@@ -257,6 +257,11 @@ def ljspeech() -> SynthesisConfig:
 CONFIG = SynthesisConfig
 PATHS = CUT = ("data.directory",)
 # What the weights depend on of texts and spectrograms; Griffin-Lim comes after them.
+REMOVED = (  # keys of earlier versions, which old files hold
+    "training.adversarial_weight",
+    "training.adversarial_start",
+    "training.discriminator_rate",
+)
 VOCABULARY = (
     "data.language",
     "data.normalisation",

@@ -12,10 +12,8 @@ from kerasapp.config.synthesis import default_split
 from kerasapp.errors import ConfigError
 from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.metrics import mel_cepstral_distortion, mel_l1
-from kerasapp.models.mel_discriminator import MelDiscriminator
 from kerasapp.models.synthesis import SynthesisModel
 from kerasapp.precision import policy
-from kerasapp.tasks.synthesis_adversarial import AdversarialSynthesis
 from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.synthesis_servable import SynthesisServable
 from kerasapp.tasks.task import Task, report
@@ -55,8 +53,6 @@ class Synthesis(Task):
         voice, mels = self._given_tokenizer, self.config.audio.mels
         if voice and len(voice.mean) != mels:
             raise DataError(f"{FILES[1]}: {len(voice.mean)} mel channels, and audio.mels is {mels}")
-        if self.config.training.adversarial_weight:
-            self.monitor = None  # blur lies nearer to the recordings: the last model is kept, not the nearest
 
     # === Data ===
 
@@ -150,19 +146,6 @@ class Synthesis(Task):
             "stop": StopLoss(training.stop_weight),
             "alignment": GuidedAttentionLoss(training.guide_weight),
         }
-
-    def learner(self, model):
-        """What `fit` trains: the model, or an `AdversarialSynthesis` of it and a new discriminator."""
-        training = self.config.training
-        if not training.adversarial_weight:
-            return model
-        return AdversarialSynthesis(
-            model,
-            MelDiscriminator(self.config.audio.mels, dtype=policy(training.precision)),
-            training.adversarial_weight,
-            training.adversarial_start,
-            training.discriminator_rate,
-        )
 
     def servable(self, model):
         """The one module that answers (see `SynthesisServable`)."""
