@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.decoding.sampling import Sampling, choose, uniform
+from kerasapp.decoding import sampling as decoding
 from kerasapp_lite.sampling import choose, uniform
 
 
 def test_uniform_is_that_of_the_servable():
     seeds, positions = [0, 1, -1, 2**31 - 1, -(2**31), 42], [0, 1, 2, 1000, 2**31 - 1]
-    expected = uniform(tf.constant(seeds, tf.int32), tf.constant(positions, tf.int32)).numpy()
+    expected = decoding.uniform(tf.constant(seeds, tf.int32), tf.constant(positions, tf.int32)).numpy()
     assert [[uniform(seed, position) for position in positions] for seed in seeds] == expected.tolist()
 
 
@@ -33,6 +33,6 @@ def test_choose_is_that_of_the_servable(knobs):
     logits[:, 10:14] = logits[:, 10:11]  # equal ones stay or go together
     noise = (rng.integers(0, 2**24, 300) * 2.0**-24).astype("float32")
     columns = (np.full(300, value, kind) for value, kind in zip(knobs, ("float32", "int32", "float32")))
-    sampling = Sampling(*map(tf.constant, columns), seed=tf.zeros([300], tf.int32))
-    expected = choose(tf.constant(logits), sampling, tf.constant(noise)).numpy()
+    sampling = decoding.Sampling(*map(tf.constant, columns), seed=tf.zeros([300], tf.int32))
+    expected = decoding.choose(tf.constant(logits), sampling, tf.constant(noise)).numpy()
     assert [choose(row, n, *knobs) for row, n in zip(logits, noise)] == expected.tolist()

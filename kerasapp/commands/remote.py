@@ -7,7 +7,7 @@ from kerasapp.errors import ConfigError
 from kerasapp.serving.client.client import Client
 from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.tasks.generation_answers import DEFAULTS, GenerationAnswers, check_knob
-from kerasapp.tasks.knobs import columns
+from kerasapp.knobs import columns
 from kerasapp.tasks.series_answers import SeriesAnswers
 from kerasapp.tasks.synthesis_answers import SynthesisAnswers
 from kerasapp.tasks.translation_answers import TranslationAnswers

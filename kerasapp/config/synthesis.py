@@ -256,12 +256,12 @@ def ljspeech() -> SynthesisConfig:
 
 CONFIG = SynthesisConfig
 PATHS = CUT = ("data.directory",)
-# What the weights depend on of texts and spectrograms; Griffin-Lim comes after them.
 REMOVED = (  # keys of earlier versions, which old files hold
     "training.adversarial_weight",
     "training.adversarial_start",
     "training.discriminator_rate",
 )
+# What the weights depend on of texts and spectrograms; Griffin-Lim comes after them.
 VOCABULARY = (
     "data.language",
     "data.normalisation",

@@ -7,7 +7,7 @@ from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, non
 from kerasapp.models.synthesis import PADDING, encode, postnet, stepper
 from kerasapp.tasks.synthesis_answers import DEFAULTS
 from kerasapp.tasks.synthesis_servable import SPARE
-from kerasapp.tasks.task import filled
+from kerasapp.task import filled
 from pipelines.clip_corpus import floor_of
 
 LONGEST = 256  # characters of a text, its end among them, at most

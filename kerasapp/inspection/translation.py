@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kerasapp.inspection.reading import ALTERNATIVES
-from kerasapp.tasks.task import strings
+from kerasapp.task import strings
 
 N_BEST = 3  # translations shown
 

@@ -17,7 +17,7 @@ from kerasapp.models.generation import GenerationModel
 from kerasapp.precision import policy
 from kerasapp.seqgan import SeqGAN
 from kerasapp.tasks.generation_servable import GenerationServable
-from kerasapp.tasks.task import Task
+from kerasapp.task import Task
 from pipelines import generation as pipeline
 from pipelines.batching import each_pass
 from pipelines.text import Tokenizer
@@ -29,7 +29,7 @@ BURN_IN = 128  # tokens that a stream reads before those it scores, when a text 
 class Generation(Task):
     """Data, model, metrics and servable of text generation; the only place where pipeline and model meet.
 
-    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is a `pipelines.text.Tokenizer`.
+    Args: see `kerasapp.task.Task`; `tokenizer` is a `pipelines.text.Tokenizer`.
 
     Example:
 

@@ -1,7 +1,7 @@
 """Continued texts, by whoever answers: the servable in this process or a server. Nothing here needs
 TensorFlow."""
 
-from kerasapp.tasks.knobs import columns, require_range, texts
+from kerasapp.knobs import columns, require_range, texts
 
 LONGEST = 1_000_000  # tokens that one request may ask for
 DEFAULTS = {"length": 200, "temperature": 0.8, "top_k": 0, "top_p": 1.0, "seed": 0, "stop": ""}

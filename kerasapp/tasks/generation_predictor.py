@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling
 from kerasapp.tasks.generation_answers import DEFAULTS, GenerationAnswers, check_knob
-from kerasapp.tasks.knobs import columns
-from kerasapp.tasks.task import asking, strings
+from kerasapp.knobs import columns
+from kerasapp.task import asking, strings
 from pipelines.text import normalise
 
 STREAMED_AT_ONCE = 8  # tokens between two pieces of streamed text, after the first

@@ -9,7 +9,7 @@ from kerasapp.decoding.sampling import Sampling, cut, ranges, sample, sample_sid
 from kerasapp.models.generation import step_graph, stepper, window_graph
 from kerasapp.tasks.generation_answers import DEFAULTS, LONGEST
 from kerasapp.tasks.generation_steps import step_signatures
-from kerasapp.tasks.task import assertions
+from kerasapp.task import assertions
 from pipelines.text import normalise
 
 WINDOW = 64  # tokens a prompt or a scored text is read at once: bounds memory, whatever the length

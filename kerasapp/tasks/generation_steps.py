@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling, ranges, sample_one
-from kerasapp.tasks.task import assertions
+from kerasapp.task import assertions
 
 
 def step_signatures(states, read, step, text_only):
@@ -12,7 +12,7 @@ def step_signatures(states, read, step, text_only):
     prefill: "ids" int32 [batch, length], "lengths" int32 [batch], states -> "logits" [batch, vocabulary]
         after each row's last id, states.
     step: "ids" int32 [batch], states -> "logits" of the token after it, states.
-    sample: "logits", states, the knobs of `kerasapp.decoding.sampling.Sampling` and "position" int32, one value a row,
+    sample: "logits", states, the knobs of `Sampling` and "position" int32, one value per row,
         how many tokens of its text were sampled before -> "ids" int32 [batch], the token that `generate`
         takes there; "logits" and states after it. So a text is `prefill`, and `sample` for each token.
 

@@ -16,7 +16,7 @@ from kerasapp.models.series import SeriesModel
 from kerasapp.precision import policy
 from kerasapp.tasks.series_answers import QUANTILES
 from kerasapp.tasks.series_servable import SeriesServable
-from kerasapp.tasks.task import Task
+from kerasapp.task import Task
 from pipelines import series as pipeline
 from pipelines.batching import each_pass
 from pipelines.scaling import Scaling
@@ -32,7 +32,7 @@ SHOWN = 200  # steps of the past in TensorBoard's picture, at most
 class Series(Task):
     """Data, model, metrics and servable of series; the only place where pipeline and model meet.
 
-    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is a `pipelines.scaling.Scaling`.
+    Args: see `kerasapp.task.Task`; `tokenizer` is a `pipelines.scaling.Scaling`.
 
     Example:
 

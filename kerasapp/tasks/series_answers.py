@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasapp.tasks.knobs import columns, require_range
+from kerasapp.knobs import columns, require_range
 
 LONGEST = 10_000  # steps that one request may ask for
 MOST = 1000  # paths that a forecast is made of

@@ -1,7 +1,7 @@
 """Forecasts in Python: histories as arrays, knobs as plain values."""
 
 from kerasapp.tasks.series_answers import SeriesAnswers
-from kerasapp.tasks.task import asking
+from kerasapp.task import asking
 
 
 class Forecaster(SeriesAnswers):

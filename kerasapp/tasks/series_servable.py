@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasapp.models.series import log_density, mixture, row_step, window_graph
 from kerasapp.tasks.series_answers import DEFAULTS, LONGEST, MOST, QUANTILES
 from kerasapp.tasks.series_sampling import paths, quantiles
-from kerasapp.tasks.task import assertions, filled
+from kerasapp.task import assertions, filled
 from pipelines import scaling as scalings
 
 WINDOW = 64  # steps of a history that are read at once: bounds memory, whatever the length

@@ -16,7 +16,7 @@ from kerasapp.models.synthesis import SynthesisModel
 from kerasapp.precision import policy
 from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.synthesis_servable import SynthesisServable
-from kerasapp.tasks.task import Task, report
+from kerasapp.task import Task, report
 from kerasapp.tasks.voice import FILES, Voice
 from pipelines import synthesis as pipeline
 from pipelines.batching import each_pass
@@ -32,7 +32,7 @@ TIMED_SECONDS = 3.0, 6.0  # that these last, where there are such
 class Synthesis(Task):
     """Data, model, metrics and servable of synthesis; the only place where pipeline and model meet.
 
-    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is a `Voice`.
+    Args: see `kerasapp.task.Task`; `tokenizer` is a `Voice`.
 
     Example:
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasapp.tasks.knobs import columns, require_range
-from kerasapp.tasks.knobs import texts as encoded
+from kerasapp.knobs import columns, require_range
+from kerasapp.knobs import texts as encoded
 from pipelines.paragraphs import LONGEST
 
 DEFAULTS = {

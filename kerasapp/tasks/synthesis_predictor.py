@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from kerasapp.tasks.synthesis_answers import DEFAULTS, SynthesisAnswers
-from kerasapp.tasks.task import asking, filled, strings
+from kerasapp.task import asking, filled, strings
 
 
 class Synthesizer(SynthesisAnswers):

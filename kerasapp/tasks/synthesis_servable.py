@@ -9,7 +9,7 @@ from kerasapp.models.synthesis import PADDING, encode, postnet, stepper
 from kerasapp.tasks.alignment_health import alignment_health
 from kerasapp.tasks.speaking import speak
 from kerasapp.tasks.synthesis_answers import DEFAULTS, LONGEST
-from kerasapp.tasks.task import assertions, filled
+from kerasapp.task import assertions, filled
 from pipelines import audio, transcripts
 from pipelines.clip_corpus import floor_of
 

@@ -15,7 +15,7 @@ from kerasapp.metrics import exact_scores, translation_scores
 from kerasapp.models.translation import TranslationModel
 from kerasapp.plots import alignment as plots
 from kerasapp.precision import policy
-from kerasapp.tasks.task import Task
+from kerasapp.task import Task
 from kerasapp.tasks.translation_predictor import Translator
 from kerasapp.tasks.translation_servable import TranslationServable
 from pipelines import translation as pipeline
@@ -30,7 +30,7 @@ SHOWN = 8  # of them, those that TensorBoard shows
 class Translation(Task):
     """Data, model, metrics and servable of translation; the only place where pipeline and model meet.
 
-    Args: see `kerasapp.tasks.task.Task`; `tokenizer` is the pair of source and target.
+    Args: see `kerasapp.task.Task`; `tokenizer` is the pair of source and target.
 
     Example:
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasapp.tasks.knobs import columns, require_range, texts
+from kerasapp.knobs import columns, require_range, texts
 
 LONGEST = 1000  # tokens of a source sentence, and of a translation, at most
 WIDEST = 64  # beams

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasapp.tasks.task import asking, strings
+from kerasapp.task import asking, strings
 from kerasapp.tasks.translation_answers import TranslationAnswers, batches, require_short
 from pipelines.atomic import write_text
 from pipelines.sentences import encode

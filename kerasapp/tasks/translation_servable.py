@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasapp.decoding.beam_search import Search, search
 from kerasapp.models.translation import encode, stepper
-from kerasapp.tasks.task import assertions, filled
+from kerasapp.task import assertions, filled
 from kerasapp.tasks.translation_answers import DEFAULTS, LONGEST, WIDEST
 from kerasapp.tasks.translation_steps import limits, ratio_checks, step_signatures
 from pipelines import sentences

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kerasapp.decoding.candidates import go_on
-from kerasapp.tasks.task import assertions
+from kerasapp.task import assertions
 from kerasapp.tasks.translation_answers import LONGEST
 
 SPARE = 10  # tokens that a translation may have beyond max_ratio times those of its source

@@ -10,7 +10,7 @@ import numpy as np
 from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
 from kerasapp.tasks import generation_answers, series_answers, synthesis_answers, translation_answers
-from kerasapp.tasks.knobs import texts
+from kerasapp.knobs import texts
 from kerasapp.verify import outcomes
 
 MAIN = {  # the signature that answers, and its text or history, of each task

@@ -40,7 +40,7 @@ def _open(runtime, folder):
 
 def _keras(folder):
     from kerasapp import api, threads
-    from kerasapp.tasks.task import asking
+    from kerasapp.task import asking
 
     threads.run_side_by_side()
     return asking(api.load(folder).servable)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kerasapp.config import building, registry
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.knobs import texts
+from kerasapp.knobs import texts
 
 LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
 
