@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasapp.decoding.sampling import Sampling, derived, sample
-from kerasapp.models.discriminator import TextDiscriminator
-from kerasapp.models.generation import GenerationModel, stepper
-from kerasapp.seqgan import SeqGAN
+from kerasapp.tasks.generation.discriminator import TextDiscriminator
+from kerasapp.tasks.generation.model import GenerationModel, stepper
+from kerasapp.tasks.generation.seqgan import SeqGAN
 
 VOCABULARY, LENGTH, START = 5000, 20, 0
 SEQUENCES, BATCH = 10_000, 64

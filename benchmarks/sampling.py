@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasapp import threads
-from kerasapp.models.generation import GenerationModel
-from kerasapp.tasks.generation_servable import GenerationServable
+from kerasapp.tasks.generation.model import GenerationModel
+from kerasapp.tasks.generation.servable import GenerationServable
 from pipelines.text import CharacterTokenizer
 
 CHARACTERS = "\n !$&',-.3:;?abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -21,7 +21,7 @@ def train(task, run, initial=None):
     """Trains a task in a run folder, or goes on with a run that was stopped.
 
     Args:
-        task: a task, as `kerasapp.tasks.generation.Generation`, with its complete configuration.
+        task: a task, as `kerasapp.tasks.generation.task.Generation`, with its complete configuration.
         run: folder; gets config.yaml, the tokenizer, checkpoints/, logs/, history.csv and best.keras.
         initial: a model of the same shape to start from; None for fresh weights.
 

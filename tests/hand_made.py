@@ -6,11 +6,11 @@ import keras
 import numpy as np
 
 from kerasapp.config.audio import AudioConfig
-from kerasapp.models.generation import GenerationModel
+from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.models.synthesis import SynthesisModel
 from kerasapp.models.translation import TranslationModel
-from kerasapp.tasks.generation_predictor import TextGenerator
-from kerasapp.tasks.generation_servable import GenerationServable
+from kerasapp.tasks.generation.predictor import TextGenerator
+from kerasapp.tasks.generation.servable import GenerationServable
 from kerasapp.tasks.synthesis_predictor import Synthesizer
 from kerasapp.tasks.synthesis_servable import SynthesisServable
 from kerasapp.tasks.translation_predictor import Translator

@@ -24,7 +24,7 @@ ORDER = (
     ("kerasapp.models",),
     (
         "kerasapp.adversarial",
-        "kerasapp.seqgan",
+        "kerasapp.tasks.generation.seqgan",
         "kerasapp.losses",
         "kerasapp.metrics",
         "kerasapp.decoding",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kerasapp.config import parsing
-from kerasapp.config.generation import GenerationConfig, LanguageModelConfig, TextData
+from kerasapp.tasks.generation.config import GenerationConfig, LanguageModelConfig, TextData
 from kerasapp.config.registry import TASKS, preset
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError

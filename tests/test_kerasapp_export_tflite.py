@@ -12,7 +12,7 @@ from kerasapp.cli import run
 from kerasapp.errors import ConfigError
 from kerasapp.export import tflite, tflite_worker
 from kerasapp.export.tflite_file import operations, require_builtin
-from kerasapp.models.generation import step_graph
+from kerasapp.tasks.generation.model import step_graph
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 # What a number of an answer may be off, relative to the largest one, after one call of a signature.

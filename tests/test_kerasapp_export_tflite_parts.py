@@ -8,7 +8,7 @@ from tflite_signatures import padded, zeros
 
 from kerasapp.export import tflite
 from kerasapp.export.tflite_file import compact, require_builtin
-from kerasapp.models.generation import GenerationModel
+from kerasapp.tasks.generation.model import GenerationModel
 
 VARIANTS = {
     "gru": {"cell": "gru"},

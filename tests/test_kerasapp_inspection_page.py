@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from hand_made import QUOTED, TRACKER
 
-from kerasapp.inspection import generation, report
+from kerasapp.inspection import report
+from kerasapp.tasks.generation import inspection as generation
 from kerasapp.inspection.packing import inflate, pack, unpack
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -91,7 +91,7 @@ def test_a_file_is_written_and_its_size_told(tmp_path):
 
 def test_noise_of_a_large_model_has_less_than_two_megabytes():
     """The worst that the signals of 5,000 characters can be: nothing that deflate can use."""
-    from kerasapp.inspection.generation import FRAME, ROOM
+    from kerasapp.tasks.generation.inspection import FRAME, ROOM
 
     signals = np.random.default_rng(0).uniform(size=[600, 5000]).astype(np.float32)
     kept = tracks.choose(signals, np.ones(600, bool), list(range(60)), np.arange(600), ROOM)

@@ -306,7 +306,7 @@ def test_many_streams_at_once_are_each_whole():
 
 
 def test_the_defaults_are_those_of_the_signatures():
-    from kerasapp.tasks.generation_answers import DEFAULTS as generation
+    from kerasapp.tasks.generation.answers import DEFAULTS as generation
     from kerasapp.tasks.translation_answers import DEFAULTS as translation
 
     defaults = {

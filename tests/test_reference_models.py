@@ -8,7 +8,7 @@ import reference_recurrent
 import tensorflow as tf
 
 from kerasapp.losses import SmoothedCrossEntropy
-from kerasapp.models.generation import GenerationModel
+from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.models.translation import TranslationModel
 
 RANDOM = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from kerasapp.commands.arguments import ANSWERS, number, protected_text
 from kerasapp.errors import ConfigError
 from kerasapp.serving.client.client import Client
 from kerasapp.serving.protocol.errors import StatusError
-from kerasapp.tasks.generation_answers import DEFAULTS, GenerationAnswers, check_knob
+from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.knobs import columns
 from kerasapp.tasks.series_answers import SeriesAnswers
 from kerasapp.tasks.synthesis_answers import SynthesisAnswers

@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable
 from types import ModuleType
 
-from kerasapp.config import generation, series, synthesis, translation
+from kerasapp.config import series, synthesis, translation
+from kerasapp.tasks.generation import config as generation
 from kerasapp.errors import ConfigError
 
 # Each module has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), the keys that

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kerasapp.inspection.reading import ALTERNATIVES
+from kerasapp.tasks.generation.reading import ALTERNATIVES
 from kerasapp.task import strings
 
 N_BEST = 3  # translations shown

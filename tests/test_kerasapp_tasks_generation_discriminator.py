@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasapp.models.discriminator import TextDiscriminator
+from kerasapp.tasks.generation.discriminator import TextDiscriminator
 
 TOKENS = np.random.default_rng(0).integers(0, 11, [4, 6]).astype("int32")
 

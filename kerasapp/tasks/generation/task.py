@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.config.generation import default_split
+from kerasapp.tasks.generation.config import default_split
 from kerasapp.errors import ConfigError
-from kerasapp.models.discriminator import TextDiscriminator
-from kerasapp.models.generation import GenerationModel
+from kerasapp.tasks.generation.discriminator import TextDiscriminator
+from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.precision import policy
-from kerasapp.seqgan import SeqGAN
-from kerasapp.tasks.generation_servable import GenerationServable
+from kerasapp.tasks.generation.seqgan import SeqGAN
+from kerasapp.tasks.generation.servable import GenerationServable
 from kerasapp.task import Task
 from pipelines import generation as pipeline
 from pipelines.batching import each_pass

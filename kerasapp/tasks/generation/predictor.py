@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling
-from kerasapp.tasks.generation_answers import DEFAULTS, GenerationAnswers, check_knob
+from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.knobs import columns
 from kerasapp.task import asking, strings
 from pipelines.text import normalise

@@ -9,9 +9,9 @@ import tensorflow as tf
 from tiny import TEXT
 
 import kerasapp
-from kerasapp.models.generation import GenerationModel
-from kerasapp.tasks.generation_predictor import TextGenerator
-from kerasapp.tasks.generation_servable import GenerationServable
+from kerasapp.tasks.generation.model import GenerationModel
+from kerasapp.tasks.generation.predictor import TextGenerator
+from kerasapp.tasks.generation.servable import GenerationServable
 from pipelines.text import SubwordTokenizer
 
 PROMPTS = ["", "R", "ROMEO:\nWhat say you", "人生如梦", "\0\0", " \n \n", "🦜 unknown", "x" * 300, "e\u0301"]

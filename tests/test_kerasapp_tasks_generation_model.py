@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.models.generation import GenerationModel, step_graph, stepper, window_graph
+from kerasapp.tasks.generation.model import GenerationModel, step_graph, stepper, window_graph
 
 TOKENS = np.random.default_rng(0).integers(0, 11, [3, 9]).astype("int32")
 OPTIONS = [

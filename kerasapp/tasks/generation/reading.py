@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.models.generation import logits, recording
+from kerasapp.tasks.generation.model import logits, recording
 from pipelines.text import normalise_string
 
 WINDOW = 1024  # tokens read at once: bounds the memory that the logits take

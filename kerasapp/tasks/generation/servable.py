@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling, cut, ranges, sample, sample_side_by_side
-from kerasapp.models.generation import step_graph, stepper, window_graph
-from kerasapp.tasks.generation_answers import DEFAULTS, LONGEST
-from kerasapp.tasks.generation_steps import step_signatures
+from kerasapp.tasks.generation.model import step_graph, stepper, window_graph
+from kerasapp.tasks.generation.answers import DEFAULTS, LONGEST
+from kerasapp.tasks.generation.steps import step_signatures
 from kerasapp.task import assertions
 from pipelines.text import normalise
 

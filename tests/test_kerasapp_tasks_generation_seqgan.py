@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.models.discriminator import TextDiscriminator
-from kerasapp.models.generation import GenerationModel
-from kerasapp.seqgan import SeqGAN
+from kerasapp.tasks.generation.discriminator import TextDiscriminator
+from kerasapp.tasks.generation.model import GenerationModel
+from kerasapp.tasks.generation.seqgan import SeqGAN
 
 SIZE, CONTEXT, LENGTH = 3, 2, 3  # tokens there are, given, written
 

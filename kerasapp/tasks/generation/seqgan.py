@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from kerasapp.adversarial import Adversarial
 from kerasapp.decoding.sampling import Sampling, derived, sample
-from kerasapp.models.generation import stepper, window_graph
+from kerasapp.tasks.generation.model import stepper, window_graph
 
 LOSSES = ("loss", "discriminator_loss", "told_apart", "reward")
 WRITING, ROLLOUTS = 0, 1  # what seeds are for

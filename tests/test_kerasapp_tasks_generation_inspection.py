@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from hand_made import QUOTED, TRACKER
 
-from kerasapp.inspection import generation, reading
+from kerasapp.tasks.generation import inspection as generation
+from kerasapp.tasks.generation import reading
 from kerasapp.inspection.packing import inflate, unpack
-from kerasapp.models.generation import window_graph
+from kerasapp.tasks.generation.model import window_graph
 
 TEXT = "ab ba\ncab"
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from kerasapp.inspection import features, saturation, tracking, tracks
 from kerasapp.inspection.packing import pack
-from kerasapp.inspection.reading import read, surfaces
+from kerasapp.tasks.generation.reading import read, surfaces
 
 ROOM = 1_900_000  # bytes of a report's contents, at most: with the page it has less than 2 MB
 FRAME = 60  # bytes of a signal beside its steps, at most
