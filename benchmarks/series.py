@@ -22,7 +22,7 @@ import numpy as np
 
 from kerasapp import api
 from kerasapp.metrics import crps
-from kerasapp.tasks.series import SAMPLES
+from kerasapp.tasks.series.task import SAMPLES
 
 
 def main():

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasapp.models.series import log_density, mixture
+from kerasapp.tasks.series.model import log_density, mixture
 from kerasapp.models.synthesis import PADDING
 
 
@@ -114,7 +114,7 @@ class GuidedAttentionLoss(keras.losses.Loss):
 class MixtureLoss(keras.losses.Loss):
     """Negative log-likelihood of a mixture of Gaussians, nats a step (Bishop 1994).
 
-    Call: `targets` [batch, time, columns], `raw` parameters as `kerasapp.models.series.SeriesModel` gives
+    Call: `targets` [batch, time, columns], `raw` parameters as `kerasapp.tasks.series.model.SeriesModel` gives
     them -> scalar, the mean over steps.
     """
 

@@ -31,7 +31,7 @@ ORDER = (
         "kerasapp.precision",
         "kerasapp.plots",
         "kerasapp.plots_audio",
-        "kerasapp.plots_series",
+        "kerasapp.tasks.series.plots",
     ),
     ("kerasapp.tasks",),
     ("kerasapp.callbacks", "kerasapp.training", "kerasapp.export"),

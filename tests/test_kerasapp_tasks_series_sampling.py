@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from kerasapp.tasks.series_sampling import draw, paths, quantiles
+from kerasapp.tasks.series.sampling import draw, paths, quantiles
 
 
 def parameters(rows, components, columns, seed=0):

@@ -8,7 +8,7 @@ from kerasapp.serving.client.client import Client
 from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.knobs import columns
-from kerasapp.tasks.series_answers import SeriesAnswers
+from kerasapp.tasks.series.answers import SeriesAnswers
 from kerasapp.tasks.synthesis_answers import SynthesisAnswers
 from kerasapp.tasks.translation_answers import TranslationAnswers
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasapp.tasks.series_answers import DEFAULTS
+from kerasapp.tasks.series.answers import DEFAULTS
 
 SEED = 0
 PROMPT = 40  # tokens of a prompt

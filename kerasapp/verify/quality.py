@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from kerasapp.metrics import mel_cepstral_distortion, mel_l1, translation_scores
-from kerasapp.tasks.series_answers import QUANTILES
+from kerasapp.tasks.series.answers import QUANTILES
 
 
 def figures(task, items, found, expected):

@@ -11,8 +11,8 @@ from kerasapp.callbacks import NumberGuard
 from kerasapp.cli import run
 from kerasapp.export import saved_model
 from kerasapp.metrics import crps
-from kerasapp.models.series import log_density, mixture
-from kerasapp.tasks.series_answers import QUANTILES
+from kerasapp.tasks.series.model import log_density, mixture
+from kerasapp.tasks.series.answers import QUANTILES
 
 
 @pytest.fixture(scope="module")

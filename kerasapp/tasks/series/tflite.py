@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Weights, run, zeros
-from kerasapp.models.series import LEAST_DEVIATION, row_step
-from kerasapp.tasks.series_answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series.model import LEAST_DEVIATION, row_step
+from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
 
 SAMPLED = 12  # windows that ranges are measured on
 EACH = 3  # steps of them, every third
@@ -17,7 +17,7 @@ def signatures(task, model, precision):
 
     step: "scaled" float32 [1, columns], a step's values as the metadata's "scaling" makes them, zeros before
         the first; states -> "raw" float32 [1, parameters] of the mixture of the values after them (see
-        `kerasapp.models.series.mixture`), states.
+        `kerasapp.tasks.series.model.mixture`), states.
 
     Args:
         task: the `Series` task. model: its model. precision: of the file.

@@ -7,7 +7,7 @@ import sys
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import Parser, number, output_file, require_task
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.series_answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
 
 EPILOG = """examples:
   kerasapp forecast runs/sunspots --horizon 36 --plot forecast.png
@@ -86,7 +86,7 @@ def _following(table, horizon):
 
 
 def _draw(path, table, forecast, names):
-    from kerasapp import plots_series
+    from kerasapp.tasks.series import plots as plots_series
 
     shown = min(len(table.values), max(LEAST_SHOWN, SHOWN * len(names)))
     if table.dates is None:

@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import derived, uniform
-from kerasapp.models.series import mixture
+from kerasapp.tasks.series.model import mixture
 
 HALVINGS = 30  # of the interval that holds a value: to the last bits of float32
 TAIL = 2.0**-25  # the least probability outside a value, half of the noise's step
@@ -20,7 +20,7 @@ def draw(parameters, noise):
     columns each is drawn given those before it: they weigh the Gaussians anew.
 
     Args:
-        parameters: see `kerasapp.models.series.mixture`; [rows, components] and [rows, components, columns].
+        parameters: see `kerasapp.tasks.series.model.mixture`; [rows, components] and [rows, components, columns].
         noise: float32 [rows, columns], in [0, 1).
 
     Returns: float32 [rows, columns].

@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.models.series import log_density, mixture, row_step, window_graph
-from kerasapp.tasks.series_answers import DEFAULTS, LONGEST, MOST, QUANTILES
-from kerasapp.tasks.series_sampling import paths, quantiles
+from kerasapp.tasks.series.model import log_density, mixture, row_step, window_graph
+from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series.sampling import paths, quantiles
 from kerasapp.task import assertions, filled
 from pipelines import scaling as scalings
 

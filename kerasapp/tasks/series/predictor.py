@@ -1,6 +1,6 @@
 """Forecasts in Python: histories as arrays, knobs as plain values."""
 
-from kerasapp.tasks.series_answers import SeriesAnswers
+from kerasapp.tasks.series.answers import SeriesAnswers
 from kerasapp.task import asking
 
 

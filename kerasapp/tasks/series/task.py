@@ -6,16 +6,16 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from kerasapp import plots_series
+from kerasapp.tasks.series import plots as plots_series
 from kerasapp.config import parsing
-from kerasapp.config.series import default_split
+from kerasapp.tasks.series.config import default_split
 from kerasapp.errors import ConfigError
 from kerasapp.losses import MixtureLoss
 from kerasapp.metrics import crps
-from kerasapp.models.series import SeriesModel
+from kerasapp.tasks.series.model import SeriesModel
 from kerasapp.precision import policy
-from kerasapp.tasks.series_answers import QUANTILES
-from kerasapp.tasks.series_servable import SeriesServable
+from kerasapp.tasks.series.answers import QUANTILES
+from kerasapp.tasks.series.servable import SeriesServable
 from kerasapp.task import Task
 from pipelines import series as pipeline
 from pipelines.batching import each_pass

@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 from kerasapp.losses import MixtureLoss
-from kerasapp.models.series import SeriesModel, log_density, mixture, row_step, window_graph
+from kerasapp.tasks.series.model import SeriesModel, log_density, mixture, row_step, window_graph
 
 
 def raw_parameters(shape, components, columns, scale=1.0, seed=0):
