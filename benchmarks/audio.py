@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines.audio import log_mel, mel_to_audio, prepared, read
 
 

@@ -35,8 +35,9 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
 import kerasapp
-from kerasapp import plots_audio, threads
-from kerasapp.config.audio import AudioConfig
+from kerasapp import threads
+from kerasapp.tasks.synthesis import plots as plots_audio
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines import audio, digits
 from pipelines.errors import DataError
 

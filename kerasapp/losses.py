@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasapp.tasks.series.model import log_density, mixture
-from kerasapp.models.synthesis import PADDING
+from kerasapp.tasks.synthesis.model import PADDING
 
 
 @keras.saving.register_keras_serializable("kerasapp")

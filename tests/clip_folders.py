@@ -3,7 +3,7 @@
 import numpy as np
 import soundfile
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 
 RATE = 2000
 AUDIO = AudioConfig(sample_rate=RATE, mels=6, f_max=1000.0, trim_db=0.0)

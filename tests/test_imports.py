@@ -30,7 +30,7 @@ ORDER = (
         "kerasapp.decoding",
         "kerasapp.precision",
         "kerasapp.plots",
-        "kerasapp.plots_audio",
+        "kerasapp.tasks.synthesis.plots",
         "kerasapp.tasks.series.plots",
     ),
     ("kerasapp.tasks",),

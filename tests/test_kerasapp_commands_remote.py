@@ -12,7 +12,7 @@ from tiny import LETTERS, reversed_words
 
 import kerasapp
 from kerasapp.cli import run
-from kerasapp.config.audio import mel_edges
+from kerasapp.tasks.synthesis.audio_config import mel_edges
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_synthesize_writes_the_same_sound(models, server, tmp_path, capfd):
 
 def test_synthesize_draws_a_server_s_voice(models, served, tmp_path, capfd, monkeypatch):
     drawn = []
-    monkeypatch.setattr("kerasapp.plots_audio.synthesis", lambda path, **told: drawn.append(told))
+    monkeypatch.setattr("kerasapp.tasks.synthesis.plots.synthesis", lambda path, **told: drawn.append(told))
     for model in (
         [models / "tones"],
         ["--server", served["rest"]],

@@ -7,7 +7,7 @@ import reference
 import tensorflow as tf
 
 from kerasapp.losses import GuidedAttentionLoss, SmoothedCrossEntropy, SpectrogramLoss, StopLoss
-from kerasapp.models.synthesis import PADDING
+from kerasapp.tasks.synthesis.model import PADDING
 
 RANDOM = np.random.default_rng(0)
 LOGITS = RANDOM.normal(size=[3, 5, 7], scale=2).astype("float32")

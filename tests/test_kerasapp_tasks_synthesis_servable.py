@@ -8,7 +8,7 @@ import soundfile
 import tensorflow as tf
 
 import kerasapp
-from kerasapp.tasks.synthesis_servable import DEFAULTS
+from kerasapp.tasks.synthesis.servable import DEFAULTS
 
 MELS = 20
 

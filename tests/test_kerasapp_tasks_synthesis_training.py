@@ -10,8 +10,8 @@ from tensorflow.core.util import event_pb2
 
 import kerasapp
 from kerasapp.errors import ConfigError
-from kerasapp.tasks import synthesis
-from kerasapp.tasks.synthesis_answers import Speech
+from kerasapp.tasks.synthesis import task as synthesis
+from kerasapp.tasks.synthesis.answers import Speech
 from pipelines.errors import DataError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp_lite.sound import griffin_lim, mel_bank, mel_to_audio, write_wav
 from pipelines import audio
 from pipelines import griffin_lim as reference

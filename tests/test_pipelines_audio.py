@@ -6,7 +6,7 @@ import soundfile
 import tensorflow as tf
 from waves import RATE, SETTINGS, tone, voice
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines.audio import masked, prepared, read
 from pipelines.errors import DataError, UnreadableError
 

@@ -10,7 +10,7 @@ import soundfile
 import tensorflow as tf
 from waves import RATE, SETTINGS, tone, voice
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines.audio import frames, log_mel, mel_to_audio, wav_bytes
 
 # === Log-mels ===

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines.griffin_lim import griffin_lim
 
 RATE = 8000

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 
 RATE = 8000
 SETTINGS = AudioConfig(sample_rate=RATE, mels=40, f_max=4000, griffin_lim_iterations=30)

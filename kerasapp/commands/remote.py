@@ -9,7 +9,7 @@ from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.knobs import columns
 from kerasapp.tasks.series.answers import SeriesAnswers
-from kerasapp.tasks.synthesis_answers import SynthesisAnswers
+from kerasapp.tasks.synthesis.answers import SynthesisAnswers
 from kerasapp.tasks.translation_answers import TranslationAnswers
 
 TIMEOUT = 300.0  # seconds for a batch; a server has limits of its own
@@ -189,7 +189,7 @@ class Synthesizer(SynthesisAnswers):
 
     def plot_settings(self, speech):
         """The `PlotSettings` for a `Speech` of this voice."""
-        from kerasapp.config.audio import mel_edges
+        from kerasapp.tasks.synthesis.audio_config import mel_edges
 
         audio, frequencies = self._server.audio(), None
         if audio:

@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable
 from types import ModuleType
 
-from kerasapp.config import synthesis, translation
+from kerasapp.config import translation
+from kerasapp.tasks.synthesis import config as synthesis
 from kerasapp.tasks.series import config as series
 from kerasapp.tasks.generation import config as generation
 from kerasapp.errors import ConfigError

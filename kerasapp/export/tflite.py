@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.errors import ConfigError
-from kerasapp.export import tflite_synthesis, tflite_translation, tflite_worker
+from kerasapp.export import tflite_translation, tflite_worker
+from kerasapp.tasks.synthesis import tflite as tflite_synthesis
 from kerasapp.tasks.series import tflite as tflite_series
 from kerasapp.tasks.generation import tflite as tflite_generation
 from kerasapp.export.tflite_file import compact, require_builtin

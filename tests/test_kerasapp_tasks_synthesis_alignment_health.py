@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.tasks.alignment_health import alignment_health
+from kerasapp.tasks.synthesis.alignment_health import alignment_health
 
 
 def along(places, characters, weight=1.0):

@@ -8,11 +8,11 @@ import pytest
 import reference
 import tensorflow as tf
 
-from kerasapp.config import synthesis as configuration
+from kerasapp.tasks.synthesis import config as configuration
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
-from kerasapp.models import synthesis
-from kerasapp.models.synthesis import PADDING, SynthesisModel, encode, postnet, stepper
+from kerasapp.tasks.synthesis import model as synthesis
+from kerasapp.tasks.synthesis.model import PADDING, SynthesisModel, encode, postnet, stepper
 from pipelines import clips
 
 MELS, UNITS = 5, 8

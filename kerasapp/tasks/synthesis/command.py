@@ -19,7 +19,7 @@ from kerasapp.commands.arguments import (
 from kerasapp.commands.lines import Line, reading, unusable
 from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
-from kerasapp.commands.speech import Job, draw, note, sentences_of, speak, write_speech
+from kerasapp.tasks.synthesis.sentences import Job, draw, note, sentences_of, speak, write_speech
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 

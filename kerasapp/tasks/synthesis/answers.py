@@ -30,7 +30,7 @@ class Speech(NamedTuple):
         decoder looked at each token; tokens: list of strings, with the end token; stop: float32 [steps], the
         probability of the stop token.
     stop_reason: "stop_token", or "cap" where it was cut at its greatest length.
-    coverage, backward_steps, sharpness, aligned: see `kerasapp.tasks.alignment_health`.
+    coverage, backward_steps, sharpness, aligned: see `kerasapp.tasks.synthesis.alignment_health`.
     left_out: characters of the text that the model does not know.
     """
 

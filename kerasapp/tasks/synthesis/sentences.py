@@ -101,8 +101,8 @@ def _figures(sentence, speech):
 
 
 def draw(path, speeches, settings):
-    """Draws speeches one after the other, with the pauses between them (see `kerasapp.plots_audio`)."""
-    from kerasapp import plots_audio
+    """Draws speeches one after the other, with the pauses between them (see `kerasapp.tasks.synthesis.plots`)."""
+    from kerasapp.tasks.synthesis import plots as plots_audio
 
     reduction = max(1, round(len(speeches[0].mel) / len(speeches[0].stop)))
     plots_audio.synthesis(

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import kerasapp
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.synthesis_servable import DEFAULTS, LONGEST, SPARE
+from kerasapp.tasks.synthesis.servable import DEFAULTS, LONGEST, SPARE
 
 DTYPES = {name: tf.int32 if isinstance(value, int) else tf.float32 for name, value in DEFAULTS.items()}
 

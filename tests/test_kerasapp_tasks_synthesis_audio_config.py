@@ -4,7 +4,7 @@ import librosa
 import numpy as np
 import pytest
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp.errors import ConfigError
 
 

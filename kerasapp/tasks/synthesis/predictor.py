@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from kerasapp.tasks.synthesis_answers import DEFAULTS, SynthesisAnswers
+from kerasapp.tasks.synthesis.answers import DEFAULTS, SynthesisAnswers
 from kerasapp.task import asking, filled, strings
 
 
@@ -29,7 +29,7 @@ class Synthesizer(SynthesisAnswers):
         super().__init__(asking(self.servable))
 
     def evaluate(self, split=None, progress=None):
-        """Figures on a split of the configuration's data (see `kerasapp.tasks.synthesis.Synthesis`)."""
+        """Figures on a split of the configuration's data (see `kerasapp.tasks.synthesis.task.Synthesis`)."""
         return self.task.evaluate(self, split, progress)
 
     def real_time_factors(self, texts):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasapp.config.synthesis import HEADS
+from kerasapp.tasks.synthesis.config import HEADS
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.convolutions import Convolutions

@@ -12,8 +12,8 @@ import soundfile
 from PIL import Image
 
 from kerasapp.cli import run
-from kerasapp.commands import speech as speech_module
-from kerasapp.commands import synthesize
+from kerasapp.tasks.synthesis import sentences as speech_module
+from kerasapp.tasks.synthesis import command as synthesize
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.registry import preset

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run, zeros
-from kerasapp.models.synthesis import PADDING, encode, postnet, stepper
-from kerasapp.tasks.synthesis_answers import DEFAULTS
-from kerasapp.tasks.synthesis_servable import SPARE
+from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
+from kerasapp.tasks.synthesis.answers import DEFAULTS
+from kerasapp.tasks.synthesis.servable import SPARE
 from kerasapp.task import filled
 from pipelines.clip_corpus import floor_of
 

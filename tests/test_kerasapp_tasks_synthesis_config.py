@@ -7,7 +7,7 @@ import pytest
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
 from kerasapp.config.registry import TASKS, preset
-from kerasapp.config.synthesis import CUT, PATHS, VOCABULARY, SynthesisData, default_split
+from kerasapp.tasks.synthesis.config import CUT, PATHS, VOCABULARY, SynthesisData, default_split
 from kerasapp.errors import ConfigError
 
 FOLDER = ("--preset", "ljspeech", "--data.directory", "clips")
@@ -119,7 +119,7 @@ def test_a_start_gives_model_and_spectrograms():
 
 
 def test_the_model_takes_its_section():
-    from kerasapp.models.synthesis import SynthesisModel
+    from kerasapp.tasks.synthesis.model import SynthesisModel
 
     others = {"vocabulary_size", "mels", "dtype", "name", "kwargs"}
     names = inspect.signature(SynthesisModel).parameters.keys() - others

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasapp import plots_audio
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis import plots as plots_audio
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 
 SETTINGS = AudioConfig(sample_rate=8000, mels=64, f_max=4000)
 AXES = {"hop_seconds": SETTINGS.hop_seconds, "mel_frequencies": SETTINGS.mel_frequencies}

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import uniform
-from kerasapp.models.synthesis import encode, postnet, stepper
+from kerasapp.tasks.synthesis.model import encode, postnet, stepper
 
 
 def speak(model, ids, longest, threshold, window, dropout, seed):

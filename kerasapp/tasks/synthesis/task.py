@@ -6,18 +6,18 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from kerasapp import plots_audio
+from kerasapp.tasks.synthesis import plots as plots_audio
 from kerasapp.config import parsing
-from kerasapp.config.synthesis import default_split
+from kerasapp.tasks.synthesis.config import default_split
 from kerasapp.errors import ConfigError
 from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.metrics import mel_cepstral_distortion, mel_l1
-from kerasapp.models.synthesis import SynthesisModel
+from kerasapp.tasks.synthesis.model import SynthesisModel
 from kerasapp.precision import policy
-from kerasapp.tasks.synthesis_predictor import Synthesizer
-from kerasapp.tasks.synthesis_servable import SynthesisServable
+from kerasapp.tasks.synthesis.predictor import Synthesizer
+from kerasapp.tasks.synthesis.servable import SynthesisServable
 from kerasapp.task import Task, report
-from kerasapp.tasks.voice import FILES, Voice
+from kerasapp.tasks.synthesis.voice import FILES, Voice
 from pipelines import synthesis as pipeline
 from pipelines.batching import each_pass
 from pipelines.cleaning import Cleaner

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.config.audio import AudioConfig
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
-from kerasapp.config.synthesis_training import SynthesisTraining
+from kerasapp.tasks.synthesis.training_config import SynthesisTraining
 from kerasapp.errors import ConfigError
 
 HEADS = 4  # of the multi_head attention

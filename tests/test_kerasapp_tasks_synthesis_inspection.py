@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerasapp.inspection import synthesis
+from kerasapp.tasks.synthesis import inspection as synthesis
 from kerasapp.inspection.packing import unpack
 
 
