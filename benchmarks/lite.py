@@ -175,7 +175,7 @@ def saved_model(version):
     import tensorflow_text  # noqa: F401 (registers the operations of SentencePiece)
 
     from kerasapp import threads
-    from kerasapp.tasks.translation_answers import DEFAULTS
+    from kerasapp.tasks.translation.answers import DEFAULTS
 
     threads.run_side_by_side()
     module = tf.saved_model.load(str(version))

@@ -30,8 +30,8 @@ from rich.table import Table
 
 import kerasapp
 from kerasapp import threads
-from kerasapp.config.translation import default_split
-from kerasapp.tasks.translation_servable import DEFAULTS, SPARE
+from kerasapp.tasks.translation.config import default_split
+from kerasapp.tasks.translation.servable import DEFAULTS, SPARE
 from kerasapp.training import make_optimizer
 from pipelines.translation import padding_ratio
 

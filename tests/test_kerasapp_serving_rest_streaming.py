@@ -307,7 +307,7 @@ def test_many_streams_at_once_are_each_whole():
 
 def test_the_defaults_are_those_of_the_signatures():
     from kerasapp.tasks.generation.answers import DEFAULTS as generation
-    from kerasapp.tasks.translation_answers import DEFAULTS as translation
+    from kerasapp.tasks.translation.answers import DEFAULTS as translation
 
     defaults = {
         task: {name: default for name, (_, default) in knobs.items()}

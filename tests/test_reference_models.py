@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasapp.losses import SmoothedCrossEntropy
 from kerasapp.tasks.generation.model import GenerationModel
-from kerasapp.models.translation import TranslationModel
+from kerasapp.tasks.translation.model import TranslationModel
 
 RANDOM = np.random.default_rng(0)
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}

@@ -10,7 +10,7 @@ from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check
 from kerasapp.knobs import columns
 from kerasapp.tasks.series.answers import SeriesAnswers
 from kerasapp.tasks.synthesis.answers import SynthesisAnswers
-from kerasapp.tasks.translation_answers import TranslationAnswers
+from kerasapp.tasks.translation.answers import TranslationAnswers
 
 TIMEOUT = 300.0  # seconds for a batch; a server has limits of its own
 FLAGS = ("name", "version", "label")  # those that go with --server

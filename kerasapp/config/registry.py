@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 from types import ModuleType
 
-from kerasapp.config import translation
+from kerasapp.tasks.translation import config as translation
 from kerasapp.tasks.synthesis import config as synthesis
 from kerasapp.tasks.series import config as series
 from kerasapp.tasks.generation import config as generation

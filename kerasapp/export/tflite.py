@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.errors import ConfigError
-from kerasapp.export import tflite_translation, tflite_worker
+from kerasapp.export import tflite_worker
+from kerasapp.tasks.translation import tflite as tflite_translation
 from kerasapp.tasks.synthesis import tflite as tflite_synthesis
 from kerasapp.tasks.series import tflite as tflite_series
 from kerasapp.tasks.generation import tflite as tflite_generation

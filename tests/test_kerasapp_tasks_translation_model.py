@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.losses import SmoothedCrossEntropy
-from kerasapp.models.translation import TranslationModel, encode, stepper
+from kerasapp.tasks.translation.model import TranslationModel, encode, stepper
 
 OPTIONS = {
     "dot": {"encoder_layers": 2},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.inspection import translation
+from kerasapp.tasks.translation import inspection as translation
 
 SENTENCES = ["a b c", "hgfe <&"]
 

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run
-from kerasapp.models.translation import encode, stepper
-from kerasapp.tasks.translation_answers import DEFAULTS
-from kerasapp.tasks.translation_answers import LONGEST as MOST
-from kerasapp.tasks.translation_steps import SPARE
+from kerasapp.tasks.translation.model import encode, stepper
+from kerasapp.tasks.translation.answers import DEFAULTS
+from kerasapp.tasks.translation.answers import LONGEST as MOST
+from kerasapp.tasks.translation.steps import SPARE
 from pipelines import sentences
 
 LONGEST = 128  # tokens of a source sentence, its end among them, at most

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from kerasapp.cli import run
-from kerasapp.commands import lines, translate
+from kerasapp.commands import lines
+from kerasapp.tasks.translation import command as translate
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.registry import preset

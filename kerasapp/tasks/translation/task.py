@@ -8,16 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.config.translation import default_split
+from kerasapp.tasks.translation.config import default_split
 from kerasapp.errors import ConfigError
 from kerasapp.losses import SmoothedCrossEntropy
 from kerasapp.metrics import exact_scores, translation_scores
-from kerasapp.models.translation import TranslationModel
+from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.plots import alignment as plots
 from kerasapp.precision import policy
 from kerasapp.task import Task
-from kerasapp.tasks.translation_predictor import Translator
-from kerasapp.tasks.translation_servable import TranslationServable
+from kerasapp.tasks.translation.predictor import Translator
+from kerasapp.tasks.translation.servable import TranslationServable
 from pipelines import translation as pipeline
 from pipelines.altering import Alterations
 from pipelines.batching import each_pass

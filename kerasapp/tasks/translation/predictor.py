@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerasapp.task import asking, strings
-from kerasapp.tasks.translation_answers import TranslationAnswers, batches, require_short
+from kerasapp.tasks.translation.answers import TranslationAnswers, batches, require_short
 from pipelines.atomic import write_text
 from pipelines.sentences import encode
 
@@ -57,7 +57,7 @@ class Translator(TranslationAnswers):
         return answers
 
     def evaluate(self, split=None, progress=None, beam_size=4, output=None):
-        """Figures on a split of the configuration's data (see `kerasapp.tasks.translation.Translation`).
+        """Figures on a split of the configuration's data (see `kerasapp.tasks.translation.task.Translation`).
 
         Args:
             output: a file for the translations, one a line, in the order of the data.

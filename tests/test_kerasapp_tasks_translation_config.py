@@ -5,7 +5,7 @@ import pytest
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
 from kerasapp.config.registry import TASKS, preset
-from kerasapp.config.translation import PATHS, TranslationData, TranslationTraining, default_split
+from kerasapp.tasks.translation.config import PATHS, TranslationData, TranslationTraining, default_split
 from kerasapp.errors import ConfigError
 
 FILES = ("--data.source", "a.de", "--data.target", "a.en")

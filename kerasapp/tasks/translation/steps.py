@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from kerasapp.decoding.candidates import go_on
 from kerasapp.task import assertions
-from kerasapp.tasks.translation_answers import LONGEST
+from kerasapp.tasks.translation.answers import LONGEST
 
 SPARE = 10  # tokens that a translation may have beyond max_ratio times those of its source
 

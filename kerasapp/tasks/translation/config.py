@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from kerasapp.config.checks import Range, Rate, Section, show
 from kerasapp.config.training import TrainingConfig
-from kerasapp.config.translation_data import TranslationData
+from kerasapp.tasks.translation.data_config import TranslationData
 from kerasapp.errors import ConfigError
 
 
