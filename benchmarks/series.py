@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasapp import api
-from kerasapp.metrics import crps
+from kerasapp.tasks.series.metrics import crps
 from kerasapp.tasks.series.task import SAMPLES
 
 

@@ -37,7 +37,7 @@ from rich.table import Table
 
 import kerasapp
 from kerasapp.api import Translation
-from kerasapp.metrics import translation_scores
+from kerasapp.tasks.translation.metrics import translation_scores
 
 UNITS, BATCH, VOCABULARY = 256, 64, 5000
 LONGEST = 100  # tokens of a translation at most

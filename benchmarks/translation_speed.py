@@ -32,7 +32,7 @@ import kerasapp
 from kerasapp import threads
 from kerasapp.tasks.translation.config import default_split
 from kerasapp.tasks.translation.servable import DEFAULTS, SPARE
-from kerasapp.training import make_optimizer
+from kerasapp.training.fit import make_optimizer
 from pipelines.translation import padding_ratio
 
 BATCH = 64

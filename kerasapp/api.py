@@ -9,13 +9,13 @@ from kerasapp.backend import require_tensorflow
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.export import saved_model
-from kerasapp.tasks.translation import task as translation
-from kerasapp.tasks.synthesis import task as synthesis
-from kerasapp.tasks.series import task as series
 from kerasapp.tasks.generation import task as generation
 from kerasapp.tasks.generation.predictor import TextGenerator
+from kerasapp.tasks.series import task as series
 from kerasapp.tasks.series.predictor import Forecaster
+from kerasapp.tasks.synthesis import task as synthesis
 from kerasapp.tasks.synthesis.predictor import Synthesizer
+from kerasapp.tasks.translation import task as translation
 from kerasapp.tasks.translation.predictor import Translator
 
 require_tensorflow()

@@ -5,7 +5,7 @@ mel = log_mel(wave, settings)                                              # [fr
 sound, samples = mel_to_audio(mel[None], [frames(len(wave), settings)], settings)
 wav_bytes(sound, samples, settings.sample_rate)                            # [b"RIFF..."]
 
-`settings` is, wherever it stands, an object with the attributes of `kerasapp.tasks.synthesis.audio_config.AudioConfig`, and
+`settings` is, wherever it stands, an object with the attributes of `AudioConfig`, and
 known by them alone: this package does not import kerasapp. Waves are float32, and 1 is full scale.
 """
 

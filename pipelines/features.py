@@ -61,7 +61,7 @@ def shards(
 
     Args:
         recordings: with a clip each.
-        settings: the audio settings, `kerasapp.tasks.synthesis.audio_config.AudioConfig` or what has its attributes.
+        settings: the audio settings, `AudioConfig` or what has its attributes.
         max_seconds: clips with more sound are not used.
         root: of the cache.
         say: called with a line about what is being done.

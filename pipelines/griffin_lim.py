@@ -26,7 +26,7 @@ def griffin_lim(magnitude: tf.Tensor, settings: Any) -> tf.Tensor:
 
     Args:
         magnitude: float32 [frames, fft_size / 2 + 1], not negative, of the transform under a Hann window.
-        settings: An object with the attributes of `kerasapp.tasks.synthesis.audio_config.AudioConfig`; `window`, `hop`,
+        settings: An object with the attributes of `AudioConfig`; `window`, `hop`,
             `fft_size`, `griffin_lim_iterations` and `griffin_lim_momentum` are read.
 
     Returns:

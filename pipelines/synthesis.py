@@ -56,7 +56,7 @@ def prepare(
 
     Args:
         directory: in the form of LJSpeech (see `pipelines.recordings`), or "sample:digits".
-        settings: the audio settings, `kerasapp.tasks.synthesis.audio_config.AudioConfig` or a dataclass with its attributes.
+        settings: the audio settings, `AudioConfig` or a dataclass with its attributes.
         language: how transcripts are cleaned, "english" or "none" (see `pipelines.cleaning`).
         normalisation: of the tokenizer that is learned, "NFC", "NFKC" or "none".
         tokenizer: learned before; without it, the characters of the training part's cleaned transcripts.

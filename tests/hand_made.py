@@ -5,17 +5,17 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 
-from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp.tasks.generation.model import GenerationModel
-from kerasapp.tasks.synthesis.model import SynthesisModel
-from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.tasks.generation.predictor import TextGenerator
 from kerasapp.tasks.generation.servable import GenerationServable
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
+from kerasapp.tasks.synthesis.model import SynthesisModel
 from kerasapp.tasks.synthesis.predictor import Synthesizer
 from kerasapp.tasks.synthesis.servable import SynthesisServable
+from kerasapp.tasks.synthesis.voice import Voice
+from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.tasks.translation.predictor import Translator
 from kerasapp.tasks.translation.servable import TranslationServable
-from kerasapp.tasks.synthesis.voice import Voice
 from pipelines.cleaning import Cleaner
 from pipelines.text import CharacterTokenizer
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasapp.adversarial import Adversarial, generator
-from kerasapp.callbacks import averaged
+from kerasapp.training.selection import averaged
 
 
 class Shift(Adversarial):

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from kerasapp.config import parsing
-from kerasapp.tasks.generation.config import GenerationConfig, LanguageModelConfig, TextData
 from kerasapp.config.registry import TASKS, preset
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.generation.config import GenerationConfig, LanguageModelConfig, TextData
 
 
 def parse(*words, task="generation"):

@@ -9,8 +9,8 @@ import pytest
 from hand_made import QUOTED, TRACKER
 
 from kerasapp.inspection import report
-from kerasapp.tasks.generation import inspection as generation
 from kerasapp.inspection.packing import inflate, pack, unpack
+from kerasapp.tasks.generation import inspection as generation
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [

@@ -6,8 +6,9 @@ import pytest
 import reference
 import tensorflow as tf
 
-from kerasapp.losses import GuidedAttentionLoss, SmoothedCrossEntropy, SpectrogramLoss, StopLoss
+from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.tasks.synthesis.model import PADDING
+from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
 
 RANDOM = np.random.default_rng(0)
 LOGITS = RANDOM.normal(size=[3, 5, 7], scale=2).astype("float32")

@@ -7,7 +7,9 @@ import pytest
 import sacrebleu
 import scipy.stats
 
-from kerasapp.metrics import crps, exact_scores, mel_cepstral_distortion, mel_l1, translation_scores
+from kerasapp.tasks.series.metrics import crps
+from kerasapp.tasks.synthesis.metrics import mel_cepstral_distortion, mel_l1
+from kerasapp.tasks.translation.metrics import exact_scores, translation_scores
 
 LANGUAGES = {
     "en": ("13a", ["The cat sat on the mat.", "It's 5 o'clock, isn't it?"], ["The cat is here.", "It is 5."]),

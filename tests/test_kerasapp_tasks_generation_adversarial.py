@@ -9,8 +9,8 @@ import pytest
 from tiny import SMALL
 
 import kerasapp
-from kerasapp.callbacks import NumberGuard
 from kerasapp.cli import run
+from kerasapp.training.selection import NumberGuard
 
 FLAGS = [
     *SMALL, "--training.adversarial", "true", "--training.context", "6", "--training.rollouts", "2",

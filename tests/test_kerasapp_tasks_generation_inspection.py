@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from hand_made import QUOTED, TRACKER
 
+from kerasapp.inspection.packing import inflate, unpack
 from kerasapp.tasks.generation import inspection as generation
 from kerasapp.tasks.generation import reading
-from kerasapp.inspection.packing import inflate, unpack
 from kerasapp.tasks.generation.model import window_graph
 
 TEXT = "ab ba\ncab"

@@ -7,7 +7,7 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 
-from kerasapp.losses import MixtureLoss
+from kerasapp.tasks.series.losses import MixtureLoss
 from kerasapp.tasks.series.model import SeriesModel, log_density, mixture, row_step, window_graph
 
 

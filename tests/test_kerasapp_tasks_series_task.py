@@ -7,12 +7,12 @@ import tensorflow as tf
 from tiny import SERIES
 
 import kerasapp
-from kerasapp.callbacks import NumberGuard
 from kerasapp.cli import run
 from kerasapp.export import saved_model
-from kerasapp.metrics import crps
-from kerasapp.tasks.series.model import log_density, mixture
 from kerasapp.tasks.series.answers import QUANTILES
+from kerasapp.tasks.series.metrics import crps
+from kerasapp.tasks.series.model import log_density, mixture
+from kerasapp.training.selection import NumberGuard
 
 
 @pytest.fixture(scope="module")

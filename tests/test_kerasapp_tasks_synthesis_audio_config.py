@@ -4,8 +4,8 @@ import librosa
 import numpy as np
 import pytest
 
-from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 
 
 def test_milliseconds_become_samples():

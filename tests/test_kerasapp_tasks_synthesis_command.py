@@ -12,11 +12,11 @@ import soundfile
 from PIL import Image
 
 from kerasapp.cli import run
-from kerasapp.tasks.synthesis import sentences as speech_module
-from kerasapp.tasks.synthesis import command as synthesize
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.registry import preset
+from kerasapp.tasks.synthesis import command as synthesize
+from kerasapp.tasks.synthesis import sentences as speech_module
 
 RATE = 8000
 STEP = 200  # samples of two frames

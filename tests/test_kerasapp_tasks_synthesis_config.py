@@ -7,8 +7,8 @@ import pytest
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
 from kerasapp.config.registry import TASKS, preset
-from kerasapp.tasks.synthesis.config import CUT, PATHS, VOCABULARY, SynthesisData, default_split
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.synthesis.config import CUT, PATHS, VOCABULARY, SynthesisData, default_split
 
 FOLDER = ("--preset", "ljspeech", "--data.directory", "clips")
 

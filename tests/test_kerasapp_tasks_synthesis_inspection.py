@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerasapp.tasks.synthesis import inspection as synthesis
 from kerasapp.inspection.packing import unpack
+from kerasapp.tasks.synthesis import inspection as synthesis
 
 
 @pytest.fixture(scope="module")

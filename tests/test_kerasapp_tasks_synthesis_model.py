@@ -8,10 +8,10 @@ import pytest
 import reference
 import tensorflow as tf
 
-from kerasapp.tasks.synthesis import config as configuration
 from kerasapp.layers.attention import ATTENTIONS
-from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
+from kerasapp.tasks.synthesis import config as configuration
 from kerasapp.tasks.synthesis import model as synthesis
+from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.tasks.synthesis.model import PADDING, SynthesisModel, encode, postnet, stepper
 from pipelines import clips
 

@@ -11,10 +11,10 @@ import pytest
 
 from kerasapp.cli import run
 from kerasapp.commands import lines
-from kerasapp.tasks.translation import command as translate
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.registry import preset
+from kerasapp.tasks.translation import command as translate
 
 
 class Answer(NamedTuple):

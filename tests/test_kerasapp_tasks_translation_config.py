@@ -5,8 +5,8 @@ import pytest
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
 from kerasapp.config.registry import TASKS, preset
-from kerasapp.tasks.translation.config import PATHS, TranslationData, TranslationTraining, default_split
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.translation.config import PATHS, TranslationData, TranslationTraining, default_split
 
 FILES = ("--data.source", "a.de", "--data.target", "a.en")
 

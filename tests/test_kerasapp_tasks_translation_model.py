@@ -9,7 +9,7 @@ import reference
 import tensorflow as tf
 
 from kerasapp.layers.attention import ATTENTIONS
-from kerasapp.losses import SmoothedCrossEntropy
+from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
 from kerasapp.tasks.translation.model import TranslationModel, encode, stepper
 
 OPTIONS = {

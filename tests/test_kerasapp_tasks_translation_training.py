@@ -10,10 +10,11 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 from tiny import LETTERS, reversed_words
 
-from kerasapp import api, training
-from kerasapp.callbacks import Clock
+from kerasapp import api
 from kerasapp.cli import run
 from kerasapp.errors import Interrupted
+from kerasapp.training import fit as training
+from kerasapp.training.schedule import Clock
 
 
 def small_task(pairs, **training_keys):

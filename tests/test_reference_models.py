@@ -7,8 +7,8 @@ import reference_decoder
 import reference_recurrent
 import tensorflow as tf
 
-from kerasapp.losses import SmoothedCrossEntropy
 from kerasapp.tasks.generation.model import GenerationModel
+from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
 from kerasapp.tasks.translation.model import TranslationModel
 
 RANDOM = np.random.default_rng(0)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from kerasapp.commands.arguments import ANSWERS, number, protected_text
 from kerasapp.errors import ConfigError
+from kerasapp.knobs import columns
 from kerasapp.serving.client.client import Client
 from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
-from kerasapp.knobs import columns
 from kerasapp.tasks.series.answers import SeriesAnswers
 from kerasapp.tasks.synthesis.answers import SynthesisAnswers
 from kerasapp.tasks.translation.answers import TranslationAnswers

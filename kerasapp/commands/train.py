@@ -37,7 +37,8 @@ def main(argv):
     if getattr(config.training, "adversarial", False) and not (request.initial or resuming):
         raise ConfigError("training.adversarial: name a run trained by likelihood to start from: --from RUN")
 
-    from kerasapp import api, threads, training
+    from kerasapp import api, threads
+    from kerasapp.training import fit as training
 
     threads.run_side_by_side()
     task_class, model, tokenizer = api.TASKS[task_name], None, None

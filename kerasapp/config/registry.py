@@ -4,11 +4,11 @@ import difflib
 from collections.abc import Iterable
 from types import ModuleType
 
-from kerasapp.tasks.translation import config as translation
-from kerasapp.tasks.synthesis import config as synthesis
-from kerasapp.tasks.series import config as series
-from kerasapp.tasks.generation import config as generation
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.generation import config as generation
+from kerasapp.tasks.series import config as series
+from kerasapp.tasks.synthesis import config as synthesis
+from kerasapp.tasks.translation import config as translation
 
 # Each module has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), the keys that
 # name files (PATHS), those of them that data.split cuts (CUT), those that say what a token or a frame is

@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from kerasapp.errors import ConfigError
 from kerasapp.export import tflite_worker
-from kerasapp.tasks.translation import tflite as tflite_translation
-from kerasapp.tasks.synthesis import tflite as tflite_synthesis
-from kerasapp.tasks.series import tflite as tflite_series
-from kerasapp.tasks.generation import tflite as tflite_generation
 from kerasapp.export.tflite_file import compact, require_builtin
+from kerasapp.tasks.generation import tflite as tflite_generation
+from kerasapp.tasks.series import tflite as tflite_series
+from kerasapp.tasks.synthesis import tflite as tflite_synthesis
+from kerasapp.tasks.translation import tflite as tflite_translation
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 QUANTISATION = {  # of products of matrices; all else is computed in float32

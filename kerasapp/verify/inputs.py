@@ -9,11 +9,11 @@ import numpy as np
 
 from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.translation import answers as translation_answers
-from kerasapp.tasks.synthesis import answers as synthesis_answers
-from kerasapp.tasks.series import answers as series_answers
-from kerasapp.tasks.generation import answers as generation_answers
 from kerasapp.knobs import texts
+from kerasapp.tasks.generation import answers as generation_answers
+from kerasapp.tasks.series import answers as series_answers
+from kerasapp.tasks.synthesis import answers as synthesis_answers
+from kerasapp.tasks.translation import answers as translation_answers
 from kerasapp.verify import outcomes
 
 MAIN = {  # the signature that answers, and its text or history, of each task

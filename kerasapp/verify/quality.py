@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from kerasapp.metrics import mel_cepstral_distortion, mel_l1, translation_scores
 from kerasapp.tasks.series.answers import QUANTILES
+from kerasapp.tasks.synthesis.metrics import mel_cepstral_distortion, mel_l1
+from kerasapp.tasks.translation.metrics import translation_scores
 
 
 def figures(task, items, found, expected):

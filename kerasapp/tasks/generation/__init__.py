@@ -1,1 +1,1 @@
-"""Generation."""
+"""Text generation: a language model of characters or subwords."""

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling
-from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
 from kerasapp.knobs import columns
 from kerasapp.task import asking, strings
+from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
 from pipelines.text import normalise
 
 STREAMED_AT_ONCE = 8  # tokens between two pieces of streamed text, after the first

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling, cut, ranges, sample, sample_side_by_side
-from kerasapp.tasks.generation.model import step_graph, stepper, window_graph
-from kerasapp.tasks.generation.answers import DEFAULTS, LONGEST
-from kerasapp.tasks.generation.steps import step_signatures
 from kerasapp.task import assertions
+from kerasapp.tasks.generation.answers import DEFAULTS, LONGEST
+from kerasapp.tasks.generation.model import step_graph, stepper, window_graph
+from kerasapp.tasks.generation.steps import step_signatures
 from pipelines.text import normalise
 
 WINDOW = 64  # tokens a prompt or a scored text is read at once: bounds memory, whatever the length

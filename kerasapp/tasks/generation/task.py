@@ -10,14 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.tasks.generation.config import default_split
 from kerasapp.errors import ConfigError
+from kerasapp.task import Task
+from kerasapp.tasks.generation.config import default_split
 from kerasapp.tasks.generation.discriminator import TextDiscriminator
 from kerasapp.tasks.generation.model import GenerationModel
-from kerasapp.precision import policy
 from kerasapp.tasks.generation.seqgan import SeqGAN
 from kerasapp.tasks.generation.servable import GenerationServable
-from kerasapp.task import Task
+from kerasapp.training.precision import policy
 from pipelines import generation as pipeline
 from pipelines.batching import each_pass
 from pipelines.text import Tokenizer

@@ -1,1 +1,1 @@
-"""Series."""
+"""Forecasts of series of numbers."""

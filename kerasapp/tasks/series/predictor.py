@@ -1,7 +1,7 @@
 """Forecasts in Python: histories as arrays, knobs as plain values."""
 
-from kerasapp.tasks.series.answers import SeriesAnswers
 from kerasapp.task import asking
+from kerasapp.tasks.series.answers import SeriesAnswers
 
 
 class Forecaster(SeriesAnswers):

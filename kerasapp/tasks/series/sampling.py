@@ -20,7 +20,7 @@ def draw(parameters, noise):
     columns each is drawn given those before it: they weigh the Gaussians anew.
 
     Args:
-        parameters: see `kerasapp.tasks.series.model.mixture`; [rows, components] and [rows, components, columns].
+        parameters: see `mixture`; [rows, components] and [rows, components, columns].
         noise: float32 [rows, columns], in [0, 1).
 
     Returns: float32 [rows, columns].

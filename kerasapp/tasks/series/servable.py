@@ -5,10 +5,10 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.tasks.series.model import log_density, mixture, row_step, window_graph
-from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
-from kerasapp.tasks.series.sampling import paths, quantiles
 from kerasapp.task import assertions, filled
+from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series.model import log_density, mixture, row_step, window_graph
+from kerasapp.tasks.series.sampling import paths, quantiles
 from pipelines import scaling as scalings
 
 WINDOW = 64  # steps of a history that are read at once: bounds memory, whatever the length

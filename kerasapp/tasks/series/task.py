@@ -6,17 +6,17 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.tasks.series import plots as plots_series
 from kerasapp.config import parsing
-from kerasapp.tasks.series.config import default_split
 from kerasapp.errors import ConfigError
-from kerasapp.losses import MixtureLoss
-from kerasapp.metrics import crps
-from kerasapp.tasks.series.model import SeriesModel
-from kerasapp.precision import policy
-from kerasapp.tasks.series.answers import QUANTILES
-from kerasapp.tasks.series.servable import SeriesServable
 from kerasapp.task import Task
+from kerasapp.tasks.series import plots as plots_series
+from kerasapp.tasks.series.answers import QUANTILES
+from kerasapp.tasks.series.config import default_split
+from kerasapp.tasks.series.losses import MixtureLoss
+from kerasapp.tasks.series.metrics import crps
+from kerasapp.tasks.series.model import SeriesModel
+from kerasapp.tasks.series.servable import SeriesServable
+from kerasapp.training.precision import policy
 from pipelines import series as pipeline
 from pipelines.batching import each_pass
 from pipelines.scaling import Scaling
@@ -132,7 +132,7 @@ class Series(Task):
             seed: of the paths.
 
         Returns: "nats_per_value", -ln of the density in the values' own unit; "crps" (see
-            `kerasapp.metrics.crps`), the mean over all steps ahead and columns, "crps_first" and "crps_last",
+            `crps`), the mean over all steps ahead and columns, "crps_first" and "crps_last",
             of the first and the last step ahead; "mae" of the median; "coverage_90", the share of values
             between the quantiles 0.05 and 0.95; "horizon", "origins"; "items", the values scored by nats.
         """

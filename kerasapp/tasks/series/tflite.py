@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Weights, run, zeros
-from kerasapp.tasks.series.model import LEAST_DEVIATION, row_step
 from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series.model import LEAST_DEVIATION, row_step
 
 SAMPLED = 12  # windows that ranges are measured on
 EACH = 3  # steps of them, every third

@@ -1,1 +1,1 @@
-"""Synthesis."""
+"""Speech synthesis: text to spectrograms to sound."""

@@ -19,9 +19,9 @@ from kerasapp.commands.arguments import (
 from kerasapp.commands.lines import Line, reading, unusable
 from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
-from kerasapp.tasks.synthesis.sentences import Job, draw, note, sentences_of, speak, write_speech
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.synthesis.sentences import Job, draw, note, sentences_of, speak, write_speech
 
 EPILOG = """examples:
   kerasapp synthesize runs/digits "three one four" --output pi.wav --plot pi.png

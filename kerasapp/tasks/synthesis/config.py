@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
-from kerasapp.tasks.synthesis.training_config import SynthesisTraining
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
+from kerasapp.tasks.synthesis.training_config import SynthesisTraining
 
 HEADS = 4  # of the multi_head attention
 

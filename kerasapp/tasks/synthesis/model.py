@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
-from kerasapp.tasks.synthesis.config import HEADS
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.convolutions import Convolutions
 from kerasapp.layers.decoder import AttentionDecoder, stack_state_names, stack_stepper
 from kerasapp.layers.recurrent import LSTM
+from kerasapp.tasks.synthesis.config import HEADS
 
 PADDING = -100.0  # fills spectrograms beyond their end; normalised log-mels stay far from it
 

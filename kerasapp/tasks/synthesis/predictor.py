@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from kerasapp.tasks.synthesis.answers import DEFAULTS, SynthesisAnswers
 from kerasapp.task import asking, filled, strings
+from kerasapp.tasks.synthesis.answers import DEFAULTS, SynthesisAnswers
 
 
 class Synthesizer(SynthesisAnswers):

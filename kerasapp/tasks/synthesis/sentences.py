@@ -101,7 +101,7 @@ def _figures(sentence, speech):
 
 
 def draw(path, speeches, settings):
-    """Draws speeches one after the other, with the pauses between them (see `kerasapp.tasks.synthesis.plots`)."""
+    """Draws speeches one after the other, with the pauses between them (see `tasks.synthesis.plots`)."""
     from kerasapp.tasks.synthesis import plots as plots_audio
 
     reduction = max(1, round(len(speeches[0].mel) / len(speeches[0].stop)))

@@ -5,11 +5,11 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
-from kerasapp.tasks.synthesis.alignment_health import alignment_health
-from kerasapp.tasks.synthesis.speaking import speak
-from kerasapp.tasks.synthesis.answers import DEFAULTS, LONGEST
 from kerasapp.task import assertions, filled
+from kerasapp.tasks.synthesis.alignment_health import alignment_health
+from kerasapp.tasks.synthesis.answers import DEFAULTS, LONGEST
+from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
+from kerasapp.tasks.synthesis.speaking import speak
 from pipelines import audio, transcripts
 from pipelines.clip_corpus import floor_of
 

@@ -6,18 +6,18 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.tasks.synthesis import plots as plots_audio
 from kerasapp.config import parsing
-from kerasapp.tasks.synthesis.config import default_split
 from kerasapp.errors import ConfigError
-from kerasapp.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
-from kerasapp.metrics import mel_cepstral_distortion, mel_l1
+from kerasapp.task import Task, report
+from kerasapp.tasks.synthesis import plots as plots_audio
+from kerasapp.tasks.synthesis.config import default_split
+from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
+from kerasapp.tasks.synthesis.metrics import mel_cepstral_distortion, mel_l1
 from kerasapp.tasks.synthesis.model import SynthesisModel
-from kerasapp.precision import policy
 from kerasapp.tasks.synthesis.predictor import Synthesizer
 from kerasapp.tasks.synthesis.servable import SynthesisServable
-from kerasapp.task import Task, report
 from kerasapp.tasks.synthesis.voice import FILES, Voice
+from kerasapp.training.precision import policy
 from pipelines import synthesis as pipeline
 from pipelines.batching import each_pass
 from pipelines.cleaning import Cleaner
@@ -163,7 +163,7 @@ class Synthesis(Task):
 
         Returns: dict of
             "mel_l1", "mcd_db": means over the utterances of the distance to the recording, along the best
-                path of dynamic time warping (see `kerasapp.metrics`).
+                path of dynamic time warping (see `tasks.synthesis.metrics`).
             "stopped_by_token", "aligned_utterances": shares of the utterances. "coverage", "backward_steps",
                 "sharpness": their means (see `alignment_health`).
             "unread": texts that cannot be read, as they are too long or have no known character. They count

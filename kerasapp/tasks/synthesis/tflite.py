@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run, zeros
-from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
-from kerasapp.tasks.synthesis.answers import DEFAULTS
-from kerasapp.tasks.synthesis.servable import SPARE
 from kerasapp.task import filled
+from kerasapp.tasks.synthesis.answers import DEFAULTS
+from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
+from kerasapp.tasks.synthesis.servable import SPARE
 from pipelines.clip_corpus import floor_of
 
 LONGEST = 256  # characters of a text, its end among them, at most

@@ -1,1 +1,1 @@
-"""Translation."""
+"""Translation of sentences with attention."""

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 
 from kerasapp.config.checks import Range, Rate, Section, show
 from kerasapp.config.training import TrainingConfig
-from kerasapp.tasks.translation.data_config import TranslationData
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.translation.data_config import TranslationData
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from kerasapp.tasks.generation.reading import ALTERNATIVES
 from kerasapp.task import strings
+from kerasapp.tasks.generation.reading import ALTERNATIVES
 
 N_BEST = 3  # translations shown
 

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.beam_search import Search, search
-from kerasapp.tasks.translation.model import encode, stepper
 from kerasapp.task import assertions, filled
 from kerasapp.tasks.translation.answers import DEFAULTS, LONGEST, WIDEST
+from kerasapp.tasks.translation.model import encode, stepper
 from kerasapp.tasks.translation.steps import limits, ratio_checks, step_signatures
 from pipelines import sentences
 

@@ -8,16 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.tasks.translation.config import default_split
 from kerasapp.errors import ConfigError
-from kerasapp.losses import SmoothedCrossEntropy
-from kerasapp.metrics import exact_scores, translation_scores
-from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.plots import alignment as plots
-from kerasapp.precision import policy
 from kerasapp.task import Task
+from kerasapp.tasks.translation.config import default_split
+from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
+from kerasapp.tasks.translation.metrics import exact_scores, translation_scores
+from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.tasks.translation.predictor import Translator
 from kerasapp.tasks.translation.servable import TranslationServable
+from kerasapp.training.precision import policy
 from pipelines import translation as pipeline
 from pipelines.altering import Alterations
 from pipelines.batching import each_pass
@@ -171,7 +171,7 @@ class Translation(Task):
 
         Returns: ({"bleu", "chrf", "signature", "nats_per_token", "unfinished": translations that did not end,
             blank ones of sentences that are too long among them, "items": pairs}, the translations). Those of
-            an autoencoder begin with the figures of `kerasapp.metrics.exact_scores`.
+            an autoencoder begin with the figures of `exact_scores`.
         """
         split = split or default_split(self.config)
         if not self.corpus.sizes[split]:

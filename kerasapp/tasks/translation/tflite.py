@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run
-from kerasapp.tasks.translation.model import encode, stepper
 from kerasapp.tasks.translation.answers import DEFAULTS
 from kerasapp.tasks.translation.answers import LONGEST as MOST
+from kerasapp.tasks.translation.model import encode, stepper
 from kerasapp.tasks.translation.steps import SPARE
 from pipelines import sentences
 

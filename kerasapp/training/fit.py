@@ -9,10 +9,13 @@ import keras
 import tensorflow as tf
 
 from kerasapp.adversarial import Adversarial, generator
-from kerasapp.callbacks import Clock, Journal, NumberGuard, RunState, Saver, Validation
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.layers.carried import Carried
+from kerasapp.training.checkpoint import RunState, Saver
+from kerasapp.training.journal import Journal
+from kerasapp.training.schedule import Clock
+from kerasapp.training.selection import NumberGuard, Validation
 
 FOREVER = 1_000_000_000  # epochs; the clock ends a run
 

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 from tiny import SMALL
 
-from kerasapp import api, training
-from kerasapp.callbacks import Clock, RunState, averaged
+from kerasapp import api
 from kerasapp.cli import run
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError, TrainingError
+from kerasapp.training import fit as training
+from kerasapp.training.checkpoint import RunState
+from kerasapp.training.schedule import Clock
+from kerasapp.training.selection import averaged
 
 
 def clock(step=0, seconds=0.0, **config):

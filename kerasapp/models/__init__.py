@@ -1,1 +1,0 @@
-"""Functional Keras models. They take numbers and know no pipeline."""

@@ -1,0 +1,1 @@
+"""Keras `fit` with all that a run needs around it: schedule, checkpoints, selection, logs."""

@@ -1,0 +1,63 @@
+"""What a run tells: history.csv, TensorBoard, a table and a progress bar."""
+
+import csv
+import io
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipelines.atomic import write_text
+
+
+class Journal(keras.callbacks.Callback):
+    """Tells how the run goes: `history.csv`, TensorBoard, and a progress bar on standard error."""
+
+    def __init__(self, state, clock, validation, task, run, every=20):
+        super().__init__()
+        self.state, self.clock, self.validation, self.task = state, clock, validation, task
+        self.run, self.every = run, every
+        self.console = Console(stderr=True, highlight=False)
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=self.console, transient=True)
+        self.row = self.bar.add_task("compiling", total=1.0)
+        self.writer = tf.summary.create_file_writer(str(run / "logs"))
+
+    def on_train_batch_end(self, batch, logs=None):
+        step, loss, rate = self.state.step, float(logs["loss"]), self.clock.rate
+        text = f"step {step}  loss {loss:.3f}  rate {rate:.1e}"
+        self.bar.update(self.row, completed=self.clock.progress(), description=text)
+        if step % self.every == 0:
+            with self.writer.as_default(step):
+                tf.summary.scalar("loss/train", loss)
+                for name in logs.keys() - {"loss"}:  # where there are several
+                    tf.summary.scalar(f"loss/train_{name.removesuffix('_loss')}", float(logs[name]))
+                tf.summary.scalar("learning_rate", rate)
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = self.state.history[-1]
+        write_text(self.run / "history.csv", table(self.state.history))
+        shown = {
+            k: v for k, v in row.items() if isinstance(v, float) and k not in ("seconds", "learning_rate")
+        }
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
+        minutes, seconds = divmod(int(self.state.seconds), 60)
+        mark = "  (best)" if row["best"] else ""
+        place = f"epoch {row['epoch']:>3}  step {row['step']:>6}  {minutes}:{seconds:02d}"
+        self.console.print(f"{place}  {figures}{mark}", soft_wrap=True)
+        with self.writer.as_default(self.state.step):
+            for name, value in shown.items():
+                if name.startswith("valid_"):
+                    tf.summary.scalar(f"valid/{name.removeprefix('valid_')}", value)
+            self.task.summarise(self.validation.portable)
+        self.writer.flush()
+
+
+def table(rows):
+    """CSV text of rows with the same keys."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
