@@ -175,14 +175,14 @@ def saved_model(version):
     import tensorflow_text  # noqa: F401 (registers the operations of SentencePiece)
 
     from kerasapp import threads
-    from kerasapp.tasks.translation.answers import DEFAULTS
+    from kerasapp.tasks.translation.spec import SPEC
 
     threads.run_side_by_side()
     module = tf.saved_model.load(str(version))
     signature = module.signatures["translate"]
 
     def translate(text, beam_size):
-        knobs = {**DEFAULTS, "beam_size": beam_size}
+        knobs = {**SPEC.defaults, "beam_size": beam_size}
         found = signature(source=tf.constant([text]), **{k: tf.constant([v]) for k, v in knobs.items()})
         return found["translation"].numpy()[0], module
 

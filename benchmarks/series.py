@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+import kerasapp
 from kerasapp import api
 from kerasapp.tasks.series.metrics import crps
 from kerasapp.tasks.series.task import SAMPLES
@@ -32,7 +33,7 @@ def main():
     parser.add_argument("--season", type=int, default=132, help="steps of a season (default: 132)")
     parser.add_argument("--seeds", type=int, default=3, help="models to train (default: 3)")
     args = parser.parse_args()
-    task = api.Series(preset=args.preset)
+    task = kerasapp.Series(preset=args.preset)
     rows = {"seasonal naive": judged(task, lambda *known: seasonal_naive(*known, args.season))}
     rows["ETS, damped trend"] = judged(task, smoothing(task))
     for seed in range(args.seeds):

@@ -31,7 +31,8 @@ from rich.table import Table
 import kerasapp
 from kerasapp import threads
 from kerasapp.tasks.translation.config import default_split
-from kerasapp.tasks.translation.servable import DEFAULTS, SPARE
+from kerasapp.tasks.translation.servable import SPARE
+from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.training.fit import make_optimizer
 from pipelines.translation import padding_ratio
 
@@ -83,7 +84,7 @@ def predict_loop(translator, sentences):
     model, servable = translator.model, translator.servable
     end = servable.target_tokenizer.end_id
     found = {name: value.numpy() for name, value in servable.tokenize(tf.constant(sentences)).items()}
-    longest = (DEFAULTS["max_ratio"] * (found["lengths"] - 1)).astype(int) + SPARE  # as in the servable
+    longest = (SPEC.defaults["max_ratio"] * (found["lengths"] - 1)).astype(int) + SPARE  # as in the servable
     never = [servable.target_tokenizer.pad_id, servable.target_tokenizer.unknown_id, found["start"][0]]
     target = found["start"][:, np.newaxis]  # [batch, 1 + tokens so far]
     lengths = longest.copy()

@@ -20,9 +20,12 @@ __all__ = ["Generation", "Series", "Synthesis", "Translation", "load"]
 def __getattr__(name):
     if name not in __all__:
         raise AttributeError(f"module 'kerasapp' has no attribute {name!r}")
+    from kerasapp import spec
     from kerasapp.backend import require_tensorflow
 
     require_tensorflow()
-    from kerasapp import api
+    if name == "load":
+        from kerasapp.api import load
 
-    return getattr(api, name)
+        return load
+    return spec.spec(name.lower()).load("task")

@@ -5,20 +5,15 @@ import importlib.metadata
 import os
 import sys
 
+from kerasapp import spec
 from kerasapp.backend import require_tensorflow
-from kerasapp.config.registry import nearest
-from kerasapp.errors import CheckError, ConfigError, Interrupted, TrainingError
+from kerasapp.errors import CheckError, ConfigError, Interrupted, TrainingError, nearest
 from pipelines.errors import DataError
 
 COMMANDS = {
     "quickstart": "train, evaluate, export, serve and query on the shipped samples, showing each command",
     "train": "train a model on your files",
     "evaluate": "score a trained model on a split or a file",
-    "generate": "let a trained model write on",
-    "translate": "translate a sentence, or a file of any size",
-    "synthesize": "read a text aloud, or each line of a file, into WAV files",
-    "embed": "turn sentences into vectors, find the nearest, show them in TensorBoard's projector",
-    "forecast": "say what comes next in a series, and how sure that is",
     "inspect": "write a report of what a model does with a text: units, attention, probabilities",
     "export": "write a SavedModel version that servers load",
     "verify": "ask every runtime of an export the same, side by side",
@@ -46,6 +41,17 @@ kerasapp COMMAND --help explains a command. Begin with
 """
 
 
+def commands():
+    """Name -> what the command does, of all there are; those that answer come from the tasks."""
+    answering = {name: words for name, (words, _) in spec.commands().items()}
+    before = ("quickstart", "train", "evaluate")
+    return {
+        **{name: COMMANDS[name] for name in before},
+        **answering,
+        **{name: words for name, words in COMMANDS.items() if name not in before},
+    }
+
+
 def main(argv=None):
     """Runs one command and ends the process.
 
@@ -63,16 +69,13 @@ def run(argv):
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         if not argv or argv[0] in ("-h", "--help", "help"):
-            lines = [f"  {name:<12} {summary}" for name, summary in COMMANDS.items()]
+            lines = [f"  {name:<12} {summary}" for name, summary in commands().items()]
             print(HELP.format(commands="\n".join(lines)))
             return 0 if argv else 2
         if argv[0] == "--version":
             print(f"kerasapp {importlib.metadata.version('kerasapp')}")
             return 0
-        if argv[0] not in COMMANDS:
-            raise ConfigError(f"unknown command {argv[0]!r}; the nearest is {nearest(argv[0], COMMANDS)}")
-        require_tensorflow()
-        return importlib.import_module(f"kerasapp.commands.{argv[0]}").main(argv[1:]) or 0
+        return _command(argv[0]).main(argv[1:]) or 0
     except (ConfigError, DataError) as error:
         return _fail(error, 2)
     except OSError as error:
@@ -85,6 +88,15 @@ def run(argv):
     except (Interrupted, KeyboardInterrupt) as stop:
         print(str(stop) or "interrupted", file=sys.stderr)
         return 130
+
+
+def _command(name):
+    """The module of a command. Raises: ConfigError for an unknown one."""
+    answering = spec.commands()
+    if name not in answering and name not in COMMANDS:
+        raise ConfigError(f"unknown command {name!r}; the nearest is {nearest(name, commands())}")
+    require_tensorflow()
+    return importlib.import_module(answering[name][1] if name in answering else f"kerasapp.commands.{name}")
 
 
 def _fail(error, code):

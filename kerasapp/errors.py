@@ -1,4 +1,7 @@
-"""The errors that the command line prints as one line."""
+"""The errors that the command line prints as one line, and what their messages share."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
@@ -15,3 +18,15 @@ class CheckError(RuntimeError):
 
 class Interrupted(Exception):
     """The user stopped a run, which is saved and can be resumed."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name that looks most like `word`; of dotted names the last part counts most."""
+
+    def likeness(name: str) -> float:
+        tail, name_tail = word.rpartition(".")[2], name.rpartition(".")[2]
+        initials = "".join(part[:1] for part in name_tail.split("_"))  # lr is learning_rate
+        pairs = ((word, name), (tail, name_tail), (tail, initials))
+        return sum(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
+
+    return max(known, key=likeness)

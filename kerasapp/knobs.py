@@ -1,11 +1,83 @@
-"""Texts and knobs of a request as arrays of one value a row. Nothing here needs TensorFlow."""
+"""Knobs, the inputs of a request that have defaults; as arrays of one value per row. Needs no TensorFlow."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+DTYPES = {int: "int32", float: "float32", str: "string"}  # of tensors
+INT32 = -(2**31), 2**31 - 1
 
-def texts(strings):
+
+@dataclass(frozen=True)
+class Knob:
+    """An input of a task's main signature, one value per row; written once, for every place that knows it.
+
+    type: int, float or str. least, most: its range, both included; None for a `str`. at_most: the name of
+    another knob that it must not exceed. metavar: of its flag. on_phone: whether a bundle has it.
+
+    Example:
+
+        Knob("temperature", float, 0.8, 0, 100, "0 takes the likeliest token each time", "T")
+    """
+
+    name: str
+    type: type
+    default: int | float | str | None
+    least: int | float | None = None
+    most: int | float | None = None
+    help: str = ""
+    metavar: str = "N"
+    at_most: str | None = None
+    on_phone: bool = True
+
+    @property
+    def flag(self) -> str:
+        """Its flag on a command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def dtype(self) -> str:
+        """The name of its tensors' type."""
+        return DTYPES[self.type]
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether a tensor of its type may be out of its range."""
+        return self.least is not None and (self.least, self.most) != INT32
+
+    @property
+    def range(self) -> str:
+        """Its range in words."""
+        kind = "a whole number" if self.type is int else "a number"
+        return f"{kind} from {_short(self.least)} to {_short(self.most)}"
+
+    def check(self, value: Any, others: Mapping[str, Any] = {}) -> None:
+        """Raises ValueError for a value out of range, or above that of the knob `at_most` among `others`."""
+        if self.least is None:
+            return
+        if not self.least <= value <= self.most or (self.type is int and value != int(value)):
+            raise ValueError(f"{self.name}: {value:g} is not {self.range}")
+        if self.at_most in others and value > others[self.at_most]:
+            raise ValueError(f"{self.name}: {value:g} is above {self.at_most}, {others[self.at_most]:g}")
+
+    def array(self, values: Sequence) -> np.ndarray:
+        """Values as an array [rows] of its type."""
+        return texts(values) if self.type is str else np.array(values, self.dtype)
+
+    def described(self) -> dict[str, Any]:
+        """As JSON, for those who have no Python: a bundle's metadata, the server's page."""
+        found = {"name": self.name, "type": self.dtype, "default": self.default, "help": self.help}
+        limits = {"least": self.least, "most": self.most, "at_most": self.at_most}
+        return found | {key: value for key, value in limits.items() if value is not None}
+
+
+def texts(strings: Sequence[str | bytes]) -> np.ndarray:
     """A list of strings as an object array [batch] of bytes; what a shell passes on that is not UTF-8 stays.
-    Raises: ValueError for a string in place of the list."""
+
+    Raises: ValueError for a string in place of the list.
+    """
     if isinstance(strings, str | bytes):
         raise ValueError(f"a list of strings is expected, not the string {strings!r}")
     encoded = np.empty(len(strings), object)
@@ -13,40 +85,32 @@ def texts(strings):
     return encoded
 
 
-def columns(knobs, defaults, check, rows, what):
-    """An array [rows] for each knob of a request, of the type of its default: int32, float32, or text.
+def columns(given: Mapping[str, Any], knobs: Sequence[Knob], rows: int, what: str) -> dict[str, np.ndarray]:
+    """An array [rows] for each knob.
 
     Args:
-        knobs: name -> one value for all rows, or a list of one for each.
-        defaults: name -> value, of all knobs there are.
-        check: function (name, value, knobs of the row) that raises ValueError for one out of range.
-        what: the rows in words, such as "sentences".
+        given: name -> one value for all rows, or a list of one per row; others take their defaults.
+        knobs: all that there are.
+        rows: how many. what: the rows in words, such as "sentences".
 
-    Raises: ValueError.
+    Raises: ValueError for a knob that is unknown, out of range, or not given for every row.
     """
-    unknown = set(knobs) - set(defaults)
+    unknown = set(given) - {knob.name for knob in knobs}
     if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(defaults)}")
+        known = ", ".join(knob.name for knob in knobs)
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; there are {known}")
     found = {}
-    for name, default in defaults.items():
-        values = knobs.get(name, default)
-        found[name] = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
-        if len(found[name]) != rows:
-            raise ValueError(f"{name}: {len(found[name])} values for {rows} {what}")
-    for name, values in found.items():
-        for i, value in enumerate(values):
-            check(name, value, {other: column[i] for other, column in found.items()})
-    return {name: _array(values, defaults[name]) for name, values in found.items()}
+    for knob in knobs:
+        values = given.get(knob.name, knob.default)
+        found[knob.name] = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
+        if len(found[knob.name]) != rows:
+            raise ValueError(f"{knob.name}: {len(found[knob.name])} values for {rows} {what}")
+    for i in range(rows):
+        row = {name: values[i] for name, values in found.items()}
+        for knob in knobs:
+            knob.check(row[knob.name], row)
+    return {knob.name: knob.array(found[knob.name]) for knob in knobs}
 
 
-def _array(values, default):
-    if isinstance(default, str):
-        return texts(values)
-    return np.array(values, np.int32 if isinstance(default, int) else np.float32)
-
-
-def require_range(name, value, whole, least, most):
-    """Raises ValueError for a knob's value outside its range, or with a fraction where it is `whole`."""
-    if not least <= value <= most or (whole and value != int(value)):
-        numbers = "a whole number from" if whole else "from"
-        raise ValueError(f"{name}: {value:g} is not {numbers} {least} to {most:g}")
+def _short(number: int | float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import tensorflow as tf
 
-from kerasapp.config import building, registry
+from kerasapp import spec
+from kerasapp.config import building, presets
 from kerasapp.errors import ConfigError
 from kerasapp.knobs import texts
 
@@ -28,7 +29,7 @@ class Task:
     name: str
 
     def __init__(self, preset=None, *, config=None, tokenizer=None, minimum=None, **sections):
-        self.config = building.build(config or registry.preset(self.name, preset), sections)
+        self.config = building.build(config or presets.preset(self.name, preset), sections)
         self._given_tokenizer = tokenizer
         self._minimum = minimum
 
@@ -43,6 +44,22 @@ class Task:
     def prepare(self):
         """Reads the data, so that what is wrong with them shows before anything else is done."""
         return self.corpus
+
+    @classmethod
+    def described(cls):
+        """The `kerasapp.spec.TaskSpec` of the task."""
+        return spec.spec(cls.name)
+
+    def export(self, model, folder, metrics=None, tflite=(), check=None):
+        """Writes the next version under `folder`; returns it (see `kerasapp.export.saved_model.export`)."""
+        from kerasapp.export import saved_model  # here: who trains needs none of it
+
+        return saved_model.export(self, model, folder, metrics, tflite, check)
+
+    @property
+    def predictor(self):
+        """The class of what answers, to be called with the task and a model."""
+        return self.described().load("predictor")
 
     def learner(self, model):
         """What `fit` trains: the model itself, or a `kerasapp.adversarial.Adversarial` around it."""
@@ -105,9 +122,32 @@ def report(line):
     print(line, file=sys.stderr, flush=True)
 
 
-def filled(defaults, texts):
+def filled(knobs, texts):
     """The knobs of requests that give none: name -> tensor [batch] of its default, for `texts` [batch]."""
-    return {name: tf.fill(tf.shape(texts), tf.constant(value)) for name, value in defaults.items()}
+    return {knob.name: tf.fill(tf.shape(texts), tf.constant(knob.default, knob.dtype)) for knob in knobs}
+
+
+def knob_specs(knobs):
+    """A `tf.TensorSpec` [batch] of each knob."""
+    return [tf.TensorSpec([None], knob.dtype, knob.name) for knob in knobs]
+
+
+def in_range(knobs, values):
+    """Assertions that every row's value of each knob is in its range: what `Knob.check` is outside the graph.
+
+    Args:
+        knobs: those to check. values: name -> tensor [batch].
+
+    Returns: list of operations.
+    """
+    conditions = {}
+    for knob in filter(lambda knob: knob.is_limited, knobs):
+        value = values[knob.name]
+        words = f"{knob.name}: must be from {knob.least} to {knob.most}"
+        conditions[words] = (value >= knob.least) & (value <= knob.most)
+        if knob.at_most in values:
+            conditions[f"{knob.name}: must be at most {knob.at_most}"] = value <= values[knob.at_most]
+    return assertions(conditions)
 
 
 def assertions(ranges):

@@ -11,49 +11,39 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("kerasapp", "pipelines")
 
 # A module imports only from its own row or from rows above it. "kerasapp" is the package's __init__ alone.
+# The tasks come last: no stage imports one; `kerasapp.spec` imports the modules that a task names, late.
 ORDER = (
     ("kerasapp.errors", "pipelines.errors", "pipelines.atomic"),
-    (
-        "kerasapp.config",
-        "pipelines",
-        "kerasapp.layers",
-        "kerasapp.backend",
-        "kerasapp.artefact",
-        "kerasapp.threads",
-    ),
-    ("kerasapp.models",),
-    (
-        "kerasapp.adversarial",
-        "kerasapp.tasks.generation.seqgan",
-        "kerasapp.losses",
-        "kerasapp.metrics",
-        "kerasapp.decoding",
-        "kerasapp.training.precision",
-        "kerasapp.plots",
-        "kerasapp.tasks.synthesis.plots",
-        "kerasapp.tasks.series.plots",
-    ),
-    ("kerasapp.tasks",),
-    ("kerasapp.callbacks", "kerasapp.training.fit", "kerasapp.export"),
+    ("kerasapp.backend", "kerasapp.artefact", "kerasapp.threads", "kerasapp.knobs", "pipelines"),
+    ("kerasapp.spec",),
+    ("kerasapp.layers", "kerasapp.plots", "kerasapp.config"),
+    ("kerasapp.decoding", "kerasapp.inspection", "kerasapp.adversarial"),
+    ("kerasapp.task", "kerasapp.training", "kerasapp.export"),
     ("kerasapp.api",),
     ("kerasapp.serving",),
     ("kerasapp.verify",),
-    ("kerasapp.inspection",),
-    ("kerasapp.commands", "kerasapp.cli", "kerasapp.__main__", "kerasapp"),
+    ("kerasapp.commands",),
+    ("kerasapp.cli", "kerasapp.__main__", "kerasapp"),
+    ("kerasapp.tasks",),
 )
 
 # What must not be imported, not even by something that is imported.
+TENSORFLOW = ("tensorflow", "tensorflow_text", "keras")
 FORBIDDEN = {
     "pipelines": ("kerasapp",),
-    "kerasapp.config": ("tensorflow", "tensorflow_text", "keras"),
+    "kerasapp.spec": TENSORFLOW,
+    "kerasapp.config": TENSORFLOW,
+    **{
+        f"kerasapp.tasks.{task}.{module}": TENSORFLOW
+        for task in ("generation", "translation", "synthesis", "series")
+        for module in ("spec", "config", "answers")
+    },
     "kerasapp.serving": (
         "keras",
         "tensorflow.keras",
         "kerasapp.api",
-        "kerasapp.callbacks",
-        "kerasapp.training.fit",
-        "kerasapp.tasks",
-        "kerasapp.models",
+        "kerasapp.task",
+        "kerasapp.training",
         "kerasapp.layers",
     ),
 }
@@ -110,6 +100,12 @@ def row(module: str) -> int | None:
     return min(places, default=None)
 
 
+def task_of(module: str) -> str | None:
+    """The task that a module belongs to, or None."""
+    parts = module.split(".")
+    return parts[2] if parts[:2] == ["kerasapp", "tasks"] and len(parts) > 2 else None
+
+
 def problems(imports: dict[str, set[str]]) -> list[str]:
     """One line for each import that breaks a rule; empty where all hold."""
     ours = {module: names & imports.keys() for module, names in imports.items()}
@@ -120,6 +116,12 @@ def problems(imports: dict[str, set[str]]) -> list[str]:
             for module, names in ours.items()
             for name in sorted(names)
             if row(name) is not None and row(module) is not None and row(name) > row(module)
+        ),
+        *(
+            f"{module} imports {name}, of another task"
+            for module, names in ours.items()
+            for name in sorted(names)
+            if task_of(module) and task_of(name) and task_of(module) != task_of(name)
         ),
         *(
             f"{module} imports its own package's __init__, {name}"
@@ -169,20 +171,31 @@ BREACHES = {
         "pipelines.text reaches kerasapp.errors",
     ),
     "a later row": (
-        {"kerasapp/models/a.py": "import kerasapp.tasks.b", "kerasapp/tasks/b.py": ""},
-        "kerasapp.models.a imports kerasapp.tasks.b, which comes later",
+        {"kerasapp/layers/a.py": "import kerasapp.task", "kerasapp/task.py": ""},
+        "kerasapp.layers.a imports kerasapp.task, which comes later",
     ),
     "a later row, lazily": (
         {"kerasapp/layers/a.py": "def f():\n    from kerasapp import cli", "kerasapp/cli.py": ""},
         "kerasapp.layers.a imports kerasapp.cli, which comes later",
     ),
     "a later row, relatively": (
-        {"kerasapp/tasks/a.py": "from ..serving import b", "kerasapp/serving/b.py": ""},
-        "kerasapp.tasks.a imports kerasapp.serving.b, which comes later",
+        {"kerasapp/export/a.py": "from ..serving import b", "kerasapp/serving/b.py": ""},
+        "kerasapp.export.a imports kerasapp.serving.b, which comes later",
     ),
     "a later row, by name": (
-        {"kerasapp/tasks/a.py": "importlib.import_module('kerasapp.cli')", "kerasapp/cli.py": ""},
-        "kerasapp.tasks.a imports kerasapp.cli, which comes later",
+        {"kerasapp/api.py": "importlib.import_module('kerasapp.cli')", "kerasapp/cli.py": ""},
+        "kerasapp.api imports kerasapp.cli, which comes later",
+    ),
+    "a stage imports a task": (
+        {
+            "kerasapp/cli.py": "def f():\n    from kerasapp.tasks.a import b",
+            "kerasapp/tasks/a/b.py": "",
+        },
+        "kerasapp.cli imports kerasapp.tasks.a.b, which comes later",
+    ),
+    "a task imports another": (
+        {"kerasapp/tasks/a/task.py": "import kerasapp.tasks.b.task", "kerasapp/tasks/b/task.py": ""},
+        "kerasapp.tasks.a.task imports kerasapp.tasks.b.task, of another task",
     ),
     "a cycle within a package": (
         {"pipelines/a.py": "import pipelines.b", "pipelines/b.py": "def f():\n    from pipelines import a"},
@@ -222,9 +235,11 @@ def test_a_breach_is_found(tmp_path, files, expected):
 
 def test_a_good_tree_has_no_problems(tmp_path):
     for name, source in {
-        "kerasapp/__init__.py": "def f():\n    from kerasapp.tasks import a",
-        "kerasapp/tasks/a.py": "from kerasapp.models.b import C\nfrom pipelines import d\nimport keras",
-        "kerasapp/models/b.py": "C = 1",
+        "kerasapp/__init__.py": "def f():\n    from kerasapp import api",
+        "kerasapp/api.py": "",
+        "kerasapp/tasks/a/model.py": "from kerasapp.layers.b import C\nfrom pipelines import d\nimport keras",
+        "kerasapp/tasks/a/task.py": "from kerasapp.tasks.a.model import C",
+        "kerasapp/layers/b.py": "C = 1",
         "pipelines/d.py": "import tensorflow",
     }.items():
         path = tmp_path / name

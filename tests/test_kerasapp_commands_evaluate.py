@@ -6,7 +6,7 @@ import pytest
 
 from kerasapp.commands.evaluate import data_to_score, options_of, show
 from kerasapp.config.building import build
-from kerasapp.config.registry import preset
+from kerasapp.config.presets import preset
 from kerasapp.errors import ConfigError
 
 OWN = {"test_source": "t.de", "test_target": "t.en"}

@@ -7,11 +7,12 @@ import re
 import hand_made
 import pytest
 
+from kerasapp import spec
 from kerasapp.cli import run
 from kerasapp.commands import inspect
 from kerasapp.config import parsing
 from kerasapp.config.building import build
-from kerasapp.config.registry import preset
+from kerasapp.config.presets import preset
 
 PRESETS = {"generation": "tinyshakespeare", "translation": "tatoeba-zh-en", "synthesis": "digits"}
 
@@ -62,7 +63,7 @@ class Sentences:
 
     def __init__(self, monkeypatch, task):
         self.asked = None
-        module = pytest.importorskip(f"kerasapp.inspection.{task}")
+        module = spec.spec(task).load("inspection")
         monkeypatch.setattr(inspect, "_load", lambda path: self)
         monkeypatch.setattr(module, "inspect", self.inspect)
 

@@ -5,11 +5,12 @@ import json
 
 import pytest
 
+from kerasapp import spec
 from kerasapp.cli import COMMANDS, run
 from kerasapp.commands import quickstart
 from kerasapp.config import parsing
 from kerasapp.config.building import flatten
-from kerasapp.config.registry import TASKS
+from kerasapp.config.presets import config_module
 from pipelines import digits
 
 
@@ -22,7 +23,7 @@ def commands(monkeypatch):
     return done
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", spec.names())
 def test_a_story_for_each_task(task, commands):
     assert run(["quickstart", task]) == 0
     train, evaluate, *answers, export, (name, request) = commands
@@ -30,7 +31,7 @@ def test_a_story_for_each_task(task, commands):
     assert train[:2] == ["train", task] and evaluate == ["evaluate", folder] and export == ["export", folder]
     wanted = parsing.parse(task, train[2:])
     assert str(wanted.folder) == folder and wanted.config.training.overwrite
-    given = [flatten(wanted.config)[key] for key in TASKS[task].CUT]
+    given = [flatten(wanted.config)[key] for key in config_module(task).CUT]
     files = [file for names in given if names for file in ([names] if isinstance(names, str) else names)]
     assert files and all(file.startswith("sample:") for file in files)
     assert wanted.config.training.minutes <= 5

@@ -6,7 +6,7 @@ import pytest
 
 from kerasapp.commands.train import absolute, stored_config
 from kerasapp.config.building import build
-from kerasapp.config.registry import preset
+from kerasapp.config.presets import preset
 from kerasapp.errors import ConfigError
 
 

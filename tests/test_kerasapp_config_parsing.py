@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from kerasapp import spec
 from kerasapp.config import parsing
-from kerasapp.config.registry import TASKS, preset
+from kerasapp.config.presets import config_module, preset
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.generation.config import GenerationConfig, LanguageModelConfig, TextData
@@ -244,7 +245,7 @@ def test_override_changes_one_section():
 # === Files ===
 
 
-@pytest.mark.parametrize("name", list(TASKS["generation"].PRESETS))
+@pytest.mark.parametrize("name", list(config_module("generation").PRESETS))
 def test_save_and_load_agree(tmp_path, name):
     config = parsing.build(
         preset("generation", name), {"data.files": ["诗.txt", "b"], "training.weight_decay": 1e-7}
@@ -293,12 +294,12 @@ def test_help_teaches_every_key(capsys):
     assert "%%" not in shown
 
 
-@pytest.mark.parametrize("task", list(TASKS))
+@pytest.mark.parametrize("task", spec.names())
 def test_presets_say_command_and_time(task):
-    for name, function in TASKS[task].PRESETS.items():
+    for name, function in config_module(task).PRESETS.items():
         assert f"kerasapp train {task} --preset {name}" in function.__doc__
         assert "minutes" in function.__doc__
-        assert isinstance(function(), TASKS[task].CONFIG)
+        assert isinstance(function(), config_module(task).CONFIG)
 
 
 def test_parsing_loads_neither_tensorflow_nor_keras():

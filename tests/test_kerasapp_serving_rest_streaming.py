@@ -13,6 +13,7 @@ import pytest
 from byte_model import ByteModel
 from starlette.testclient import TestClient
 
+from kerasapp import spec
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.registry import Registry, find_models
@@ -305,18 +306,6 @@ def test_many_streams_at_once_are_each_whole():
         assert asyncio.run(visit(app)) == ["abcdefghijklmnopqrst"[: 1 + i] for i in range(20)]
 
 
-def test_the_defaults_are_those_of_the_signatures():
-    from kerasapp.tasks.generation.answers import DEFAULTS as generation
-    from kerasapp.tasks.translation.answers import DEFAULTS as translation
-
-    defaults = {
-        task: {name: default for name, (_, default) in knobs.items()}
-        for task, knobs in streaming.KNOBS.items()
-    }
-    assert defaults["generation"] == generation
-    assert defaults["translation"].items() <= translation.items()
-
-
 def loaded(export):
     registry = Registry(find_models(export))
     registry.load()
@@ -359,7 +348,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("request_", TEXTS, ids=lambda request: request["prompt"])
 def test_generation_streams_what_generate_gives(generation, request_):
-    defaults = {name: default for name, (_, default) in streaming.KNOBS["generation"].items()}
+    defaults = spec.spec("generation").defaults
     expected = answer(generation, "tiny", "generate", {**defaults, **request_})
     with served(generation) as app:
         text, reason = whole(post(app, request_, "tiny").text)

@@ -5,14 +5,14 @@ import keras
 import numpy as np
 import pytest
 
-from kerasapp import api
+import kerasapp
 from kerasapp.errors import ConfigError
 
 TRAINING = {"batch_size": 8, "steps": 4, "seed": 3}
 
 
 def generation(text_file, *_, **sections):
-    return api.Generation(
+    return kerasapp.Generation(
         data={"files": [str(text_file)], "window": 12},
         model={"units": 8, "embedding_size": 4},
         training=TRAINING | sections.pop("training", {}),
@@ -21,7 +21,7 @@ def generation(text_file, *_, **sections):
 
 
 def translation(_, reversal_pairs, *__, **sections):
-    return api.Translation(
+    return kerasapp.Translation(
         data={"pairs": str(reversal_pairs), "tokenizer": "characters"},
         model={"units": 8, "embedding_size": 4},
         training=TRAINING | sections.pop("training", {}),
@@ -31,7 +31,7 @@ def translation(_, reversal_pairs, *__, **sections):
 
 def synthesis(_, __, speech_folder, **sections):
     small = {"encoder_units": 8, "embedding_size": 4, "decoder_units": 8, "encoder_layers": 1}
-    return api.Synthesis(
+    return kerasapp.Synthesis(
         data={"directory": str(speech_folder), "language": "none"},
         audio={"sample_rate": 8000, "mels": 20, "f_max": 4000.0},
         model={
@@ -47,7 +47,7 @@ def synthesis(_, __, speech_folder, **sections):
 
 
 def series(*_, **sections):
-    return api.Series(
+    return kerasapp.Series(
         preset="sunspots",
         data={"window": 12},
         model={"units": 8, "layers": 2, "dropout": 0.1},

@@ -7,10 +7,11 @@ import pytest
 import tensorflow as tf
 
 import kerasapp
+from kerasapp import spec
 from kerasapp.cli import run
 from kerasapp.decoding.sampling import derived, uniform
 from kerasapp.export.tflite_file import require_builtin
-from kerasapp.verify import held_out, inputs, outcomes, phone, quality
+from kerasapp.verify import held_out, inputs, outcomes, worker
 from kerasapp.verify.comparison import compare
 from kerasapp_lite import sampling, series
 from kerasapp_lite.bundle import Bundle
@@ -62,16 +63,18 @@ def test_what_verify_asks_of_a_series(version):
     items = [inputs.main_item("series", text, "held-out", came, horizon=4) for text, came in asked]
     assert "200 steps" in items[0].shown
     answer = kerasapp.load(version).servable.forecast(**inputs.columns(items))
-    keras = outcomes.outcomes("forecast", {name: value.numpy() for name, value in answer.items()}, 3)
-    small = [phone.open_bundle(version / "tflite", "float32")([item])[1][0] for item in items]
+    keras = outcomes.outcomes(
+        "series", "forecast", {name: value.numpy() for name, value in answer.items()}, 3
+    )
+    small = [worker.open_bundle(version / "tflite", "float32")([item])[1][0] for item in items]
     row = compare(items, small, keras)
     assert row["equal"] == 1.0 and row["first_difference"] is None
-    figures = quality.figures("series", items, small, keras)
+    figures = spec.spec("series").load("verify").figures(list(zip(items, small, keras, strict=True)))
     assert figures["forecasts"] == 3 and 0 < figures["pinball"] < 3
 
 
 def test_the_vectors_of_an_export_and_of_a_bundle_are_read(version):
-    stored = inputs.vectors(version)
+    stored = inputs.vectors(version, "series")
     assert [item.signature for item in stored] == ["forecast"] * 3 + ["score"] * 3
     assert [item.expected.count for item in stored[:3]] == [12, 5, 1]
     found, broken = inputs.bundle_vectors(version / "tflite", "series")

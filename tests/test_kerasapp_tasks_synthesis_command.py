@@ -14,7 +14,7 @@ from PIL import Image
 from kerasapp.cli import run
 from kerasapp.config import parsing
 from kerasapp.config.building import build
-from kerasapp.config.registry import preset
+from kerasapp.config.presets import preset
 from kerasapp.tasks.synthesis import command as synthesize
 from kerasapp.tasks.synthesis import sentences as speech_module
 

@@ -6,7 +6,7 @@ import pytest
 
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
-from kerasapp.config.registry import TASKS, preset
+from kerasapp.config.presets import config_module, preset
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.synthesis.config import CUT, PATHS, VOCABULARY, SynthesisData, default_split
 
@@ -88,7 +88,7 @@ def test_parts_of_the_data():
     assert [data.has(part) for part in ("train", "valid", "test")] == [True, True, False]
     assert default_split(build(preset("synthesis"), {"data.split": (0.9, 0.1, 0)})) == "valid"
     assert default_split(preset("synthesis")) == "test"
-    TASKS["synthesis"].check_trainable(build(preset("synthesis"), {"training.patience": 3}))
+    config_module("synthesis").check_trainable(build(preset("synthesis"), {"training.patience": 3}))
 
 
 def test_what_is_named_are_keys():

@@ -8,7 +8,7 @@ import soundfile
 import tensorflow as tf
 
 import kerasapp
-from kerasapp.tasks.synthesis.servable import DEFAULTS
+from kerasapp.tasks.synthesis.spec import SPEC
 
 MELS = 20
 
@@ -27,7 +27,7 @@ def loaded(export):
 def test_a_batch_without_a_row_has_an_answer_without_a_row(servable, speech_export, served):
     signatures = loaded(speech_export) if served else servable.signatures()
     text = tf.zeros([0], tf.string)
-    knobs = {name: tf.zeros([0], tf.constant(value).dtype) for name, value in DEFAULTS.items()}
+    knobs = {name: tf.zeros([0], tf.constant(value).dtype) for name, value in SPEC.defaults.items()}
     spoken = signatures["synthesize"](text=text, **knobs)
     assert {name: value.shape[0] for name, value in spoken.items()} == dict.fromkeys(spoken, 0)
     assert spoken["mel"].shape[2] == MELS
@@ -76,7 +76,7 @@ def test_a_length_that_the_ids_do_not_have_is_an_error(servable, length):
 
 def test_the_spectrogram_is_that_of_the_whole_answer(servable):
     text = tf.constant(["abc", "de"])
-    knobs = {name: tf.fill([2], tf.constant(value)) for name, value in DEFAULTS.items()}
+    knobs = {name: tf.fill([2], tf.constant(value)) for name, value in SPEC.defaults.items()}
     whole, part = servable.synthesize(text, **knobs), servable.spectrogram(text, **knobs)
     assert set(whole) - set(part) == {"waveform", "samples", "audio_bytes", "sample_rate", "seconds"}
     np.testing.assert_array_equal(part["mel"], whole["mel"])

@@ -11,9 +11,10 @@ import tensorflow as tf
 
 import kerasapp
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.synthesis.servable import DEFAULTS, LONGEST, SPARE
+from kerasapp.tasks.synthesis.servable import LONGEST, SPARE
+from kerasapp.tasks.synthesis.spec import SPEC
 
-DTYPES = {name: tf.int32 if isinstance(value, int) else tf.float32 for name, value in DEFAULTS.items()}
+DTYPES = {name: tf.int32 if isinstance(value, int) else tf.float32 for name, value in SPEC.defaults.items()}
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +133,8 @@ def test_a_text_that_is_too_long_is_an_error(synthesizer):
 def test_a_knob_out_of_range_is_an_error(synthesizer, name, value):
     with pytest.raises(ValueError, match=name):
         synthesizer.synthesize(["abc"], **{name: value})
-    if name in DEFAULTS and name != "seed":
-        knobs = {**{key: [default] for key, default in DEFAULTS.items()}, name: [value]}
+    if name in SPEC.defaults and name != "seed":
+        knobs = {**{key: [default] for key, default in SPEC.defaults.items()}, name: [value]}
         with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name}: must"):
             answer(synthesizer, ["abc"], knobs)
 
@@ -205,7 +206,10 @@ def test_a_split_without_clips_is_an_error(synthesizer, speech_run):
 def test_an_export_speaks_without_kerasapp(synthesizer, speech_export):
     version = speech_export / "1"
     requests = [
-        {"signature": "synthesize", "inputs": {"text": ["abc"], **{n: [v] for n, v in DEFAULTS.items()}}},
+        {
+            "signature": "synthesize",
+            "inputs": {"text": ["abc"], **{n: [v] for n, v in SPEC.defaults.items()}},
+        },
         {"signature": "serving_default", "inputs": {"text": ["abc"]}},
     ]
     spoken, default = contract.answers_without_kerasapp(version, requests)

@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 from tensorflow.core.util import event_pb2
 
 import kerasapp
-from kerasapp import api
 from kerasapp.cli import run
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.models.registry import Registry, find_models
@@ -74,7 +73,9 @@ def test_a_sentence_too_long_is_refused(echo):
 
 
 def test_a_model_with_attention_has_no_vector(echo):
-    task = api.Translation(config=echo.task.config, tokenizer=echo.task.tokenizer, model={"attention": "dot"})
+    task = kerasapp.Translation(
+        config=echo.task.config, tokenizer=echo.task.tokenizer, model={"attention": "dot"}
+    )
     translator = task.predictor(task, task.build(training=False))
     with pytest.raises(ValueError, match="a model with attention, here dot"):
         translator.embed(["a"])

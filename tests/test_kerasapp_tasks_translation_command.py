@@ -13,7 +13,7 @@ from kerasapp.cli import run
 from kerasapp.commands import lines
 from kerasapp.config import parsing
 from kerasapp.config.building import build
-from kerasapp.config.registry import preset
+from kerasapp.config.presets import preset
 from kerasapp.tasks.translation import command as translate
 
 

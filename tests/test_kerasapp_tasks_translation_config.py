@@ -4,7 +4,7 @@ import pytest
 
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
-from kerasapp.config.registry import TASKS, preset
+from kerasapp.config.presets import config_module, preset
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.translation.config import PATHS, TranslationData, TranslationTraining, default_split
 
@@ -96,7 +96,7 @@ def test_parts_with_files_of_their_own():
     own = {"valid_source": "v", "valid_target": "v", "split": (1, 0, 0)}
     config = build(preset("translation", "tatoeba-zh-en"), {"data": own, "training.patience": 3})
     assert default_split(config) == "valid"
-    TASKS["translation"].check_trainable(config)
+    config_module("translation").check_trainable(config)
 
 
 def test_every_path_is_a_key():

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 from tiny import LETTERS, reversed_words
 
+import kerasapp
 from kerasapp import api
 from kerasapp.cli import run
 from kerasapp.errors import Interrupted
@@ -18,7 +19,7 @@ from kerasapp.training.schedule import Clock
 
 
 def small_task(pairs, **training_keys):
-    return api.Translation(
+    return kerasapp.Translation(
         data={"pairs": str(pairs), "tokenizer": "characters", "split": (0.9, 0, 0.1)},
         model={"units": 8, "embedding_size": 4, "cell": "gru", "recurrent_dropout": 0.1},
         training={"batch_size": 16, "steps": 12, "steps_per_epoch": 10, "average": 0.9, **training_keys},
@@ -87,7 +88,7 @@ def test_a_run_stopped_and_resumed_ends_with_the_weights_of_an_undisturbed_one(
 
 
 def test_without_validation_pairs_nothing_is_validated(some_pairs):
-    task = api.Translation(
+    task = kerasapp.Translation(
         data={"pairs": str(some_pairs), "tokenizer": "characters", "split": (1, 0, 0)},
         training={"steps": 1},
     )
@@ -100,7 +101,7 @@ def test_a_sentence_too_long_to_translate_ends_neither_training_nor_evaluation(t
     for side, text in (("source", f"{long}\na b c\n"), ("target", "a\nc b a\n")):
         (tmp_path / side).write_text(text)
     files = {"valid_source": str(tmp_path / "source"), "valid_target": str(tmp_path / "target")}
-    task = api.Translation(
+    task = kerasapp.Translation(
         data={"pairs": str(some_pairs), "tokenizer": "characters", **files},
         model={"units": 8, "embedding_size": 4},
         training={"steps": 1},

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from tiny import SMALL
 
-from kerasapp import api
+import kerasapp
 from kerasapp.cli import run
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError, TrainingError
@@ -121,7 +121,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, text_file):
 
 
 def small_task(text_file, **training_keys):
-    return api.Generation(
+    return kerasapp.Generation(
         data={"files": [str(text_file)], "window": 16, "split": [0.8, 0.1, 0.1]},
         model={"units": 8, "embedding_size": 4, "layers": 1},
         training={"batch_size": 4, "steps": 6, "steps_per_epoch": 2, **training_keys},

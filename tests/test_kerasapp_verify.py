@@ -12,7 +12,7 @@ import tensorflow as tf
 from kerasapp.artefact import EXTRA
 from kerasapp.cli import run
 from kerasapp.export import saved_model
-from kerasapp.verify import checking, phone
+from kerasapp.verify import checking, worker
 from kerasapp.verify.comparison import compare
 from kerasapp.verify.inputs import Item, bundle_vectors
 
@@ -81,15 +81,17 @@ def answered(folder, precision="float32"):
     task = json.loads((folder / "metadata.json").read_text("utf-8"))["task"]
     items, broken = bundle_vectors(folder, task)
     assert broken is None
-    ask = phone.open_bundle(folder, precision)
+    ask = worker.open_bundle(folder, precision)
     return items, [ask([item])[1][0] for item in items]
 
 
 def test_a_text_is_scored_on_the_phone_as_in_keras(tiny_bundle, tiny_run):
     import kerasapp
 
-    items = [Item("score", {"text": text}, "data") for text in ("ROMEO:\nWhat say you", "🦜人生", "")]
-    ask = phone.open_bundle(tiny_bundle, "float32")
+    items = [
+        Item("generation", "score", {"text": text}, "data") for text in ("ROMEO:\nWhat say you", "🦜人生", "")
+    ]
+    ask = worker.open_bundle(tiny_bundle, "float32")
     expected = kerasapp.load(tiny_run).score([item.inputs["text"] for item in items])
     for item, wanted in zip(items, expected, strict=True):
         _, (found,) = ask([item])

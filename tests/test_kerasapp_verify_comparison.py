@@ -5,14 +5,24 @@ import math
 import numpy as np
 import pytest
 
+from kerasapp import spec
 from kerasapp.verify import table, verdict
 from kerasapp.verify.comparison import compare
 from kerasapp.verify.inputs import Item, columns, main_item
 from kerasapp.verify.measuring import BATCH, LEAST, measure, signatures
 from kerasapp.verify.outcomes import Outcome, outcomes
-from kerasapp.verify.quality import figures
 
-ITEM = Item("score", {"text": "a"}, "vectors")
+ITEM = Item("generation", "score", {"text": "a"}, "vectors")
+
+
+def figures(task, items, found, expected):
+    return spec.spec(task).load("verify").figures(list(zip(items, found, expected, strict=True)))
+
+
+def worth(figure):
+    """The `Worth` of the task that is judged by a figure; None for no figure."""
+    judged = (task.load("verify").WORTH for task in spec.specs())
+    return next((one for one in judged if one and one.figure == figure), None)
 
 
 def scored(*nats):
@@ -78,7 +88,7 @@ def test_padding_is_no_part_of_an_outcome():
     row = {"translation": [b"x y"], "count": [1], "finished": [1], "score": [-1.5], "scores": [[-1.5, 0.0]],
            "translations": [[b"x y", b""]], "source_tokens": [[b"a", b"</s>", b""]],
            "target_tokens": [[b"x", b"y", b"</s>", b""]], "alignment": np.ones([1, 4, 3])}  # fmt: skip
-    (found,) = outcomes("translate", row, 1)
+    (found,) = outcomes("translation", "translate", row, 1)
     assert found.text == "x y" and found.count == 3
     assert found.exact["translations"] == ["x y"]
     assert found.numbers["alignment"].shape == (3, 2) and found.numbers["scores"].shape == (1,)
@@ -104,7 +114,7 @@ def test_items_are_asked_alone_and_in_batches_of_one_signature():
             raise ValueError("no\ngood")
         return {"nats": np.zeros(len(inputs["text"])), "characters": np.ones(len(inputs["text"]))}
 
-    items = [Item("score", {"text": text}, "data") for text in ["bad", *"abcdefghij"]]
+    items = [Item("generation", "score", {"text": text}, "data") for text in ["bad", *"abcdefghij"]]
     found = measure(signatures(call), items, started=0.0)
     assert asked == [("score", 1)] * 11 + [("score", BATCH), ("score", 2)]
     assert found.alone[0] == Outcome(refused="no good")
@@ -120,7 +130,10 @@ def test_where_the_time_is_over_the_others_are_not_asked():
 
 
 def test_bits_a_character_are_those_of_the_held_out_texts():
-    items = [Item("score", {"text": "abcd"}, origin) for origin in ("held-out", "held-out", "vectors")]
+    items = [
+        Item("generation", "score", {"text": "abcd"}, origin)
+        for origin in ("held-out", "held-out", "vectors")
+    ]
     found = figures("generation", items, scored(4.0, 8.0, 99.0), scored(1.0, 1.0, 1.0))
     assert found == {"bits_per_character": pytest.approx(12 / 8 / math.log(2)), "characters": 8}
 
@@ -180,7 +193,7 @@ VERDICTS = {  # runtime, what is another in its row, what is said
             "quality": {"bits_per_character": 2.0, "characters": 10_000},
             "loss": {"bits_per_character": 0.0151},
         },
-        ["bits a character: 1.51% worse than Keras; 0.50% are allowed"],
+        ["bits per character: 1.51% worse than Keras; 0.50% are allowed"],
     ),
     "the same loss of int8": (
         "tflite_int8",
@@ -202,15 +215,21 @@ VERDICTS = {  # runtime, what is another in its row, what is said
 
 @pytest.mark.parametrize(("runtime", "changes", "expected"), VERDICTS.values(), ids=VERDICTS)
 def test_verdicts(runtime, changes, expected):
-    assert verdict.problems(runtime, row(**changes)) == expected
+    figure = next(iter(changes.get("loss", {})), None)
+    assert verdict.problems(runtime, row(**changes), worth(figure)) == expected
 
 
 def test_a_loss_is_what_is_worse_than_keras():
-    assert verdict.loss({"bits_per_character": 2.1}, {"bits_per_character": 2.0}) == {
-        "bits_per_character": pytest.approx(0.05)
-    }
-    assert verdict.loss({"bleu": 31.0}, {"bleu": 30.0}) == {"bleu": -1.0}
-    assert verdict.loss({"mcd_db": 1.0, "against": "keras"}, {"mcd_db": 0.0, "against": "keras"}) == {}
+    assert verdict.loss(
+        worth("bits_per_character"), {"bits_per_character": 2.1}, {"bits_per_character": 2.0}
+    ) == {"bits_per_character": pytest.approx(0.05)}
+    assert verdict.loss(worth("bleu"), {"bleu": 31.0}, {"bleu": 30.0}) == {"bleu": -1.0}
+    assert (
+        verdict.loss(
+            worth("mcd_db"), {"mcd_db": 1.0, "against": "keras"}, {"mcd_db": 0.0, "against": "keras"}
+        )
+        == {}
+    )
 
 
 def test_the_table_has_a_line_for_each_runtime():

@@ -4,19 +4,13 @@ import argparse
 import re
 from pathlib import Path
 
+from kerasapp import spec
 from kerasapp.artefact import find
 from kerasapp.config import parsing
-from kerasapp.config.registry import nearest
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, nearest
 
 MARK = "\0"  # begins a text in place of its own beginning; no word of a command line can hold it
 FLAG = re.compile("-h|--[a-z][a-z-]*")
-ANSWERS = {  # the command that answers, of each task
-    "generation": "generate",
-    "translation": "translate",
-    "synthesis": "synthesize",
-    "series": "forecast",
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -60,6 +54,39 @@ def number(kind, least, most, words):
         return value
 
     return read
+
+
+def add_knobs(parser, knobs):
+    """Adds a flag for each `Knob`; `knobs_of` reads them."""
+    for knob in knobs:
+        shown = f" (default: {knob.default})" if knob.default not in ("", None) else ""
+        parser.add_argument(
+            knob.flag,
+            type=knob_type(knob),
+            default=knob.default,
+            metavar=knob.metavar,
+            help=knob.help + shown,
+        )
+
+
+def knobs_of(args, knobs):
+    """Name -> value of each `Knob`. Raises: ConfigError where one exceeds another that limits it."""
+    values = {knob.name: getattr(args, knob.name) for knob in knobs}
+    for knob in knobs:
+        other = values.get(knob.at_most)
+        if other is not None and values[knob.name] > other:
+            limit = next(one for one in knobs if one.name == knob.at_most)
+            raise ConfigError(f"{knob.flag}: {values[knob.name]:g} is more than {limit.flag}, {other:g}")
+    return values
+
+
+def knob_type(knob):
+    """A type for `add_argument`: the value of a `Knob`."""
+    if knob.type is str:
+        return lambda text: protected_text(text).replace("\\n", "\n")
+    if knob.type is Path:
+        return output_file
+    return number(knob.type, knob.least, knob.most, knob.range)
 
 
 def output_file(text):
@@ -118,4 +145,5 @@ def require_task(path, task):
     """Raises ConfigError where the run or export at `path` is not one of `task`; loads no model."""
     found = parsing.load(find(path).config).task
     if found != task:
-        raise ConfigError(f"{path}: a model of {found}, not of {task}; ask it with kerasapp {ANSWERS[found]}")
+        command = spec.spec(found).command
+        raise ConfigError(f"{path}: a model of {found}, not of {task}; ask it with kerasapp {command}")

@@ -3,10 +3,11 @@
 import json
 import time
 
+from kerasapp import spec
 from kerasapp.artefact import find
-from kerasapp.commands.arguments import Parser, number, output_file
+from kerasapp.commands.arguments import Parser, knob_type
 from kerasapp.commands.progress import progress_bar
-from kerasapp.config import building, parsing, registry
+from kerasapp.config import building, parsing, presets
 from kerasapp.errors import ConfigError
 
 EPILOG = """examples:
@@ -20,13 +21,6 @@ RUN first; other files are scored whole (of an autoencoder each sentence once, i
   kerasapp evaluate runs/ljspeech --data.directory other
   kerasapp evaluate runs/sunspots --data.files other.csv
 """
-# The options of each task with their defaults; the flags' own are None, which tells those that are given.
-OPTIONS = {
-    "generation": {"streams": 1},
-    "translation": {"beam_size": 4, "output": None},
-    "synthesis": {},
-    "series": {},
-}
 
 
 def main(argv):
@@ -37,24 +31,17 @@ def main(argv):
         choices=["test", "valid", "train"],
         help="what to score (default: test, or valid where the split leaves no test)",
     )
-    parser.add_argument(
-        "--streams", type=number(int, 1, 1024, "a number from 1 to 1024"), metavar="N",
-        help="generation: cut a long text in N pieces that are read side by side: quicker, and a little less "
-        "exact where they begin (default: 1)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--beam-size", type=number(int, 1, 64, "a number from 1 to 64"), metavar="N",
-        help="translation: hypotheses kept at each step; 1 is greedy (default: 4)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--output", type=output_file, metavar="FILE", help="translation: write the hypotheses, one a line"
-    )
+    for name, (knob, tasks) in _options().items():
+        words = f"{', '.join(tasks)}: {knob.help}" + (f" (default: {knob.default})" if knob.default else "")
+        parser.add_argument(
+            knob.flag, dest=name, type=knob_type(knob), metavar=knob.metavar, help=words, default=None
+        )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     args, data_flags = parser.parse(argv, extra_prefix="--data.")
     stored = parsing.load(find(args.model).config)
     options = options_of(stored.task, args)
     config = data_to_score(stored, data_flags)
-    split = args.split or registry.task_module(config.task).default_split(config)
+    split = args.split or presets.config_module(config.task).default_split(config)
     if not config.data.has(split):
         raise ConfigError(f"--split {split}: data.split {list(config.data.split)} leaves nothing for it")
 
@@ -75,15 +62,25 @@ def main(argv):
     return 0
 
 
+def _options():
+    """Name -> (`Knob`, names of the tasks that have it), of the options that not all tasks have."""
+    found = {}
+    for task in spec.specs():
+        for knob in task.evaluation:
+            found.setdefault(knob.name, (knob, []))[1].append(task.name)
+    return found
+
+
 def options_of(task, args):
     """The options that `evaluate` of a task takes; one of another task is a ConfigError."""
-    for other, names in OPTIONS.items():
-        for name in names:
-            if name not in OPTIONS[task] and getattr(args, name) is not None:
-                flag = f"--{name.replace('_', '-')}"
-                raise ConfigError(f"{flag}: an option of {other}, and {args.model} is a model of {task}")
-    given = {name: getattr(args, name) for name in OPTIONS[task]}
-    return {name: OPTIONS[task][name] if value is None else value for name, value in given.items()}
+    own = {knob.name: knob for knob in spec.spec(task).evaluation}
+    for name, (knob, tasks) in _options().items():
+        if name not in own and getattr(args, name) is not None:
+            raise ConfigError(
+                f"{knob.flag}: an option of {', '.join(tasks)}, and {args.model} is a model of {task}"
+            )
+    given = {name: getattr(args, name) for name in own}
+    return {name: own[name].default if value is None else value for name, value in given.items()}
 
 
 def data_to_score(stored, flags):
@@ -91,7 +88,7 @@ def data_to_score(stored, flags):
 
     Raises: ConfigError where a flag would need another tokenizer than the model's.
     """
-    module, config = registry.task_module(stored.task), parsing.override(stored, flags)
+    module, config = presets.config_module(stored.task), parsing.override(stored, flags)
     before, after = building.flatten(stored), building.flatten(config)
     for key in (*module.VOCABULARY, *getattr(module, "FIXED", ())):
         if before[key] != after[key]:

@@ -1,10 +1,9 @@
 """`kerasapp inspect`: writes a report of what a trained model does with a text, as one HTML file."""
 
-import importlib
-import sys
 import time
 from pathlib import Path
 
+from kerasapp import spec
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser, number, output_file, protect_texts, protected_text
 from kerasapp.commands.lines import Line, unusable
@@ -12,13 +11,8 @@ from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
+from kerasapp.inspection.request import Request, note
 
-TASKS = {
-    "generation": "what it does with a text",
-    "translation": "how it translates",
-    "synthesis": "how it reads aloud",
-}
-SENTENCES = 50  # of a file, at most
 KEPT = 1_000_000  # characters of a file that are looked at, at most
 
 EPILOG = """examples:
@@ -39,21 +33,22 @@ The report needs no server and no network. Of a text a language model reads the 
 def main(argv):
     parser = _parser()
     args, _ = parser.parse(protect_texts(argv, parser, ("--text", "--source")))
-    task = parsing.load(find(args.model).config).task
-    if task not in TASKS:
-        raise ConfigError(f"{args.model}: a model of {task}, of which there is no report")
-    flag, text, count = _text(args, task)
+    task = spec.spec(parsing.load(find(args.model).config).task)
+    module = task.load("inspection")
+    request, count = _request(args, task.name, module.FLAG)
     started = time.perf_counter()
     predictor = _load(args.model)
     loaded = time.perf_counter()
-    contents = inspect(predictor, task, flag, text, args.length)
+    chosen = module.choose(predictor, request)
+    with progress_bar(module.PROGRESS) as progress:
+        contents = module.inspect(predictor, chosen, progress)
     contents["of"] = count
     from kerasapp.inspection import report
 
     name = Path(args.model).resolve().name
-    size = report.write(args.output, contents, f"{name}: {TASKS[task]}")
+    size = report.write(args.output, contents, f"{name}: {module.TITLE}", module.SCRIPTS)
     took, start = time.perf_counter() - loaded, loaded - started
-    _note(f"{args.output}: {size / 1e6:.2f} MB, in {took:.1f} s; loading the model took {start:.1f} s")
+    note(f"{args.output}: {size / 1e6:.2f} MB, in {took:.1f} s; loading the model took {start:.1f} s")
     return 0
 
 
@@ -75,22 +70,30 @@ def _parser():
     return parser
 
 
-def _text(args, task):
-    """(the flag that gave the text, the text, its characters; of a large file it is the beginning)."""
+def _request(args, task, usual):
+    """(`Request`, characters of the whole text or None); of a large file it has the beginning.
+
+    Args:
+        usual: the flag of a text, "text" or "source"; None where the task reads files of numbers.
+    """
     given = [flag for flag in ("text", "source", "file") if getattr(args, flag) is not None]
-    usual = "source" if task == "translation" else "text"
+    if usual is None:
+        if set(given) - {"file"}:
+            raise ConfigError(f"--{given[0]}: {args.model} is a model of {task}, which reads numbers: --file")
+        return Request("--file", None, args.file, args.length), None
     if len(given) != 1:
         raise ConfigError(f"--{usual} TEXT, or --file FILE: exactly one of them is required")
     (flag,) = given
     if flag == "source" and usual == "text":
         raise ConfigError(f"--source: {args.model} is a model of {task}; give it --text")
     if flag == "file":
-        return "--file", *_beginning(args.file)
+        text, count = _beginning(args.file)
+        return Request("--file", text, args.file, args.length), count
     text = getattr(args, flag)
     (reason,) = unusable([Line(text.encode("utf-8", "surrogateescape"))])
     if reason:
         raise ConfigError(f"--{flag}: {reason}")
-    return f"--{flag}", text, len(text)
+    return Request(f"--{flag}", text, None, args.length), len(text)
 
 
 def _beginning(path):
@@ -102,51 +105,3 @@ def _beginning(path):
         kept += piece[: KEPT - len(kept)]
         count += len(piece)
     return kept, count
-
-
-def inspect(predictor, task, flag, text, length):
-    """The contents of a report.
-
-    Args:
-        predictor: what `kerasapp.load` gives. flag: what gave the text, for errors. length: characters that a
-            language model reads, at most.
-
-    Raises: ConfigError where nothing of the text can be read.
-    """
-    module = importlib.import_module(f"kerasapp.inspection.{task}")
-    if task == "generation":
-        if not text:
-            raise ConfigError(f"{flag}: there is no text")
-        with progress_bar("reading") as progress:
-            return module.inspect(predictor, text[:length], progress)
-    with progress_bar("translating" if task == "translation" else "reading aloud") as progress:
-        return module.inspect(predictor, _sentences(predictor, task, flag, text), progress)
-
-
-def _sentences(predictor, task, flag, text):
-    """The sentences of a text that can be read; the others are told on standard error."""
-    if flag != "--file":
-        found = [text]
-    elif task == "translation":
-        found = [line for line in text.splitlines() if line.strip()]
-    else:
-        from pipelines.paragraphs import split_sentences
-
-        found = split_sentences(text)
-    if not any(sentence.strip() for sentence in found):
-        raise ConfigError(f"{flag}: there is no text")
-    if len(found) > SENTENCES:
-        _note(f"{flag}: the first {SENTENCES} of {len(found):,} sentences are read")
-        found = found[:SENTENCES]
-    reasons = predictor.check(found)
-    read = [sentence for sentence, reason in zip(found, reasons, strict=True) if reason is None]
-    if not read:
-        raise ConfigError(f"{flag}: {reasons[0]}")
-    for i, reason in enumerate(reasons):
-        if reason:
-            _note(f"{flag}: sentence {i + 1} {reason}, and is left out")
-    return read
-
-
-def _note(text):
-    print(text, file=sys.stderr, flush=True)

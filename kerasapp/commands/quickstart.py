@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from typing import NamedTuple
 
+from kerasapp import spec
 from kerasapp.commands.arguments import Parser, number
 from kerasapp.errors import ConfigError
 
@@ -23,19 +23,19 @@ EPILOG = """examples:
 
 
 def main(argv):
+    stories = {task.name: task.quickstart for task in spec.specs() if task.quickstart}
+    default = next(iter(stories))
     parser = Parser("quickstart", __doc__, EPILOG)
-    parser.add_argument(
-        "task", nargs="?", default="generation", choices=list(STORIES), help="default: generation"
-    )
+    parser.add_argument("task", nargs="?", default=default, choices=list(stories), help=f"default: {default}")
     parser.add_argument(
         "--minutes",
         type=number(float, 0.01, 10_000, "a number of minutes"),
         metavar="M",
-        help="train for M minutes (default: the preset's; 5 for translation and synthesis, 2 for series)",
+        help="train for M minutes (default: a few, or the preset's)",
     )
     args, _ = parser.parse(argv)
     name = f"quickstart-{args.task}"
-    run, story = f"runs/{name}", STORIES[args.task]
+    run, story = f"runs/{name}", stories[args.task]
     started = time.monotonic()
     minutes = story.minutes if args.minutes is None else args.minutes
     say(f"{args.task}: preset {story.preset}, its data are shipped with kerasapp")
@@ -49,52 +49,6 @@ def main(argv):
     serve_and_ask(name, story.request)
     say(f"done in {time.monotonic() - started:.0f} s; see the training with: tensorboard --logdir {run}/logs")
     return 0
-
-
-class Story(NamedTuple):
-    """What the quickstart of a task shows: {run} in a command stands for the run's folder.
-
-    minutes: None trains as long as the preset says.
-    """
-
-    preset: str
-    minutes: float | None
-    answers: list[list[str]]
-    request: dict
-
-
-DIGITS = "four zero nine two seven"
-STORIES = {
-    "generation": Story(
-        preset="tinyshakespeare",
-        minutes=None,
-        answers=[["generate", "{run}", "--prompt", "ROMEO:", "--length", "300"]],
-        request={"instances": ["ROMEO:", "JULIET:"]},
-    ),
-    "translation": Story(
-        preset="tatoeba-zh-en",
-        minutes=5,
-        answers=[
-            ["translate", "{run}", "我很高兴。", "--alignment-plot", "{run}/alignment.png"],
-            ["translate", "{run}", "你叫什么名字？", "--n-best", "3"],
-        ],
-        request={"instances": ["我很高兴。", "火车站在哪里？"]},
-    ),
-    "synthesis": Story(
-        preset="digits",
-        minutes=5,
-        answers=[
-            ["synthesize", "{run}", DIGITS, "--output", "{run}/speech.wav", "--plot", "{run}/speech.png"]
-        ],
-        request={"instances": [DIGITS]},
-    ),
-    "series": Story(
-        preset="sunspots",
-        minutes=2,
-        answers=[["forecast", "{run}", "--horizon", "12", "--plot", "{run}/forecast.png"]],
-        request={"instances": [{"history": [[2.9], [4.1], [0.8]], "lengths": 3}]},
-    ),
-}
 
 
 def say(text):

@@ -1,33 +1,14 @@
 """A server's model in place of a run or an export, `--server HOST:PORT`; over REST without TensorFlow."""
 
-from typing import NamedTuple
-
-from kerasapp.commands.arguments import ANSWERS, number, protected_text
+from kerasapp import spec
+from kerasapp.commands.arguments import number, protected_text
 from kerasapp.errors import ConfigError
 from kerasapp.knobs import columns
 from kerasapp.serving.client.client import Client
 from kerasapp.serving.protocol.errors import StatusError
-from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
-from kerasapp.tasks.series.answers import SeriesAnswers
-from kerasapp.tasks.synthesis.answers import SynthesisAnswers
-from kerasapp.tasks.translation.answers import TranslationAnswers
 
 TIMEOUT = 300.0  # seconds for a batch; a server has limits of its own
 FLAGS = ("name", "version", "label")  # those that go with --server
-SIGNATURES = {
-    "generation": "generate",
-    "translation": "translate",
-    "synthesis": "synthesize",
-    "series": "forecast",
-}
-
-
-class PlotSettings(NamedTuple):
-    """What a picture of speech needs to know of a voice: seconds from frame to frame, and the middle of each
-    channel in Hz, or None where the server does not tell."""
-
-    hop_seconds: float
-    mel_frequencies: list | None
 
 
 def add_flags(parser):
@@ -70,14 +51,17 @@ def check_flags(args, text=False):
 
 
 def predictor(args, task):
-    """What answers in place of a loaded model; a ConfigError where the server or its model cannot."""
-    predictors = {
-        "generation": Generator,
-        "translation": Translator,
-        "synthesis": Synthesizer,
-        "series": Forecaster,
-    }
-    return predictors[task](args)
+    """What answers in place of a loaded model, with the `Server` as `server`.
+
+    Args:
+        args: the flags of `add_flags`. task: the `TaskSpec` of the model.
+
+    Raises: ConfigError where the server or its model cannot answer.
+    """
+    server = Server(args, task)
+    found = task.load("answers")(server.ask)
+    found.server = server
+    return found
 
 
 class Server:
@@ -85,7 +69,7 @@ class Server:
 
     Args:
         args: the flags of `add_flags`.
-        task: the model's task.
+        task: the model's `TaskSpec`.
     """
 
     def __init__(self, args, task):
@@ -94,15 +78,16 @@ class Server:
             self._client = Client(args.server, timeout=TIMEOUT)
         except ValueError as error:
             raise ConfigError(f"--server: {error}") from None
-        self.name = args.name or self._only(task)
+        self._task = task
+        self.name = args.name or self._only(task.name)
         self._which = {"version": args.version, "label": args.label}
         signatures = self._asked(self._client.metadata, self.name, **self._which)
-        if SIGNATURES[task] not in signatures:
-            found = next((other for other, name in SIGNATURES.items() if name in signatures), None)
+        if task.signature not in signatures:
+            found = spec.of_signatures(signatures)
             if found:
-                words = f"a model of {found}, not of {task}; ask it with kerasapp {ANSWERS[found]}"
+                words = f"a model of {found.name}, not of {task.name}; ask it with kerasapp {found.command}"
             else:
-                words = f"not a model of {task}: it has no signature {SIGNATURES[task]!r}"
+                words = f"not a model of {task.name}: it has no signature {task.signature!r}"
             raise ConfigError(f"--model {self.name}: {words}")
 
     def ask(self, name, inputs):
@@ -111,6 +96,7 @@ class Server:
 
     def stream(self, text, **knobs):
         """The pieces of a text as they are made; asks at once."""
+        columns(knobs, self._task.knobs, 1, "texts")  # as a model in this process checks them
         pieces = self._asked(self._client.stream, self.name, text, **self._which, **knobs)
         return iter(lambda: self._asked(next, pieces, None), None)
 
@@ -151,47 +137,3 @@ class Server:
 
     def _told(self, error):
         return ConfigError(f"{self._flag}: {error.message.removeprefix(f'{self._client.where}: ')}")
-
-
-class Generator(GenerationAnswers):
-    """A server's language model, called as `TextGenerator` is."""
-
-    def __init__(self, args):
-        self._server = Server(args, "generation")
-        super().__init__(self._server.ask)
-
-    def stream(self, prompt, **knobs):
-        """The pieces of the text that `generate` gives for one prompt, as they are produced."""
-        columns(knobs, DEFAULTS, check_knob, 1, "prompts")  # as the local one checks them
-        return self._server.stream(prompt, **knobs)
-
-
-class Translator(TranslationAnswers):
-    """A server's translator, called as the local one is."""
-
-    def __init__(self, args):
-        super().__init__(Server(args, "translation").ask)
-
-
-class Forecaster(SeriesAnswers):
-    """A server's model of series, called as the local one is."""
-
-    def __init__(self, args):
-        super().__init__(Server(args, "series").ask)
-
-
-class Synthesizer(SynthesisAnswers):
-    """A server's voice, called as the local one is."""
-
-    def __init__(self, args):
-        self._server = Server(args, "synthesis")
-        super().__init__(self._server.ask)
-
-    def plot_settings(self, speech):
-        """The `PlotSettings` for a `Speech` of this voice."""
-        from kerasapp.tasks.synthesis.audio_config import mel_edges
-
-        audio, frequencies = self._server.audio(), None
-        if audio:
-            frequencies = mel_edges(audio["f_min"], audio["f_max"], speech.mel.shape[1])[1:-1]
-        return PlotSettings(speech.seconds / len(speech.mel), frequencies)

@@ -5,9 +5,10 @@ import shlex
 import shutil
 import sys
 
+from kerasapp import spec
 from kerasapp.artefact import find
 from kerasapp.config import building, parsing
-from kerasapp.config.registry import TASKS, nearest, task_module
+from kerasapp.config.presets import config_module
 from kerasapp.errors import ConfigError, Interrupted
 
 USAGE = """usage: kerasapp train TASK [--preset NAME] [--config FILE.yaml] [--run DIR] [--from RUN]
@@ -20,17 +21,14 @@ kerasapp train TASK --help lists its presets and every key.
 
 
 SAMPLE = "sample:"  # begins the name of a text that is shipped
-TOKENIZERS = {"tokenizer.json", "source_tokenizer.json", "target_tokenizer.json", "statistics.json"}
-BEGINNING = TOKENIZERS | {"checkpoints", "logs"}  # what a run has before its configuration
 
 
 def main(argv):
     if not argv or argv[0] in ("-h", "--help"):
-        print(USAGE.format(tasks=", ".join(TASKS)))
+        print(USAGE.format(tasks=", ".join(spec.names())))
         return 0 if argv else 2
     task_name = argv[0]
-    if task_name not in TASKS:
-        raise ConfigError(f"unknown task {task_name!r}; the nearest is {nearest(task_name, TASKS)}")
+    described = spec.spec(task_name)
     request = parsing.parse(task_name, argv[1:], stored_config, lambda path: parsing.load(find(path).config))
     config, folder = absolute(request.config), request.folder
     resuming = prepare_run(folder, config)
@@ -38,10 +36,10 @@ def main(argv):
         raise ConfigError("training.adversarial: name a run trained by likelihood to start from: --from RUN")
 
     from kerasapp import api, threads
-    from kerasapp.training import fit as training
+    from kerasapp.training import fit
 
     threads.run_side_by_side()
-    task_class, model, tokenizer = api.TASKS[task_name], None, None
+    task_class, model, tokenizer = described.load("task"), None, None
     if request.initial and not resuming:
         before = api.load(request.initial)
         model, tokenizer = before.model, before.task.tokenizer
@@ -52,7 +50,7 @@ def main(argv):
     if config.training.overwrite:
         remove(folder)
     try:
-        state = training.train(task, folder, model)
+        state = fit.train(task, folder, model)
     except Interrupted:
         command = f"kerasapp train {task_name} --run {shlex.quote(str(folder))}"
         raise Interrupted(f"stopped and saved in {folder}; to go on: {command}") from None
@@ -64,7 +62,7 @@ def main(argv):
 def absolute(config):
     """The configuration with whole paths, so that the run can be used from any folder."""
     given = building.flatten(config)
-    paths = {key: given[key] for key in task_module(config.task).PATHS}
+    paths = {key: given[key] for key in config_module(config.task).PATHS}
     return building.build(
         config,
         {
@@ -85,7 +83,8 @@ def stored_config(folder):
     path = folder / "config.yaml"
     if path.is_file():
         return parsing.load(path)
-    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - BEGINNING:
+    begun = {"checkpoints", "logs"}.union(*(task.files for task in spec.specs()))  # before its configuration
+    if folder.is_dir() and {entry.name for entry in folder.iterdir()} - begun:
         raise ConfigError(f"{folder}: is neither empty nor a run; name another folder with --run")
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder}: is a file; name a folder with --run")

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 
+from kerasapp import spec
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser, number
 from kerasapp.commands.lines import reading, unusable
@@ -27,11 +28,11 @@ def main(argv):
     artefact = find(args.export)
     if artefact.folder == artefact.path:
         raise ConfigError(f"{args.export}: a run; verify takes an export (kerasapp export {args.export})")
-    task = parsing.load(artefact.config).task
-    if args.beam_size is not None and task != "translation":
-        raise ConfigError(f"--beam-size: an option of translation, and {args.export} is a model of {task}")
-    if args.data is not None and task == "series":
-        raise ConfigError(f"--data: lines of text, and {args.export} is a model of series")
+    task = spec.spec(parsing.load(artefact.config).task)
+    if args.beam_size is not None and "beam_size" not in task.defaults:
+        raise ConfigError(f"--beam-size: {args.export} is a model of {task.name}, which has no beams")
+    if args.data is not None and task.takes != "text":
+        raise ConfigError(f"--data: lines of text, and {args.export} is a model of {task.name}")
     lines = _lines(args.data) if args.data else ()
 
     from kerasapp.verify import checking, table

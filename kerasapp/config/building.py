@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kerasapp.config.checks import check, hints, show
-from kerasapp.config.registry import nearest, task_module
-from kerasapp.errors import ConfigError
+from kerasapp.config.presets import config_module
+from kerasapp.errors import ConfigError, nearest
 
 
 def build(config: Any, *sources: Mapping[str, Any]) -> Any:
@@ -46,7 +46,7 @@ def checked(source: Mapping[str, Any], config_class: type, section: str | None =
 
 def shape(config: Any) -> dict[str, Any]:
     """What a run that starts from another one takes over, by dotted key: the model, and what makes tokens."""
-    vocabulary = task_module(config.task).VOCABULARY
+    vocabulary = config_module(config.task).VOCABULARY
     return {
         key: value for key, value in flatten(config).items() if key.startswith("model.") or key in vocabulary
     }

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 # jsonargparse, docstring_parser and yaml are imported where they are used, as they take the longest.
+from kerasapp import spec
 from kerasapp.config.building import build, check_same_shape, checked, flatten, keys, sections, shape
 from kerasapp.config.checks import check, hints, limits_of, plain, show
-from kerasapp.config.registry import TASKS, default_preset, nearest, preset, recipe, task_module
-from kerasapp.errors import ConfigError
+from kerasapp.config.presets import config_module, default_preset, preset, recipe
+from kerasapp.errors import ConfigError, nearest
 from pipelines.atomic import write_text
 
 # Keys that change neither the weights nor their meaning, so a run goes on with other values of them.
@@ -31,7 +32,7 @@ def parser(task: str, name: str | None = None):
     Returns:
         A `jsonargparse.ArgumentParser`.
     """
-    module, values = task_module(task), flatten(preset(task, name))
+    module, values = config_module(task), flatten(preset(task, name))
     description = "Train a model. Defaults come from a preset; a file replaces some, flags replace both."
     result = _bare_parser(f"kerasapp train {task}", description)
     told = "; ".join(f"{known}: {_summary(function)}" for known, function in module.PRESETS.items())
@@ -65,7 +66,7 @@ def parse(
     """Reads the flags of `kerasapp train TASK`.
 
     Args:
-        task: A name in `TASKS`.
+        task: a task's name.
         argv: The words after the task.
         stored: Gives the configuration of the run in a folder, or None where there is none. Where the flags
             name neither a preset nor a file, but `--run`, they change that one: `--run DIR` alone resumes.
@@ -77,7 +78,7 @@ def parse(
     """
     # The help shows the defaults of the preset that stands beside it.
     flags = parser(task, _value_after("--preset", argv))
-    given = _read_flags(flags, argv, task_module(task).CONFIG)
+    given = _read_flags(flags, argv, config_module(task).CONFIG)
     options = {name: given.pop(name) for name in ("preset", "config", "run", "from") if name in given}
     name = options.get("preset", default_preset(task))
     folder = Path(options.get("run") or Path("runs") / name)
@@ -92,13 +93,13 @@ def parse(
     if initial:
         check_same_shape(initial, config)
     require_data(config, name)
-    task_module(task).check_trainable(config)
+    config_module(task).check_trainable(config)
     return Request(config, folder, options.get("from"))
 
 
 def require_data(config: Any, name: str | None = None) -> None:
     """Raises ConfigError where the data to read is not given, with the recipe of preset `name` if any."""
-    module = task_module(config.task)
+    module = config_module(config.task)
     key = module.missing(config)
     if key is not None:
         advice = f"; preset {name} ships none: {recipe(config.task, name)}" if name in module.PRESETS else ""
@@ -255,10 +256,10 @@ def _read_yaml(path: str | os.PathLike, task: str | None = None) -> tuple[str, d
         source = _parse_yaml(path)
         named = source.pop("task", task)
         if named is None:
-            raise ConfigError(f"task: required, one of {', '.join(TASKS)}")
+            raise ConfigError(f"task: required, one of {', '.join(spec.names())}")
         if task not in (None, named):
             raise ConfigError(f"task: {show(named)} is not {show(task)}, the task asked for")
-        return named, checked(_without_removed(source, task_module(named)), task_module(named).CONFIG)
+        return named, checked(_without_removed(source, config_module(named)), config_module(named).CONFIG)
 
 
 def _without_removed(source, module):

@@ -23,16 +23,6 @@ class Sampling(NamedTuple):
     seed: tf.Tensor
 
 
-def ranges(sampling):
-    """What must hold of each row's `Sampling`: message -> bool [batch]."""
-    temperature, top_k, top_p, _ = sampling
-    return {
-        "temperature: must be 0 or above, and a number": (temperature >= 0) & (temperature < float("inf")),
-        "top_k: must be 0 or above": top_k >= 0,
-        "top_p: must be from 0 to 1": (top_p >= 0) & (top_p <= 1),
-    }
-
-
 def uniform(seed, position):
     """Random numbers in [0, 1), a pure function of a row's seed and a position.
 

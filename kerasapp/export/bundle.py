@@ -30,7 +30,8 @@ def write(task, model, servable, precisions, folder, name):
     Raises: ConfigError where a file cannot be made (see `tflite.convert`).
     """
     folder.mkdir()
-    graphs = tflite.GRAPHS[task.name]
+    described = task.described()
+    graphs = described.load("tflite")
     files, functions = tflite.convert(task, model, precisions, folder)
     vocabularies = _write_vocabularies(graphs.tokenizers(task), folder)
     content = {"format": FORMAT, "task": task.name, "vectors": graphs.vectors(servable)}
@@ -47,6 +48,10 @@ def write(task, model, servable, precisions, folder, name):
         "ids": {"pad": 0, "unknown": 1, "start": 2, "end": 3},
         "vocabularies": vocabularies,
         "vectors": _entry(folder / "vectors.json"),
+        "command": described.command,
+        "input": described.input,
+        "knobs": [knob.described() for knob in described.knobs if knob.on_phone],
+        "defaults": {knob.name: knob.default for knob in described.knobs if knob.on_phone},
         **graphs.description(task, model),
     }
     _write(folder / METADATA, metadata)

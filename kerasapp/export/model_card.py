@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 
+from kerasapp import spec
 from kerasapp.artefact import EXTRA
 from kerasapp.config.building import flatten
 
@@ -13,6 +14,7 @@ AUDIO = ("tensorflow-io", "soundfile", "soxr", "num2words")  # what reads record
 def text(name, config, model, signatures, folder, metrics, verified=None):
     """The card as Markdown: data, metrics, signatures, sizes, versions and the whole configuration, from the
     staged `folder`; `verified` is what checking its runtimes gave, as Markdown."""
+    task = spec.spec(config.task)
     data = {key: value for key, value in flatten(config).items() if key.startswith("data.") and value}
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     parts = [
@@ -31,6 +33,8 @@ def text(name, config, model, signatures, folder, metrics, verified=None):
                 ("signatures", ", ".join(f"`{signature}`" for signature in sorted(signatures))),
             ],
         ),
+        f"## What `{task.signature}` takes",
+        _table(("input", "default", "range", "what it does"), _inputs(task)),
         *(["## Verified", verified] if verified else []),
         "## Made with",
         _table(("package", "version"), [("Python", platform.python_version()), *_versions(config)]),
@@ -40,11 +44,24 @@ def text(name, config, model, signatures, folder, metrics, verified=None):
     return "\n\n".join(parts) + "\n"
 
 
+def _inputs(task):
+    rows = [
+        (
+            f"`{knob.name}`",
+            f"`{knob.default!r}`",
+            knob.range if knob.least is not None else "any text",
+            knob.help,
+        )
+        for knob in task.knobs
+    ]
+    return [(f"`{task.input}`", "", "", f"{task.takes}, one per row"), *rows]
+
+
 def _versions(config):
     packages = PACKAGES + (AUDIO if hasattr(config, "audio") else ())
     return [(package, importlib.metadata.version(package)) for package in packages]
 
 
 def _table(header, rows):
-    lines = [header, ("---", "---"), *rows]
-    return "\n".join(f"| {left} | {right} |" for left, right in lines)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)

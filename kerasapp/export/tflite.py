@@ -1,4 +1,8 @@
-"""A model as TensorFlow Lite files, one for each precision, each with all signatures."""
+"""A model as TensorFlow Lite files, one per precision, each with all signatures.
+
+The module that a task names for the stage "tflite" has `signatures`, `samples`, `description`, `tokenizers`
+and `vectors`; `kerasapp.tasks.series.tflite` is the shortest.
+"""
 
 import collections
 import signal
@@ -13,10 +17,6 @@ import tensorflow as tf
 from kerasapp.errors import ConfigError
 from kerasapp.export import tflite_worker
 from kerasapp.export.tflite_file import compact, require_builtin
-from kerasapp.tasks.generation import tflite as tflite_generation
-from kerasapp.tasks.series import tflite as tflite_series
-from kerasapp.tasks.synthesis import tflite as tflite_synthesis
-from kerasapp.tasks.translation import tflite as tflite_translation
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 QUANTISATION = {  # of products of matrices; all else is computed in float32
@@ -24,12 +24,6 @@ QUANTISATION = {  # of products of matrices; all else is computed in float32
     "float16": {"weights": "float16", "inputs": "float32"},
     "dynamic": {"weights": "int8", "inputs": "int8, by their range in each call"},
     "int8": {"weights": "int8", "inputs": "int8, by their range in the training data", "outputs": "int8"},
-}
-GRAPHS = {  # the module of each task that has its `signatures`, `samples`, `description` and `vectors`
-    "generation": tflite_generation,
-    "translation": tflite_translation,
-    "synthesis": tflite_synthesis,
-    "series": tflite_series,
 }
 
 
@@ -48,7 +42,7 @@ def convert(task, model, precisions, folder):
     Raises: ConfigError for an operation that is not TensorFlow Lite's own, a converter that fails or crashes,
         or, for int8, training data that cannot be read.
     """
-    graphs, jobs = GRAPHS[task.name], {}
+    graphs, jobs = task.described().load("tflite"), {}
     for precision in precisions:
         functions = graphs.signatures(task, model, precision)
         samples = graphs.samples(task, model, functions) if precision == "int8" else ()

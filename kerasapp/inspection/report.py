@@ -11,11 +11,6 @@ from pipelines.atomic import write_text
 
 PAGE = Path(__file__).parent / "page"
 SHARED = Path(__file__).parents[1] / "serving" / "page"  # what the server's page has, too
-SCRIPTS = {
-    "generation": ("packed.js", "shown.js", "charts.js", "gates.js", "text.js", "units.js", "generation.js"),
-    "translation": ("packed.js", "shown.js", "attention.js", "translation.js"),
-    "synthesis": ("packed.js", "shown.js", "charts.js", "speech.js", "synthesis.js"),
-}
 STYLES = ("page.css", "report.css")
 # Nothing from another host, and no program but the one that is in the file.
 POLICY = (
@@ -24,23 +19,24 @@ POLICY = (
 )
 
 
-def write(path, contents, title):
+def write(path, contents, title, scripts):
     """Writes a report, whole or not at all.
 
     Args:
         path: the file. contents: what `inspect` of a task gives. title: what was inspected, in words.
+        scripts: files of page/ that show it, in order.
 
     Returns: its size in bytes. Raises: OSError where the file cannot be written.
     """
-    page = assemble(contents, title)
+    page = assemble(contents, title, scripts)
     write_text(path, page)
     return len(page.encode("utf-8"))
 
 
-def assemble(contents, title):
+def assemble(contents, title, scripts):
     """The HTML of a report, a string."""
     task = contents["task"]
-    script, style = program(SCRIPTS[task]), "\n".join(_read(name) for name in STYLES)
+    script, style = program(scripts), "\n".join(_read(name) for name in STYLES)
     parts = {
         "POLICY": POLICY.format(script=_digest(script), style=_digest(style)),
         "TITLE": html.escape(title),

@@ -14,6 +14,7 @@ from kerasapp.serving.protocol.tensors import TensorSpec
 
 Arrays = Mapping[str, np.ndarray]
 Run = Callable[[str, Arrays], dict[str, np.ndarray]]
+Specs = Callable[[str], Mapping[str, TensorSpec]]
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _WINDOW = 64  # tokens whose text may still change; those before are decoded once
@@ -37,28 +38,30 @@ class End:
     tokens: int
 
 
-def generate(run: Run, prefill: Mapping[str, TensorSpec], knobs: Arrays) -> Iterator[Piece | End]:
+def generate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
     """Continues a prompt; the text is that of the signature `generate`.
 
     Args:
         run: function (signature, inputs) -> outputs, of a generation export.
-        prefill: the inputs of its signature `prefill`, whose states are zeros before a text.
-        knobs: the inputs of `generate`, one row.
+        inputs: of `generate`, one row.
+        specs: function of a signature's name that gives its inputs; the states of `prefill` begin as zeros.
 
     Yields:
         A `Piece` for each token, an `End` at last.
 
     Example:
-        >>> "".join(piece.text for piece in generate(run, prefill, knobs))  # doctest: +SKIP
+        >>> "".join(piece.text for piece in generate(run, inputs, specs))  # doctest: +SKIP
     """
-    knobs = dict(knobs)
+    knobs = dict(inputs)
     read = run("tokenize", {"text": knobs.pop("prompt")})
     stop = run("tokenize", {"text": knobs.pop("stop")})["normalised"][0].decode()
     length = int(knobs.pop("length")[0])
     ids = np.concatenate([read["context"][:, np.newaxis], read["ids"]], axis=1)  # [1, 1 + prompt]
     rows = {"ids": ids, "lengths": read["lengths"] + 1}
     states = {
-        name: np.zeros([1, spec.shape[1]], np.float32) for name, spec in prefill.items() if name not in rows
+        name: np.zeros([1, one.shape[1]], np.float32)
+        for name, one in specs("prefill").items()
+        if name not in rows
     }
     out = run("prefill", {**states, **rows})
     text, shown = _Text(run), 0
@@ -75,17 +78,17 @@ def generate(run: Run, prefill: Mapping[str, TensorSpec], knobs: Arrays) -> Iter
     yield from _close(whole, shown, "stop" if found else "length", length)
 
 
-def translate(run: Run, knobs: Arrays) -> Iterator[Piece | End]:
+def translate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
     """Translates a sentence greedily; the text is that of the signature `translate` with `beam_size` 1.
 
     Args:
         run: function (signature, inputs) -> outputs, of a translation export.
-        knobs: "source", "min_ratio" and "max_ratio", one row.
+        inputs: "source", "min_ratio" and "max_ratio", one row. specs: not needed.
 
     Yields:
         A `Piece` for each token, an `End` at last.
     """
-    knobs = dict(knobs)
+    knobs = dict(inputs)
     read = run("tokenize", {"text": knobs.pop("source")})
     encoded = run("encode", {"ids": read["ids"], "lengths": read["lengths"]})
     last = {"ids": read["start"], "log_probability": np.zeros([1], np.float32)}

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasapp import spec
 from kerasapp.artefact import EXTRA
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.verify import runtimes, verdict
 from kerasapp.verify.comparison import compare
-from kerasapp.verify.inputs import GREEDY, MAIN, Item, bundle_vectors, main_item, vectors
+from kerasapp.verify.inputs import Item, bundle_vectors, main_item, vectors
 from kerasapp.verify.measuring import Measured
-from kerasapp.verify.quality import figures
 
 START, PHONE_START = 6.0, 1.0  # seconds that a runtime needs to start, at most times
 LEAST_KERAS = 3.0  # seconds that Keras gets: what it has not answered nobody is asked
@@ -102,14 +102,14 @@ def _names(version, wanted):
 def _items(version, task, settings):
     """The items, and {"split", "missing", "bundle": what is wrong with the bundle's test vectors}."""
     bundle, broken = version / "tflite", None
-    found = vectors(version)
+    found = vectors(version, task)
     if (bundle / "metadata.json").is_file():
         more, broken = bundle_vectors(bundle, task)
         found += more
-    knobs = {"generation": {**GREEDY, "length": settings.length},
-             "translation": {"beam_size": settings.beam_size}}.get(task, {})  # fmt: skip
-    found += [main_item(task, line, "data", **knobs) for line in settings.lines]
-    main = sum(item.signature == MAIN[task][0] for item in found) - len(settings.lines)
+    described = spec.spec(task)
+    asked = described.load("verify").asked
+    found += [main_item(task, line, "data", **asked(settings, "data")) for line in settings.lines]
+    main = sum(item.signature == described.signature for item in found) - len(settings.lines)
     if settings.items <= main:
         return found, {"split": None, "missing": "none was asked for", "bundle": broken}
     job = {"folder": str(version), "count": settings.items - main, "scored": settings.scored}
@@ -117,12 +117,11 @@ def _items(version, task, settings):
     if isinstance(more, str):
         return found, {"split": None, "missing": more, "bundle": broken}
     origin = "held-out" if more["split"] else "drawn"
-    if origin == "drawn" and task == "synthesis":
-        knobs = {"max_ratio": 0.1}  # letters at random can go on for long
+    knobs = asked(settings, origin)
     references = more["references"] or [None] * len(more["texts"])
     pairs = zip(more["texts"], references, strict=True)
     asked = [main_item(task, text, origin, reference, **knobs) for text, reference in pairs]
-    scored = [Item("score", {"text": text}, "held-out") for text in more["scored"]]
+    scored = [Item(task, "score", {"text": text}, "held-out") for text in more["scored"]]
     few = len(asked) // 4  # where the time is short, something of each
     return [*found, *asked[:few], *scored, *asked[few:]], {**more, "bundle": broken}
 
@@ -182,15 +181,17 @@ def _row(name, version, task, items, measured: Measured, expected):
     row = {**compare(*_columns(wanted)), "error": measured.error}
     row["refused"] = sum(outcome.refused is not None for outcome in measured.alone)
     row["batched"] = None if measured.batched is None else compare(*_columns(batched))
-    row["quality"] = figures(task, *_columns(alone)) if alone else {}
-    baseline = figures(task, *(_columns([(item, k, one) for item, one, k in alone]))) if alone else {}
-    row["loss"] = verdict.loss(row["quality"], baseline)
+    judged = spec.spec(task).load("verify")
+    answered = [(item, one, k) for item, one, k in alone if not one.refused and not k.refused]
+    row["quality"] = judged.figures(answered) if answered else {}
+    baseline = judged.figures([(item, k, one) for item, one, k in answered]) if answered else {}
+    row["loss"] = verdict.loss(judged.WORTH, row["quality"], baseline)
     row["bytes"] = size(name, version)
     row["peak_memory_bytes"] = measured.peak
     percentiles = np.percentile(measured.latencies, [50, 95]) * 1e3 if measured.latencies else (None, None)
     row["latency_p50_ms"], row["latency_p95_ms"] = (p if p is None else float(p) for p in percentiles)
     row["startup_seconds"] = measured.startup
-    row["problems"] = verdict.problems(name, row)
+    row["problems"] = verdict.problems(name, row, judged.WORTH)
     return row
 
 

@@ -1,4 +1,9 @@
-"""What every runtime is asked: the export's test vectors, lines of the user's, and held-out data."""
+"""What every runtime is asked: the export's test vectors, lines of the user's, and held-out data.
+
+The module that a task names for the stage "verify" has OUTCOMES (signature -> function of a row's outputs
+that gives its `Outcome`), WORTH (a `Worth` or None), and the functions `stored`, `asked`, `drawn`,
+`held_out`, `figures` and `shown`; `kerasapp.tasks.series.verify` is the shortest.
+"""
 
 import hashlib
 import json
@@ -7,42 +12,27 @@ from typing import Any
 
 import numpy as np
 
+from kerasapp import spec
 from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
 from kerasapp.knobs import texts
-from kerasapp.tasks.generation import answers as generation_answers
-from kerasapp.tasks.series import answers as series_answers
-from kerasapp.tasks.synthesis import answers as synthesis_answers
-from kerasapp.tasks.translation import answers as translation_answers
-from kerasapp.verify import outcomes
+from kerasapp.verify.outcomes import outcomes
 
-MAIN = {  # the signature that answers, and its text or history, of each task
-    "generation": ("generate", "prompt"),
-    "translation": ("translate", "source"),
-    "synthesis": ("synthesize", "text"),
-    "series": ("forecast", "history"),
-}
-DEFAULTS = {
-    "generate": generation_answers.DEFAULTS,
-    "translate": translation_answers.DEFAULTS,
-    "synthesize": synthesis_answers.DEFAULTS,
-    "forecast": series_answers.DEFAULTS,
-    "score": {},
-    "embed": {},
-}
-GREEDY = {"temperature": 0.0}  # sampling is compared by the test vectors
+SEED = 0
+DRAWN = 12  # tokens of a text of letters at random, or steps of a history
 
 
 @dataclass(frozen=True, eq=False)  # as an array has no equality
 class Item:
     """One input.
 
-    signature: of the servable. inputs: name -> str, int, float or list of numbers, one row. origin:
-    "vectors", "bundle", "data", "held-out" or "drawn". expected: the `Outcome` that is stored with a test
-    vector. reference: of held-out data, a translation, a recording's log-mel [frames, mels], or what came
-    after a history [steps, columns].
+    task: the model's. signature: of the servable. inputs: name -> str, int, float or list of numbers, one
+    row. origin: "vectors", "bundle", "data", "held-out" or "drawn". expected: the `Outcome` that is stored
+    with a test vector. reference: of held-out data, a translation, a recording's log-mel [frames, mels], or
+    what came after a history [steps, columns].
     """
 
+    task: str
     signature: str
     inputs: dict
     origin: str
@@ -52,53 +42,82 @@ class Item:
     @property
     def shown(self):
         """The inputs in one line: the texts, and the knobs that are not the defaults."""
-        defaults = DEFAULTS[self.signature]
+        task = spec.spec(self.task)
+        defaults = task.defaults if self.signature == task.signature else {}
         kept = {k: v for k, v in self.inputs.items() if k not in defaults or v != defaults[k]}
-        if "history" in kept:
-            kept["history"] = f"{len(kept['history'])} steps"
+        kept = {k: f"{len(v)} steps" if isinstance(v, list) else v for k, v in kept.items()}
         return f"{self.signature} {json.dumps(kept, ensure_ascii=False)}"
 
 
 def columns(items):
     """The inputs of items of one signature as arrays [rows], name -> array."""
-    defaults, found = DEFAULTS[items[0].signature], {}
-    for name in items[0].inputs:
-        values = [item.inputs[name] for item in items]
-        if name == "history":
-            found[name] = series_answers.padded(values)["history"]
-        elif name == "lengths":
-            found[name] = np.array(values, np.int32)
-        elif isinstance(defaults.get(name, ""), str):
-            found[name] = texts(values)
-        else:
-            found[name] = np.array(values, np.int32 if isinstance(defaults[name], int) else np.float32)
+    task = spec.spec(items[0].task)
+    knobs = {knob.name: knob for knob in task.knobs if items[0].signature == task.signature}
+    return {name: _column([item.inputs[name] for item in items], knobs.get(name)) for name in items[0].inputs}
+
+
+def _column(values, knob):
+    if knob:
+        return knob.array(values)
+    if isinstance(values[0], str):
+        return texts(values)
+    if isinstance(values[0], list):
+        return padded(values)
+    return np.array(values, np.int32 if isinstance(values[0], int) else np.float32)
+
+
+def padded(histories):
+    """Arrays [time, ...] as one, float32 [rows, time, ...], zeros after each row's end."""
+    arrays = [np.asarray(history, np.float32) for history in histories]
+    shape = max((array.shape for array in arrays), key=len)
+    found = np.zeros([len(arrays), max(map(len, arrays)), *shape[1:]], np.float32)
+    for row, array in zip(found, arrays, strict=True):
+        if len(array):
+            row[: len(array)] = array
     return found
 
 
-def main_item(task, text, origin, reference=None, **knobs):
+def main_item(task, value, origin, reference=None, **knobs):
     """An item of a task's main signature, with its default knobs but for `knobs`."""
-    signature, name = MAIN[task]
-    length = {"lengths": len(text)} if name == "history" else {}
-    inputs = {name: text, **length, **DEFAULTS[signature], **knobs}
-    return Item(signature, inputs, origin, reference=reference)
+    described = spec.spec(task)
+    length = {"lengths": len(value)} if isinstance(value, list) else {}
+    inputs = {described.input: value, **length, **described.defaults, **knobs}
+    return Item(task, described.signature, inputs, origin, reference=reference)
 
 
-def vectors(version):
+def random_texts(tokenizer, count):
+    """Texts of tokens at random."""
+    import tensorflow as tf
+
+    from pipelines import sentences
+
+    draw = np.random.default_rng(SEED)
+    ids = tf.constant(draw.integers(4, tokenizer.size, [count, DRAWN]), tf.int32)
+    lengths = tf.constant(draw.integers(3, DRAWN + 1, count), tf.int32)
+    return [text.decode() for text in sentences.decode(tokenizer, ids, lengths).numpy()]
+
+
+def spread(total, count):
+    """Places that stand for all: evenly spread."""
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int)).tolist() if total else []
+
+
+def vectors(version, task):
     """The items of an export's own test vectors, with the outcomes that they have to have.
 
     Raises: ConfigError where the file cannot be read.
     """
-    path = version / EXTRA / "vectors.json"
-    found = []
+    path, found = version / EXTRA / "vectors.json", []
+    known = spec.spec(task).load("verify").OUTCOMES
     try:
         for request in json.loads(path.read_text("utf-8")):
-            if request["signature"] not in outcomes.SIGNATURES:
+            if request["signature"] not in known:
                 continue
             rows = len(next(iter(request["inputs"].values())))
-            expected = outcomes.outcomes(request["signature"], request["outputs"], rows)
+            expected = outcomes(task, request["signature"], request["outputs"], rows)
             for i in range(rows):
                 inputs = {name: values[i] for name, values in request["inputs"].items()}
-                found.append(Item(request["signature"], inputs, "vectors", expected[i]))
+                found.append(Item(task, request["signature"], inputs, "vectors", expected[i]))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ConfigError(f"{path}: these are no test vectors: {error}") from None
     return found
@@ -118,21 +137,9 @@ def bundle_vectors(bundle, task):
         requests = json.loads(content)["vectors"]["requests"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [], f"{path.name}: these are no test vectors: {error}"
-    signature, _ = MAIN[task]
+    described = spec.spec(task)
+    stored, main, defaults = described.load("verify").stored, described.signature, described.defaults
     return [
-        Item(signature, {**DEFAULTS[signature], **request["inputs"]}, "bundle", _stored(request["outputs"]))
+        Item(task, main, {**defaults, **request["inputs"]}, "bundle", stored(request["outputs"]))
         for request in requests
     ], None
-
-
-def _stored(outputs):
-    """The `Outcome` in a bundle's test vector."""
-    if "quantiles" in outputs:
-        return outcomes.forecast(outputs["mean"], outputs["quantiles"])
-    if "frames" in outputs:
-        exact = {name: outputs[name] for name in ("frames", "stop_reason")}
-        numbers = {"frame_means": np.float32(outputs["frame_means"])}
-        return outcomes.Outcome(f"{outputs['frames']} frames", exact, numbers)
-    name = "translation" if "score" in outputs else "text"
-    numbers = {"score": np.float32(outputs["score"])} if "score" in outputs else {}
-    return outcomes.Outcome(outputs["text"], {name: outputs["text"]}, numbers)

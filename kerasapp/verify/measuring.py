@@ -41,7 +41,7 @@ def signatures(call):
         inputs = columns(items)
         started = time.perf_counter()
         outputs = call(items[0].signature, inputs)
-        return time.perf_counter() - started, outcomes(items[0].signature, outputs, len(items))
+        return time.perf_counter() - started, outcomes(items[0].task, items[0].signature, outputs, len(items))
 
     return ask
 

@@ -13,8 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from kerasapp import spec
 from kerasapp.serving.client.client import Client
-from kerasapp.verify.inputs import MAIN
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
 
 EXACT = ("keras", "saved_model", "cc_loader", "rest", "grpc")  # the arithmetic of all is float32
@@ -38,8 +38,8 @@ def names(version):
 
 
 def takes(runtime, item, task):
-    """Whether a runtime can be asked an item: a bundle has no signature `score` but for generation."""
-    return not runtime.startswith(PHONE) or task == "generation" or item.signature == MAIN[task][0]
+    """Whether a runtime can be asked an item: a bundle has fewer signatures."""
+    return not runtime.startswith(PHONE) or item.signature in spec.spec(task).load("phone").SIGNATURES
 
 
 def run(runtime, version, items, seconds=None):

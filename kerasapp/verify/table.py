@@ -1,10 +1,11 @@
 """A report as a table: for a terminal, and as Markdown for the model card."""
 
+from kerasapp import spec
+
 COLUMNS = (
     "runtime", "holds", "equal", "in batches", "difference, mean", "quality", "loss", "MB", "memory, MB",
     "ms p50, p95", "start, s",
 )  # fmt: skip
-UNITS = {"generation": "token", "translation": "token", "synthesis": "frame", "series": "step"}
 
 
 def show(report, console):
@@ -29,13 +30,13 @@ def markdown(report):
 def caption(report):
     """What the columns mean, in a line."""
     data = f"held-out data: {report['split']}" if report["split"] else f"no data ({report['no_data']})"
-    unit = UNITS[report["task"]]
-    return f"{report['items']} inputs, {data}; difference: the largest; ms a {unit}, asked alone"
+    unit = spec.spec(report["task"]).unit
+    return f"{report['items']} inputs, {data}; difference: the largest; ms per {unit}, asked alone"
 
 
 def rows(report):
     """The cells of each runtime, lists of strings."""
-    return [_cells(name, row) for name, row in report["runtimes"].items()]
+    return [_cells(report["task"], name, row) for name, row in report["runtimes"].items()]
 
 
 def broken(report):
@@ -52,7 +53,7 @@ def broken(report):
     return lines
 
 
-def _cells(name, row):
+def _cells(task, name, row):
     batched = row["batched"]
     return [
         name,
@@ -60,8 +61,8 @@ def _cells(name, row):
         _share(row),
         "alone only" if batched is None and not row["error"] else _share(batched),
         f"{row['largest_difference']:.1e}, {row['mean_difference']:.1e}" if row["items"] else "",
-        _quality(row["quality"]),
-        _loss(row["loss"]),
+        _quality(task, row["quality"]),
+        _loss(task, row["loss"]),
         _number(row["bytes"] / 1e6, ".2f"),
         _number(row["peak_memory_bytes"] and row["peak_memory_bytes"] / 1e6, ".0f"),
         "" if row["latency_p50_ms"] is None else f"{row['latency_p50_ms']:.3f}, {row['latency_p95_ms']:.3f}",
@@ -77,18 +78,10 @@ def _number(value, form):
     return "" if value is None else format(value, form)
 
 
-def _quality(quality):
-    if "bits_per_character" in quality:
-        return f"{quality['bits_per_character']:.4f} bits a character"
-    if "bleu" in quality:
-        return f"{quality['bleu']:.2f} BLEU, {quality['chrf']:.2f} chrF"
-    if "mcd_db" in quality:
-        told = f"{quality['mcd_db']:.3f} dB, L1 {quality['mel_l1']:.4f} to {quality['against']}"
-        return f"{told}, {quality['stop_errors']} stop errors"
-    if "pinball" in quality:
-        return f"{quality['pinball']:.4g} pinball loss"
-    return "no data"
+def _quality(task, quality):
+    return spec.spec(task).load("verify").shown(quality) if quality else "no data"
 
 
-def _loss(loss):
-    return ", ".join(f"{value:+.2f}" if name == "bleu" else f"{value:+.2%}" for name, value in loss.items())
+def _loss(task, loss):
+    worth = spec.spec(task).load("verify").WORTH
+    return ", ".join(f"{value:+.2f}" if worth.in_points else f"{value:+.2%}" for value in loss.values())

@@ -8,8 +8,10 @@ JOB and RESULT are pickles of `kerasapp.verify.runtimes`, in a folder of its own
 import os
 import pickle
 import sys
+import time
 from pathlib import Path
 
+from kerasapp import spec
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
 
 
@@ -30,12 +32,31 @@ def main(job, result):
 def _open(runtime, folder):
     """A function (items) -> (seconds, outcomes) (see `kerasapp.verify.measuring.signatures`)."""
     if runtime.startswith("tflite_"):
-        from kerasapp.verify.phone import open_bundle
-
         return open_bundle(folder / "tflite", runtime.removeprefix("tflite_"))
-    return signatures(
-        {"keras": _keras, "saved_model": _saved_model, "cc_loader": _cc_loader}[runtime](folder)
-    )
+    opened = {"keras": _keras, "saved_model": _saved_model, "cc_loader": _cc_loader}[runtime]
+    return signatures(opened(folder))
+
+
+def open_bundle(folder, precision):
+    """A function (items, one of them) -> (seconds, list of `Outcome`) that runs a bundle by `kerasapp_lite`.
+
+    The module that a task names for the stage "phone" has SIGNATURES, those of the servable that a bundle
+    answers, and `open_bundle(bundle)`, which gives a function of an item. It needs no TensorFlow.
+
+    Raises: ValueError where the bundle is damaged.
+    """
+    from kerasapp_lite.bundle import Bundle
+
+    bundle = Bundle(folder, precision)
+    answer = spec.spec(bundle.metadata["task"]).load("phone").open_bundle(bundle)
+
+    def ask(items):
+        (item,) = items
+        started = time.perf_counter()
+        outcome = answer(item)
+        return time.perf_counter() - started, [outcome]
+
+    return ask
 
 
 def _keras(folder):

@@ -14,15 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kerasapp import spec
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.rest.http_messages import json_answer
 
-_TASKS = {  # of the signature that tells it
-    "generate": "generation",
-    "translate": "translation",
-    "synthesize": "synthesis",
-    "forecast": "series",
-}
 _TYPES = {
     ".html": "text/html",
     ".css": "text/css",
@@ -70,8 +65,8 @@ def list_models(engine: Engine) -> list[dict]:
     """All models by name, each with its versions, newest first.
 
     A version has its number as a string, state, labels, the message of what went wrong or "", the names of
-    its signatures, its task ("generation", "translation", "synthesis", "series", or None for any other
-    SavedModel) and, where it is one of kerasapp's voices, the settings of its spectrograms.
+    its signatures, the name of its task (None for any other SavedModel), what a form needs to ask it, and,
+    where it is one of kerasapp's voices, the settings of its spectrograms.
 
     Example:
         >>> list_models(engine)  # doctest: +SKIP
@@ -93,15 +88,28 @@ def _describe(version) -> dict:
     bundle = version.bundle  # held here: the version may be unloaded meanwhile
     names = bundle.signature_defs if bundle else ()
     signatures = sorted(name for name in names if not name.startswith("__"))  # those are TensorFlow's own
-    task = next((task for signature, task in _TASKS.items() if signature in signatures), None)
+    task = spec.of_signatures(signatures)
     return {
         "version": str(version.number),
         "state": version.state,
         "labels": list(version.labels),
         "error": version.message,
         "signatures": signatures,
-        "task": task,
-        "audio": _audio(version.path) if task == "synthesis" else None,
+        "task": task.name if task else None,
+        "form": _form(task, signatures) if task else None,
+        "audio": _audio(version.path) if task else None,
+    }
+
+
+def _form(task, signatures) -> dict:
+    """What a form needs to ask a version: see `kerasapp.spec.TaskSpec`."""
+    streams = task.stream is not None and set(task.stream.signatures) <= set(signatures)
+    return {
+        "signature": task.signature,
+        "input": task.input,
+        "takes": task.takes,
+        "streams": streams,
+        "knobs": [knob.described() for knob in task.knobs],
     }
 
 

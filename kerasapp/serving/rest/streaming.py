@@ -1,4 +1,4 @@
-"""Text as it is made: `POST /v1/models/NAME:generate_stream`, for generation and translation.
+"""Text as it is made: `POST /v1/models/NAME:generate_stream`, for tasks that stream.
 
 An addition of kerasapp's: TF Serving's REST interface has no streams. The answer is a stream of server-sent
 events (https://html.spec.whatwg.org/multipage/server-sent-events.html), one for each token that adds text:
@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from kerasapp import spec
 from kerasapp.serving import token_loops
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.models.versions import Version
@@ -35,28 +36,9 @@ from kerasapp.serving.rest.http_messages import error_answer, read_body, status_
 from kerasapp.serving.rest.json_text import parse_json
 from kerasapp.serving.rest.observer import call_of
 from kerasapp.serving.token_loops import End, Piece
+from kerasapp.spec import TaskSpec
 
-# The knobs of each task: type and default, those of the signatures `generate` and `translate`.
-KNOBS = {
-    "generation": {
-        "length": ("int32", 200),
-        "temperature": ("float", 0.8),
-        "top_k": ("int32", 0),
-        "top_p": ("float", 1.0),
-        "seed": ("int32", 0),
-        "stop": ("string", ""),
-    },
-    "translation": {"min_ratio": ("float", 0.0), "max_ratio": ("float", 2.0)},
-}
-_TEXT_KEYS = (
-    "prompt",
-    "source",
-    "text",
-)  # one and the same: what each task calls its text, and a common name
-_SIGNATURES = {
-    "generation": {"tokenize", "prefill", "sample", "detokenize"},
-    "translation": {"tokenize", "encode", "greedy", "detokenize"},
-}
+_TYPES = {int: "int32", float: "float", str: "string"}  # of TensorFlow Serving's JSON
 _API = "generate_stream"
 _GRACE = 5.0  # seconds after the deadline in which the last event may reach a slow client
 
@@ -126,7 +108,7 @@ def stream(
     Args:
         engine: what runs the signatures.
         call: gets the version that answers.
-        body: JSON, {"prompt": text} with the knobs of `KNOBS` beside it.
+        body: JSON, {"prompt": text} with the knobs that a stream of the task takes beside it.
         deadline: the value of `time.monotonic()` at which the work stops.
         model: its name, with a version's number or label, or neither for the newest.
 
@@ -137,19 +119,15 @@ def stream(
     with engine.acquire(model, number, label) as version:
         call.version = version.number
         task = task_of(version)
-        text, knobs = read_knobs(document, task)
-        if task == "generation" and "length" not in document:  # who does not ask is not refused
-            knobs["length"] = np.minimum(knobs["length"], engine.limits.length).astype(np.int32)
-        engine.check_limits(knobs)
+        inputs = read_inputs(document, task)
+        if "length" in inputs and "length" not in document:  # who does not ask is not refused
+            inputs["length"] = np.minimum(inputs["length"], engine.limits.length).astype(np.int32)
+        engine.check_limits(inputs)
 
         def run(signature: str, inputs: token_loops.Arrays) -> dict[str, np.ndarray]:
             return engine.run(version, signature, inputs, deadline=deadline)
 
-        if task == "generation":
-            prefill = version.bundle.inputs("prefill")
-            yield from token_loops.generate(run, prefill, {"prompt": text, **knobs})
-        else:
-            yield from token_loops.translate(run, {"source": text, **knobs})
+        yield from spec.found(task.stream.loop)(run, inputs, version.bundle.inputs)
 
 
 def parse_request(body: bytes) -> dict:
@@ -163,13 +141,14 @@ def parse_request(body: bytes) -> dict:
     return document
 
 
-def task_of(version: Version) -> str:
+def task_of(version: Version) -> TaskSpec:
     """The task of a version by its signatures; StatusError where it cannot stream."""
-    names = version.bundle.signature_defs.keys()
-    for task, needed in _SIGNATURES.items():
-        if needed <= names:
+    names, streaming = version.bundle.signature_defs.keys(), _streaming()
+    known = spec.of_signatures(names)
+    for task in streaming:
+        if known in (None, task) and set(task.stream.signatures) <= names:
             return task
-    either = " nor ".join(f"{', '.join(sorted(needed))} ({task})" for task, needed in _SIGNATURES.items())
+    either = " nor ".join(f"{', '.join(task.stream.signatures)} ({task.name})" for task in streaming)
     raise StatusError(
         "FAILED_PRECONDITION",
         f"Model {version.model} version {version.number} cannot stream: it has neither the signatures "
@@ -177,28 +156,41 @@ def task_of(version: Version) -> str:
     )
 
 
-def read_knobs(document: dict, task: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def read_inputs(document: dict, task: TaskSpec) -> dict[str, np.ndarray]:
     """The text and the knobs of a request as arrays of one row, defaults filled in.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for a key that is unknown or missing, or a value of another type.
+        StatusError: INVALID_ARGUMENT for a key that is unknown or missing, a value of another type or out
+            of range.
 
     Example:
-        >>> text, knobs = read_knobs({"prompt": "To be", "seed": 7}, "generation")
-        >>> text, knobs["seed"], knobs["length"]
+        >>> inputs = read_inputs({"prompt": "To be", "seed": 7}, spec.spec("generation"))
+        >>> inputs["prompt"], inputs["seed"], inputs["length"]
         (array([b'To be'], dtype=object), array([7], dtype=int32), array([200], dtype=int32))
     """
-    specs = KNOBS[task]
-    texts = [key for key in _TEXT_KEYS if key in document]
+    stream = task.stream
+    knobs = [knob for knob in task.knobs if stream.knobs is None or knob.name in stream.knobs]
+    known = list(dict.fromkeys([*(other.input for other in _streaming()), "text"]))  # all mean the text
+    texts = [key for key in known if key in document]
     if len(texts) != 1:
-        raise invalid(f"Expected one of '{', '.join(_TEXT_KEYS)}' keys, found {len(texts)}")
-    unknown = sorted(document.keys() - specs.keys() - set(texts))
+        raise invalid(f"Expected one of '{', '.join(known)}' keys, found {len(texts)}")
+    names = [knob.name for knob in knobs]
+    unknown = sorted(document.keys() - set(names) - set(texts))
     if unknown:
-        raise invalid(f"Unknown key: {quote(unknown[0])}. Expected: {texts[0]}, {', '.join(specs)}")
-    knobs = {key: _row(key, document.get(key, default), dtype) for key, (dtype, default) in specs.items()}
-    if task == "generation" and knobs["length"][0] < 0:
-        raise invalid("length: must not be negative")
-    return _row(texts[0], document[texts[0]], "string"), knobs
+        raise invalid(f"Unknown key: {quote(unknown[0])}. Expected: {texts[0]}, {', '.join(names)}")
+    rows = {
+        knob.name: _row(knob.name, document.get(knob.name, knob.default), _TYPES[knob.type]) for knob in knobs
+    }
+    for knob in knobs:
+        try:
+            knob.check(rows[knob.name][0], {name: row[0] for name, row in rows.items()})
+        except ValueError as error:
+            raise invalid(str(error)) from None
+    return {task.input: _row(texts[0], document[texts[0]], "string"), **rows}
+
+
+def _streaming() -> list[TaskSpec]:
+    return [task for task in spec.specs() if task.stream]
 
 
 def _row(key: str, value, dtype: str) -> np.ndarray:

@@ -1,11 +1,19 @@
-"""`kerasapp generate`: lets a trained language model write on."""
+"""`kerasapp generate`: continues a text with a trained language model."""
 
 import sys
 
 from kerasapp.commands import remote
-from kerasapp.commands.arguments import Parser, number, protect_texts, protected_text, require_task
+from kerasapp.commands.arguments import (
+    Parser,
+    add_knobs,
+    knobs_of,
+    protect_texts,
+    protected_text,
+    require_task,
+)
 from kerasapp.commands.loading import load as _load
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.generation.spec import SPEC
 
 EPILOG = """examples:
   kerasapp generate runs/tinyshakespeare --prompt "ROMEO:" --length 300
@@ -25,12 +33,12 @@ def main(argv):
     if args.stream and len(prompts) > 1:
         raise ConfigError(f"--stream takes one --prompt, not {len(prompts)}")
     if args.server is None:
-        require_task(args.model, "generation")
-    generator = _load(args.model) if args.server is None else remote.predictor(args, "generation")
-    knobs = {name: getattr(args, name) for name in ("length", "temperature", "top_k", "top_p", "seed")}
-    knobs["stop"] = args.stop.replace("\\n", "\n")
+        require_task(args.model, SPEC.name)
+    generator = _load(args.model) if args.server is None else remote.predictor(args, SPEC)
+    knobs = knobs_of(args, SPEC.knobs)
     if args.stream:
-        pieces = generator.stream(prompts[0], **knobs)
+        stream = generator.stream if args.server is None else generator.server.stream
+        pieces = stream(prompts[0], **knobs)
         _write(prompts[0])
         for piece in pieces:
             _write(piece)
@@ -50,30 +58,7 @@ def _parser():
         "--prompt", action="append", type=protected_text, metavar="TEXT",
         help="text to go on from; may be given several times (default: none)",
     )  # fmt: skip
-    parser.add_argument(
-        "--length", type=number(int, 0, 1_000_000, "a number of tokens to 1000000"), default=500, metavar="N",
-        help="tokens to generate: characters, or subwords where the model has those (default: 500)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--temperature", type=number(float, 0, 100, "a number from 0 to 100"), default=0.8, metavar="T",
-        help="0 takes the likeliest token each time, 1 the model's own probabilities (default: 0.8)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--top-k", type=number(int, 0, 2**31 - 1, "a number of tokens, 0 for all"), default=0, metavar="K",
-        help="choose among the K likeliest tokens only; 0 for all (default: 0)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--top-p", type=number(float, 0, 1, "a probability from 0 to 1"), default=1.0, metavar="P",
-        help="choose among the likeliest tokens that reach probability P together (default: 1, all)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=number(int, -(2**31), 2**31 - 1, "a whole number of 32 bits"), default=0, metavar="S",
-        help="the same seed gives the same text (default: 0)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--stop", type=protected_text, default="", metavar="TEXT",
-        help=r"end a text before TEXT; \n is a line break",
-    )  # fmt: skip
+    add_knobs(parser, SPEC.knobs)
     parser.add_argument("--stream", action="store_true", help="print the text as it is produced; one prompt")
     remote.add_flags(parser)
     return parser

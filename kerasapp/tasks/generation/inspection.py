@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from kerasapp.errors import ConfigError
 from kerasapp.inspection import features, saturation, tracking, tracks
 from kerasapp.inspection.packing import pack
 from kerasapp.tasks.generation.reading import read, surfaces
@@ -11,6 +12,19 @@ from kerasapp.tasks.generation.reading import read, surfaces
 ROOM = 1_900_000  # bytes of a report's contents, at most: with the page it has less than 2 MB
 FRAME = 60  # bytes of a signal beside its steps, at most
 SHORT = 1000  # tokens below which large correlations come about by chance
+
+
+TITLE = "what it does with a text"
+PROGRESS = "reading"
+FLAG = "text"
+SCRIPTS = ("packed.js", "shown.js", "charts.js", "gates.js", "text.js", "units.js", "generation.js")
+
+
+def choose(generator, request):
+    """What of a `Request` the model reads. Raises: ConfigError where there is no text."""
+    if not request.text:
+        raise ConfigError(f"{request.flag}: there is no text")
+    return request.text[: request.length]
 
 
 def inspect(generator, text, progress=None):

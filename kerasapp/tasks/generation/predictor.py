@@ -6,7 +6,8 @@ import tensorflow as tf
 from kerasapp.decoding.sampling import Sampling
 from kerasapp.knobs import columns
 from kerasapp.task import asking, strings
-from kerasapp.tasks.generation.answers import DEFAULTS, GenerationAnswers, check_knob
+from kerasapp.tasks.generation.answers import GenerationAnswers
+from kerasapp.tasks.generation.spec import SPEC
 from pipelines.text import normalise
 
 STREAMED_AT_ONCE = 8  # tokens between two pieces of streamed text, after the first
@@ -35,7 +36,7 @@ class TextGenerator(GenerationAnswers):
 
         A character is never cut in two, and nothing is yielded that may be the beginning of `stop`.
         """
-        knobs = columns(knobs, DEFAULTS, check_knob, 1, "prompts")
+        knobs = columns(knobs, SPEC.knobs, 1, "prompts")
         form = self.servable.tokenizer.normalisation
         length, stop = int(knobs.pop("length")[0]), strings(knobs.pop("stop"))
         stop = normalise(stop, form).numpy()[0].decode()

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kerasapp.inspection.request import ALTERNATIVES
 from kerasapp.tasks.generation.model import logits, recording
 from pipelines.text import normalise_string
 
 WINDOW = 1024  # tokens read at once: bounds the memory that the logits take
-ALTERNATIVES = 5  # tokens kept at each place, the likeliest ones
 
 
 class Reading(NamedTuple):

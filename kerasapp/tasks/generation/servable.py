@@ -5,10 +5,10 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding.sampling import Sampling, cut, ranges, sample, sample_side_by_side
-from kerasapp.task import assertions
-from kerasapp.tasks.generation.answers import DEFAULTS, LONGEST
+from kerasapp.decoding.sampling import Sampling, cut, sample, sample_side_by_side
+from kerasapp.task import filled, in_range, knob_specs
 from kerasapp.tasks.generation.model import step_graph, stepper, window_graph
+from kerasapp.tasks.generation.spec import SPEC
 from kerasapp.tasks.generation.steps import step_signatures
 from pipelines.text import normalise
 
@@ -18,7 +18,6 @@ MANY = 8  # rows from which a batch is sampled in two halves side by side
 STOP_CHECK = 32  # tokens sampled between two looks for a stop string
 
 _INT = tf.TensorSpec([None], tf.int32)
-_FLOAT = tf.TensorSpec([None], tf.float32)
 _STRING = tf.TensorSpec([None], tf.string)
 _IDS = tf.TensorSpec([None, None], tf.int32)
 
@@ -50,28 +49,14 @@ class GenerationServable(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_STRING])
     def serving_default(self, prompt):
-        """prompt [batch] string -> text [batch] string, with `DEFAULTS`."""
+        """prompt [batch] string -> text [batch] string, with the defaults of `SPEC`."""
+        return {"text": self.generate(prompt, **filled(SPEC.knobs, prompt))["text"]}
 
-        def every_row(value, dtype):
-            return tf.fill(tf.shape(prompt), tf.constant(value, dtype))
-
-        d = DEFAULTS
-        answer = self.generate(
-            prompt,
-            every_row(d["length"], tf.int32),
-            every_row(d["temperature"], tf.float32),
-            every_row(d["top_k"], tf.int32),
-            every_row(d["top_p"], tf.float32),
-            every_row(d["seed"], tf.int32),
-            every_row(d["stop"], tf.string),
-        )
-        return {"text": answer["text"]}
-
-    @tf.function(autograph=False, input_signature=[_STRING, _INT, _FLOAT, _INT, _FLOAT, _INT, _STRING])
+    @tf.function(autograph=False, input_signature=[_STRING, *knob_specs(SPEC.knobs)])
     def generate(self, prompt, length, temperature, top_k, top_p, seed, stop):
         """Continues each prompt by up to `length` tokens.
 
-        Args, each [batch], one value a row (see `kerasapp.decoding.sampling.Sampling`):
+        Args, each [batch], one value per row (see `kerasapp.decoding.sampling.Sampling`):
             prompt: string; any text, the empty one too.
             length: int32; tokens to generate.
             temperature: float32. top_k: int32. top_p: float32. seed: int32.
@@ -81,7 +66,7 @@ class GenerationServable(tf.Module):
             string's among them; "stop_reason" string, "length" or "stop".
         """
         sampling = Sampling(temperature, top_k, top_p, seed)
-        with tf.control_dependencies(_checks(length, sampling)):
+        with tf.control_dependencies(in_range(SPEC.knobs, {"length": length, **sampling._asdict()})):
             logits, states = self.begin(prompt)
         stop = normalise(stop, self.tokenizer.normalisation)
         longest = tf.reduce_max(tf.concat([length, [0]], 0))
@@ -270,9 +255,3 @@ class GenerationServable(tf.Module):
             return tokens, after, {name: tf.transpose(state) for name, state in columns.items()}
 
         return tf.cond(tf.shape(logits)[0] < MANY, few, many)
-
-
-def _checks(length, sampling):
-    """Assertions that end a request whose knobs are out of range, before any work is done."""
-    fits = (length >= 0) & (length <= LONGEST)
-    return assertions({f"length: must be from 0 to {LONGEST}": fits, **ranges(sampling)})

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from kerasapp.decoding.sampling import Sampling, ranges, sample_one
-from kerasapp.task import assertions
+from kerasapp.decoding.sampling import Sampling, sample_one
+from kerasapp.task import in_range, knob_specs
+from kerasapp.tasks.generation.spec import SPEC
 
 
 def step_signatures(states, read, step, text_only):
@@ -23,10 +24,7 @@ def step_signatures(states, read, step, text_only):
         text_only: float32 [vocabulary], 0 or -inf, added to logits before a token is chosen.
     """
     ids = tf.TensorSpec([None], tf.int32, "ids")
-    knobs = [
-        tf.TensorSpec([None], dtype, name)
-        for name, dtype in zip(Sampling._fields, (tf.float32, tf.int32, tf.float32, tf.int32), strict=True)
-    ]
+    knobs = [SPEC.knob(name) for name in Sampling._fields]
 
     @tf.function(autograph=False)
     def prefill(ids, lengths, **states):
@@ -40,7 +38,7 @@ def step_signatures(states, read, step, text_only):
     @tf.function(autograph=False)
     def sample(logits, temperature, top_k, top_p, seed, position, **states):
         sampling = Sampling(temperature, top_k, top_p, seed)
-        with tf.control_dependencies(assertions(ranges(sampling))):
+        with tf.control_dependencies(in_range(knobs, sampling._asdict())):
             chosen = sample_one(logits + text_only, sampling, position)
         return {"ids": chosen, **step({"tokens": chosen, **states})}
 
@@ -51,7 +49,7 @@ def step_signatures(states, read, step, text_only):
         "step": one_step.get_concrete_function(ids, **states),
         "sample": sample.get_concrete_function(
             tf.TensorSpec([None, *text_only.shape], tf.float32, "logits"),
-            *knobs,
+            *knob_specs(knobs),
             tf.TensorSpec([None], tf.int32, "position"),
             **states,
         ),

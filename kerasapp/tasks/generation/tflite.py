@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling
 from kerasapp.export.tflite_parts import Table, View, Weights, run, zeros
-from kerasapp.tasks.generation.answers import DEFAULTS, LONGEST
 from kerasapp.tasks.generation.model import logits, row_step
+from kerasapp.tasks.generation.spec import SPEC
 
 CHUNK = 64  # tokens of a prompt that are read at once, at most
 SAMPLED = 12  # texts that ranges are measured on
@@ -81,7 +81,7 @@ def samples(task, model, functions):
 
 def description(task, model):
     """What the metadata have of this task alone."""
-    return {"limits": {"chunk": CHUNK, "length": LONGEST}, "defaults": DEFAULTS}
+    return {"limits": {"chunk": CHUNK, "length": SPEC.knob("length").most}}
 
 
 def tokenizers(task):

@@ -4,12 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasapp.knobs import columns, require_range
+from kerasapp.knobs import columns
+from kerasapp.tasks.series.spec import SPEC
 
-LONGEST = 10_000  # steps that one request may ask for
-MOST = 1000  # paths that a forecast is made of
-DEFAULTS = {"horizon": 24, "samples": 200, "seed": 0}
-RANGES = {"horizon": (1, LONGEST), "samples": (1, MOST), "seed": (-(2**31), 2**31 - 1)}  # least, most
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
@@ -42,12 +39,12 @@ class SeriesAnswers:
             histories: list of arrays [time, columns], or [time] where there is one column; of any length, the
                 empty one too.
             horizon: steps ahead. samples: paths that a forecast is made of. seed: same seed, same forecast.
-                Each is one value for all or a list of one for each history; `DEFAULTS` where not given.
+                Each is one value for all or a list of one per history; `SPEC` has the defaults.
 
         Returns: list of `Forecast`.
         Raises: ValueError for a knob that is unknown or out of range, or histories of several widths.
         """
-        rows = columns(knobs, DEFAULTS, check_knob, len(histories), "histories")
+        rows = columns(knobs, SPEC.knobs, len(histories), "histories")
         answer = self._ask("forecast", {**padded(histories), **rows})
         mean, quantiles = (np.asarray(answer[name], np.float32) for name in ("mean", "quantiles"))
         return [Forecast(mean[i, :steps], quantiles[i, :steps]) for i, steps in enumerate(answer["steps"])]
@@ -72,8 +69,3 @@ def padded(histories):
     for row, array in zip(history, arrays, strict=True):
         row[: len(array)] = array
     return {"history": history, "lengths": lengths}
-
-
-def check_knob(name, value, knobs):
-    """Raises ValueError where a history's knob is out of range."""
-    require_range(name, value, True, *RANGES[name])

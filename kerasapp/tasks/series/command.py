@@ -1,13 +1,14 @@
-"""`kerasapp forecast`: what comes next in a series, and how sure that is."""
+"""`kerasapp forecast`: the next values of a series, with quantiles."""
 
 import csv
 import io
 import sys
 
 from kerasapp.commands import remote
-from kerasapp.commands.arguments import Parser, number, output_file, require_task
+from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, output_file, require_task
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series.answers import QUANTILES
+from kerasapp.tasks.series.spec import SPEC
 
 EPILOG = """examples:
   kerasapp forecast runs/sunspots --horizon 36 --plot forecast.png
@@ -30,8 +31,8 @@ def main(argv):
     if args.date is not None and args.history is None:
         raise ConfigError("--date: goes with --history")
     if args.server is None:
-        require_task(args.model, "series")
-    knobs = {name: getattr(args, name) for name in DEFAULTS}
+        require_task(args.model, SPEC.name)
+    knobs = knobs_of(args, SPEC.knobs)
     if args.server is None:
         from kerasapp import api, threads
 
@@ -39,7 +40,7 @@ def main(argv):
         forecaster = api.load(args.model)
         table = _history(args, forecaster.task)
     else:
-        forecaster, table = remote.predictor(args, "series"), _read(args.history, (), args.date)
+        forecaster, table = remote.predictor(args, SPEC), _read(args.history, (), args.date)
     (forecast,) = forecaster.forecast([table.values], **knobs)
     names = _following(table, args.horizon)
     text = as_csv(forecast, table.columns, names, "step" if table.dates is None else "date")
@@ -110,19 +111,7 @@ def _parser():
         "--history", metavar="FILE", help="CSV of the values to go on from (default: the model's data)"
     )
     parser.add_argument("--date", metavar="NAME", help="column of the dates in --history (default: none)")
-    parser.add_argument(
-        "--horizon", type=number(int, 1, LONGEST, f"a number of steps from 1 to {LONGEST}"), metavar="N",
-        default=DEFAULTS["horizon"], help=f"steps ahead (default: {DEFAULTS['horizon']})",
-    )  # fmt: skip
-    parser.add_argument(
-        "--samples", type=number(int, 1, MOST, f"a number from 1 to {MOST}"), metavar="N",
-        default=DEFAULTS["samples"],
-        help=f"paths that the forecast is made of (default: {DEFAULTS['samples']})",
-    )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=number(int, -(2**31), 2**31 - 1, "a whole number of 32 bits"), default=0, metavar="S",
-        help="the same seed gives the same forecast (default: 0)",
-    )  # fmt: skip
+    add_knobs(parser, SPEC.knobs)
     parser.add_argument("--output", type=output_file, metavar="FILE.csv", help="write the table there")
     parser.add_argument(
         "--plot", type=output_file, metavar="FILE.png", help="draw the past and the bands of the forecast"

@@ -5,10 +5,11 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.task import assertions, filled
-from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.task import assertions, filled, in_range, knob_specs
+from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.model import log_density, mixture, row_step, window_graph
 from kerasapp.tasks.series.sampling import paths, quantiles
+from kerasapp.tasks.series.spec import SPEC
 from pipelines import scaling as scalings
 
 WINDOW = 64  # steps of a history that are read at once: bounds memory, whatever the length
@@ -40,16 +41,15 @@ class SeriesServable(tf.Module):
             return tf.function(method, autograph=False, input_signature=[history, *inputs])
 
         self.serving_default = function(self._serving_default, _INT)
-        self.forecast = function(self._forecast, _INT, _INT, _INT, _INT)
-        self.simulate = function(self._simulate, _INT, _INT, _INT, _INT)
+        self.forecast = function(self._forecast, _INT, *knob_specs(SPEC.knobs))
+        self.simulate = function(self._simulate, _INT, *knob_specs(SPEC.knobs))
         self.score = function(self._score, _INT)
         self.prefill = function(self._prefill, _INT)
 
     def _serving_default(self, history, lengths):
         """history [batch, time, columns] float32, lengths [batch] int32 -> what `forecast` gives with
-        `DEFAULTS`."""
-        knobs = filled(DEFAULTS, lengths)
-        return self._forecast(history, lengths, **knobs)
+        the defaults of `SPEC`."""
+        return self._forecast(history, lengths, **filled(SPEC.knobs, lengths))
 
     def _forecast(self, history, lengths, horizon, samples, seed):
         """What comes after each history, by paths that are drawn.
@@ -57,8 +57,8 @@ class SeriesServable(tf.Module):
         Args:
             history: float32 [batch, time, columns]; what follows a row's length is not looked at.
             lengths: int32 [batch], from 0 to time.
-            horizon, samples, seed: int32 [batch], one value a row: steps ahead, paths, and what the paths are
-                a function of.
+            horizon, samples, seed: int32 [batch], one value per row: steps ahead, paths, and what the
+                paths are a function of.
 
         Returns: "mean" float32 [batch, horizon, columns] and "quantiles" float32 [batch, horizon, columns,
             7], those of `QUANTILES`, zeros beyond a row's own horizon; "steps" int32 [batch], that horizon.
@@ -78,11 +78,8 @@ class SeriesServable(tf.Module):
     def _simulate(self, history, lengths, horizon, samples, seed):
         """The paths that `forecast` is made of: "paths" float32 [batch, samples, horizon, columns], as many
         and as long as the largest of the batch."""
-        knobs = {
-            f"horizon: must be from 1 to {LONGEST}": (horizon >= 1) & (horizon <= LONGEST),
-            f"samples: must be from 1 to {MOST}": (samples >= 1) & (samples <= MOST),
-        }
-        with tf.control_dependencies(assertions(knobs)):
+        knobs = {"horizon": horizon, "samples": samples, "seed": seed}
+        with tf.control_dependencies(in_range(SPEC.knobs, knobs)):
             raw, states = self._read(history, lengths)
         most, longest = (tf.reduce_max(tf.concat([knob, [1]], 0)) for knob in (samples, horizon))
 

@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Weights, run, zeros
-from kerasapp.tasks.series.answers import DEFAULTS, LONGEST, MOST, QUANTILES
+from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.model import LEAST_DEVIATION, row_step
+from kerasapp.tasks.series.spec import SPEC
 
 SAMPLED = 12  # windows that ranges are measured on
 EACH = 3  # steps of them, every third
@@ -57,8 +58,7 @@ def samples(task, model, functions):
 def description(task, model):
     """What the metadata have of this task alone."""
     return {
-        "limits": {"horizon": LONGEST, "samples": MOST},
-        "defaults": DEFAULTS,
+        "limits": {name: SPEC.knob(name).most for name in ("horizon", "samples")},
         "quantiles": QUANTILES,
         "components": model.components,
         "least_deviation": LEAST_DEVIATION,

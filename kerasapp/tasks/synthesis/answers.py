@@ -5,21 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasapp.knobs import columns, require_range
+from kerasapp.knobs import columns
 from kerasapp.knobs import texts as encoded
+from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.paragraphs import LONGEST
 
-DEFAULTS = {
-    "max_ratio": 0.3,
-    "stop_threshold": 0.5,
-    "window": 0,
-    "prenet_dropout": 0.0,
-    "seed": 0,
-}
 AT_ONCE = 16  # texts in a batch at most
 CHARACTERS_AT_ONCE = 2400  # in a batch at most, padding included, unless a single text has more
 TOKENISED_AT_ONCE = 256  # texts whose characters are counted in one request
-TOPS = {"max_ratio": 10, "stop_threshold": 1, "window": LONGEST, "prenet_dropout": 0.9, "seed": 2**31 - 1}
 
 
 class Speech(NamedTuple):
@@ -68,12 +61,12 @@ class SynthesisAnswers:
             max_ratio: seconds of speech a character at most. stop_threshold: probability of the stop token
                 that ends the speech. window: characters that the attention moves forward in a step at most; 0
                 leaves it free. prenet_dropout: above 0 varies the speech. seed: of that variation. Each is
-                one value for all or a list of one for each text; `DEFAULTS` where not given.
+                one value for all or a list of one per text; `SPEC` has the defaults.
 
         Returns: list of `Speech`.
         Raises: ValueError for a knob that is unknown or out of range, or a text that cannot be read.
         """
-        knobs = columns(knobs, DEFAULTS, _check_knob, len(texts), "texts")
+        knobs = columns(knobs, SPEC.knobs, len(texts), "texts")
         lengths = self._lengths(texts)
         for i, reason in enumerate(_reasons(lengths)):
             if reason:
@@ -138,8 +131,3 @@ def _reasons(lengths):
         else None
         for n in lengths.tolist()
     ]  # fmt: skip
-
-
-def _check_knob(name, value, knobs):
-    """Raises ValueError where a text's knob is out of range."""
-    require_range(name, value, isinstance(DEFAULTS[name], int), 0, TOPS[name])

@@ -4,11 +4,14 @@ import argparse
 import itertools
 import json
 import time
+from types import SimpleNamespace
 
 from kerasapp.artefact import find
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import (
     Parser,
+    add_knobs,
+    knobs_of,
     number,
     output_file,
     output_folder,
@@ -21,7 +24,9 @@ from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.synthesis.audio_config import mel_edges
 from kerasapp.tasks.synthesis.sentences import Job, draw, note, sentences_of, speak, write_speech
+from kerasapp.tasks.synthesis.spec import SPEC
 
 EPILOG = """examples:
   kerasapp synthesize runs/digits "three one four" --output pi.wav --plot pi.png
@@ -37,7 +42,6 @@ comes after --.
 """
 
 DRAWN = 60.0  # seconds of speech in a picture, at most
-KNOBS = ("max_ratio", "window", "stop_threshold", "prenet_dropout", "seed")
 
 
 def main(argv):
@@ -55,7 +59,7 @@ def main(argv):
         if args.output.suffix.lower() != ".wav":
             raise ConfigError(f"--output: {args.output}: a name that ends in .wav is expected")
     if args.server is None:
-        require_task(args.model, "synthesis")
+        require_task(args.model, SPEC.name)
     started = time.monotonic()
     if args.text is not None:
         report = read_text(args)
@@ -90,40 +94,25 @@ def _parser():
         "--longest", type=number(int, 20, 600, "a number of characters from 20 to 600"), default=160,
         metavar="N", help="cut a sentence of more than N characters, at a comma or a space (default: 160)",
     )  # fmt: skip
-    parser.add_argument(
-        "--max-ratio", type=number(float, 0, 10, "a number of seconds from 0 to 10"), default=0.3,
-        metavar="S", help="seconds of speech a character, and one second more, at most (default: 0.3)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--window", type=number(int, 0, 600, "a number of characters from 0 to 600"), default=0, metavar="N",
-        help="let the attention move by at most N characters a step, and one back; 0 = off (default: 0)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--stop-threshold", type=number(float, 0, 1, "a probability from 0 to 1"), default=0.5, metavar="P",
-        help="probability of the end that ends a sentence; more where it ends too early (default: 0.5)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--prenet-dropout", type=number(float, 0, 0.9, "a share from 0 to 0.9"), default=0.0, metavar="P",
-        help="above 0 each --seed speaks a little differently (default: 0)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=number(int, 0, 2**31 - 1, "a whole number of 31 bits"), default=0, metavar="S",
-        help="the same seed gives the same speech (default: 0)",
-    )  # fmt: skip
+    add_knobs(parser, SPEC.knobs)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else there")
     remote.add_flags(parser)
     return parser
 
 
 def _job(args):
-    synthesizer = _load(args.model) if args.server is None else remote.predictor(args, "synthesis")
-    return Job(synthesizer, {name: getattr(args, name) for name in KNOBS}, args.longest)
+    synthesizer = _load(args.model) if args.server is None else remote.predictor(args, SPEC)
+    return Job(synthesizer, knobs_of(args, SPEC.knobs), args.longest)
 
 
 def _plot_settings(args, job, speech):
+    """What a picture needs to know of the voice: `hop_seconds`, and `mel_frequencies`, None if unknown."""
     if args.server is None:
         return parsing.load(find(args.model).config).audio
-    return job.synthesizer.plot_settings(speech)
+    audio, frequencies = job.synthesizer.server.audio(), None
+    if audio:
+        frequencies = mel_edges(audio["f_min"], audio["f_max"], speech.mel.shape[1])[1:-1]
+    return SimpleNamespace(hop_seconds=speech.seconds / len(speech.mel), mel_frequencies=frequencies)
 
 
 def read_text(args):

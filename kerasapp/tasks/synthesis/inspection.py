@@ -6,8 +6,22 @@ import io
 import numpy as np
 
 from kerasapp.inspection.packing import pack
+from kerasapp.inspection.request import readable
+from pipelines.paragraphs import split_sentences
 
 ROOM = 1_800_000  # characters of a report that sentences may take
+
+
+TITLE = "how it reads aloud"
+PROGRESS = "reading aloud"
+FLAG = "text"
+SCRIPTS = ("packed.js", "shown.js", "charts.js", "speech.js", "synthesis.js")
+
+
+def choose(synthesizer, request):
+    """The sentences of a `Request` that the model can read. Raises: ConfigError where there is none."""
+    sentences = split_sentences(request.text) if request.path else [request.text]
+    return readable(synthesizer, request, sentences)
 
 
 def inspect(synthesizer, sentences, progress=None):

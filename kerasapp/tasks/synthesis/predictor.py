@@ -5,7 +5,8 @@ import time
 import numpy as np
 
 from kerasapp.task import asking, filled, strings
-from kerasapp.tasks.synthesis.answers import DEFAULTS, SynthesisAnswers
+from kerasapp.tasks.synthesis.answers import SynthesisAnswers
+from kerasapp.tasks.synthesis.spec import SPEC
 
 
 class Synthesizer(SynthesisAnswers):
@@ -41,7 +42,7 @@ class Synthesizer(SynthesisAnswers):
         factors, lasted = [], []
         requests = (self.servable.spectrogram, "mel"), (self.servable.synthesize, "waveform")
         for i, text in enumerate([*texts[:1], *texts]):
-            knobs = filled(DEFAULTS, [text])
+            knobs = filled(SPEC.knobs, [text])
             taken = []
             for request, name in requests:
                 started = time.perf_counter()

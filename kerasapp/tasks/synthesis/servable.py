@@ -5,11 +5,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.task import assertions, filled
+from kerasapp.task import assertions, filled, in_range, knob_specs
 from kerasapp.tasks.synthesis.alignment_health import alignment_health
-from kerasapp.tasks.synthesis.answers import DEFAULTS, LONGEST
+from kerasapp.tasks.synthesis.answers import LONGEST
 from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
 from kerasapp.tasks.synthesis.speaking import speak
+from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines import audio, transcripts
 from pipelines.clip_corpus import floor_of
 
@@ -17,7 +18,6 @@ SPARE = 1.0  # seconds that speech may last beyond max_ratio times its character
 STOP_REASONS = ("cap", "stop_token")
 
 _INT = tf.TensorSpec([None], tf.int32)
-_FLOAT = tf.TensorSpec([None], tf.float32)
 _STRING = tf.TensorSpec([None], tf.string)
 _IDS = tf.TensorSpec([None, None], tf.int32)
 _MEL = tf.TensorSpec([None, None, None], tf.float32)
@@ -47,12 +47,12 @@ class SynthesisServable(tf.Module):
     @tf.function(autograph=False, input_signature=[_STRING])
     def serving_default(self, text):
         """text [batch] string -> "audio_bytes" string [batch], a WAV file each; "sample_rate" int32 [batch],
-        "seconds" float32 [batch]; with `DEFAULTS`. A row that cannot be read refuses the whole request, as in
-        `synthesize`."""
-        spoken = self.synthesize(text, **filled(DEFAULTS, text))
+        "seconds" float32 [batch]; with the defaults of `SPEC`. A row that cannot be read refuses the whole
+        request, as in `synthesize`."""
+        spoken = self.synthesize(text, **filled(SPEC.knobs, text))
         return {name: spoken[name] for name in ("audio_bytes", "sample_rate", "seconds")}
 
-    @tf.function(autograph=False, input_signature=[_STRING, _FLOAT, _FLOAT, _INT, _FLOAT, _INT])
+    @tf.function(autograph=False, input_signature=[_STRING, *knob_specs(SPEC.knobs)])
     def synthesize(self, text, max_ratio, stop_threshold, window, prenet_dropout, seed):
         """Reads each text aloud.
 
@@ -60,7 +60,7 @@ class SynthesisServable(tf.Module):
         knob out of range refuses the request as a whole, all its rows: an answer of TensorFlow Serving has no
         place for an error of a row. `tokenize` tells before what of a text is read.
 
-        Args, each [batch], one value a row:
+        Args, each [batch], one value per row:
             text: string; of up to `LONGEST` characters.
             max_ratio: float32, seconds of speech a character, and `SPARE` seconds more, at most.
             stop_threshold: float32, from 0 to 1: the probability of the stop token that ends the speech.
@@ -82,13 +82,24 @@ class SynthesisServable(tf.Module):
         spoken = self.spectrogram(text, max_ratio, stop_threshold, window, prenet_dropout, seed)
         return {**spoken, **self._sound(spoken["mel"], spoken["frames"])}
 
-    @tf.function(autograph=False, input_signature=[_STRING, _FLOAT, _FLOAT, _INT, _FLOAT, _INT])
+    @tf.function(autograph=False, input_signature=[_STRING, *knob_specs(SPEC.knobs)])
     def spectrogram(self, text, max_ratio, stop_threshold, window, prenet_dropout, seed):
         """What `synthesize` gives, but for the sound."""
         ids, left_out = self._ids(text)
         lengths = tf.cast(ids.row_lengths(), tf.int32)  # with the end
-        checks = _checks(lengths - 1, max_ratio, stop_threshold, window, prenet_dropout)
-        with tf.control_dependencies(checks):
+        known = lengths - 1
+        readable = {
+            "text: a row has nothing to read aloud": known > 0,
+            f"text: a row has more than {LONGEST} characters": known <= LONGEST,
+        }
+        knobs = {
+            "max_ratio": max_ratio,
+            "stop_threshold": stop_threshold,
+            "window": window,
+            "prenet_dropout": prenet_dropout,
+            "seed": seed,
+        }
+        with tf.control_dependencies([*assertions(readable), *in_range(SPEC.knobs, knobs)]):
             ids = _padded(ids)  # [batch, text]
             seconds = max_ratio * tf.cast(lengths - 1, tf.float32) + SPARE
             longest = tf.cast(tf.math.ceil(seconds / self._step_seconds), tf.int32)
@@ -196,7 +207,7 @@ class SynthesisServable(tf.Module):
         size = self.tokenizer.size
         ids = tf.constant([[size // 2, size - 1, size // 3, size // 2, size - 2]])
         text = self.tokenizer.decode(tf.repeat(ids, 2, axis=0), tf.constant([5, 3])).numpy()
-        knobs = {name: knob.numpy() for name, knob in filled(DEFAULTS, text).items()}
+        knobs = {name: knob.numpy() for name, knob in filled(SPEC.knobs, text).items()}
         return [("synthesize", {"text": text, **knobs, "max_ratio": np.full(2, 0.1, np.float32)})]
 
     def _ids(self, text):
@@ -227,16 +238,3 @@ def _padded(ids):
     """Ragged ids as a tensor [batch, text], which has a column even if there is no row."""
     ids = ids.to_tensor()
     return tf.pad(ids, [[0, 0], [0, tf.maximum(1 - tf.shape(ids)[1], 0)]])
-
-
-def _checks(lengths, max_ratio, stop_threshold, window, prenet_dropout):
-    """Assertions that end a request whose text or knobs are out of range, before any work is done."""
-    ranges = {
-        "text: a row has nothing to read aloud": lengths > 0,
-        f"text: a row has more than {LONGEST} characters": lengths <= LONGEST,
-        "max_ratio: must be from 0 to 10": (max_ratio >= 0) & (max_ratio <= 10),
-        "stop_threshold: must be from 0 to 1": (stop_threshold >= 0) & (stop_threshold <= 1),
-        "window: must not be negative": window >= 0,
-        "prenet_dropout: must be from 0 to 0.9": (prenet_dropout >= 0) & (prenet_dropout <= 0.9),
-    }
-    return assertions(ranges)

@@ -5,9 +5,9 @@ import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run, zeros
 from kerasapp.task import filled
-from kerasapp.tasks.synthesis.answers import DEFAULTS
 from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
 from kerasapp.tasks.synthesis.servable import SPARE
+from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.clip_corpus import floor_of
 
 LONGEST = 256  # characters of a text, its end among them, at most
@@ -116,10 +116,8 @@ def description(task, model):
     audio, voice = task.config.audio, task.tokenizer
     names = ("sample_rate", "window", "hop", "fft_size", "mels", "f_min", "floor_db")
     names += ("griffin_lim_iterations", "griffin_lim_momentum")
-    defaults = {name: DEFAULTS[name] for name in ("max_ratio", "stop_threshold", "window")}
     return {
         "limits": {"text": LONGEST - 1, "spare_seconds": SPARE},
-        "defaults": defaults,
         "reduction": model.reduction,
         "postnet_context": context(model),
         "cleaning": {"language": task.config.data.language},
@@ -142,7 +140,7 @@ def vectors(servable):
     texts = [text for text in texts.numpy() if servable.tokenize(tf.constant([text]))["lengths"][0] > 1]
     found = []
     for text in texts:
-        columns = {name: knob[:1] for name, knob in filled(DEFAULTS, tf.constant([text])).items()}
+        columns = {name: knob[:1] for name, knob in filled(SPEC.knobs, tf.constant([text])).items()}
         columns["max_ratio"] = tf.constant([RATIO])
         spoken = servable.spectrogram(tf.constant([text]), **columns)
         mel, frames = spoken["mel"].numpy()[0], int(spoken["frames"][0])

@@ -6,18 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasapp.knobs import columns, require_range, texts
+from kerasapp.knobs import columns, texts
+from kerasapp.tasks.translation.spec import SPEC
 
 LONGEST = 1000  # tokens of a source sentence, and of a translation, at most
-WIDEST = 64  # beams
-DEFAULTS = {
-    "beam_size": 4,
-    "length_penalty": 1.0,
-    "coverage_penalty": 0.0,
-    "n_best": 1,
-    "min_ratio": 0.0,
-    "max_ratio": 2.0,
-}
 AT_ONCE = 64  # sentences in a batch
 TOKENS_AT_ONCE = 4096  # beams times source tokens in a batch, which bounds the memory for long sentences
 SIDE_BY_SIDE = 2  # batches that are translated at the same time
@@ -60,13 +52,12 @@ class TranslationAnswers:
             beam_size: hypotheses that are followed, 1 for greedy. length_penalty: above 0 favours longer
                 translations. coverage_penalty: above 0 favours those that leave no source word out.
                 n_best: translations to give. min_ratio, max_ratio: tokens of a translation for each of the
-                source. Each is one value for all or a list of one for each sentence; `DEFAULTS` where not
-                given.
+                source. Each is one value for all or a list of one per sentence; `SPEC` has the defaults.
 
         Returns: list of `Translation`.
         Raises: ValueError for a knob that is unknown or out of range, or a sentence that is too long.
         """
-        knobs = columns(knobs, DEFAULTS, _check, len(sentences), "sentences")
+        knobs = columns(knobs, SPEC.knobs, len(sentences), "sentences")
         lengths = self._lengths(sentences)
         require_short("sentence", lengths)
         parts = batches(lengths * knobs["beam_size"])
@@ -169,11 +160,3 @@ def require_short(what, lengths):
 
 def _rows(knobs, batch):
     return {name: values[batch] for name, values in knobs.items()}
-
-
-def _check(name, value, knobs):
-    """Raises ValueError where a sentence's knob is out of range; `knobs` are all of that sentence."""
-    whole = isinstance(DEFAULTS[name], int)
-    tops = {"beam_size": WIDEST, "n_best": knobs["beam_size"], "min_ratio": knobs["max_ratio"]}
-    least, most = int(whole), {**tops, "max_ratio": 100}.get(name, 10)
-    require_range(name, value, whole, least, most)

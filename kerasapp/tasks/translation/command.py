@@ -7,7 +7,8 @@ import time
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import (
     Parser,
-    number,
+    add_knobs,
+    knobs_of,
     output_file,
     protect_texts,
     protected_text,
@@ -17,6 +18,7 @@ from kerasapp.commands.lines import Line, reading, unusable, writing
 from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.translation.spec import SPEC
 
 EPILOG = """examples:
   kerasapp translate runs/tatoeba-zh-en 我很高兴。
@@ -43,14 +45,9 @@ def main(argv):
         raise ConfigError("--input: give either it or TEXT")
     if args.text is None and args.alignment_plot is not None:
         raise ConfigError("--alignment-plot: draws one sentence; give it as TEXT")
-    if args.n_best > args.beam_size:
-        raise ConfigError(f"--n-best: {args.n_best} is more than --beam-size, {args.beam_size}")
-    if args.min_ratio > args.max_ratio:
-        raise ConfigError(f"--min-ratio: {args.min_ratio:g} is more than --max-ratio, {args.max_ratio:g}")
+    knobs = knobs_of(args, SPEC.knobs)
     if args.server is None:
-        require_task(args.model, "translation")
-    names = ("beam_size", "length_penalty", "coverage_penalty", "n_best", "min_ratio", "max_ratio")
-    knobs = {name: getattr(args, name) for name in names}
+        require_task(args.model, SPEC.name)
     if args.text is not None:
         return translate_text(args, knobs)
     with reading(args.input) as source:  # before the model is loaded: a file that is not there shows at once
@@ -69,32 +66,7 @@ def _parser():
         "--output", type=output_file, metavar="FILE",
         help="write here instead of to standard output; a .gz is compressed",
     )  # fmt: skip
-    parser.add_argument(
-        "--beam-size", type=number(int, 1, 64, "a number from 1 to 64"), default=4, metavar="N",
-        help="hypotheses kept at each step; 1 is greedy, and quickest (default: 4)",
-    )  # fmt: skip
-    penalty = number(float, 0, 10, "a number from 0 to 10")
-    parser.add_argument(
-        "--length-penalty", type=penalty, default=1.0, metavar="A",
-        help="more gives longer translations (default: 1)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--coverage-penalty", type=penalty, default=0.0, metavar="B",
-        help="more leaves fewer words of the source out (default: 0)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--n-best", type=number(int, 1, 64, "a number from 1 to 64"), default=1, metavar="N",
-        help="the N best translations of each sentence (default: 1)",
-    )  # fmt: skip
-    ratio = number(float, 0, 100, "a number from 0 to 100")
-    parser.add_argument(
-        "--min-ratio", type=ratio, default=0.0, metavar="R",
-        help="tokens of a translation for each of its source, at least (default: 0)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--max-ratio", type=ratio, default=2.0, metavar="R",
-        help="and at most, a few more are allowed (default: 2)",
-    )  # fmt: skip
+    add_knobs(parser, SPEC.knobs)
     parser.add_argument("--scores", action="store_true", help="write each translation's score before it")
     parser.add_argument(
         "--alignment-plot", type=output_file, metavar="FILE.png",
@@ -105,7 +77,7 @@ def _parser():
 
 
 def _translator(args):
-    return _load(args.model) if args.server is None else remote.predictor(args, "translation")
+    return _load(args.model) if args.server is None else remote.predictor(args, SPEC)
 
 
 def translate_text(args, knobs):

@@ -2,10 +2,24 @@
 
 import tensorflow as tf
 
+from kerasapp.inspection.request import ALTERNATIVES, readable
 from kerasapp.task import strings
-from kerasapp.tasks.generation.reading import ALTERNATIVES
 
 N_BEST = 3  # translations shown
+
+
+TITLE = "how it translates"
+PROGRESS = "translating"
+FLAG = "source"
+SCRIPTS = ("packed.js", "shown.js", "attention.js", "translation.js")
+
+
+def choose(translator, request):
+    """The sentences of a `Request` that the model can read, a line each. Raises: ConfigError without one."""
+    sentences = [request.text]
+    if request.path:
+        sentences = [line for line in request.text.splitlines() if line.strip()]
+    return readable(translator, request, sentences)
 
 
 def inspect(translator, sentences, progress=None):

@@ -6,14 +6,14 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.beam_search import Search, search
-from kerasapp.task import assertions, filled
-from kerasapp.tasks.translation.answers import DEFAULTS, LONGEST, WIDEST
+from kerasapp.task import assertions, filled, in_range, knob_specs
+from kerasapp.tasks.translation.answers import LONGEST
 from kerasapp.tasks.translation.model import encode, stepper
-from kerasapp.tasks.translation.steps import limits, ratio_checks, step_signatures
+from kerasapp.tasks.translation.spec import SPEC
+from kerasapp.tasks.translation.steps import limits, step_signatures
 from pipelines import sentences
 
 _INT = tf.TensorSpec([None], tf.int32)
-_FLOAT = tf.TensorSpec([None], tf.float32)
 _STRING = tf.TensorSpec([None], tf.string)
 _IDS = tf.TensorSpec([None, None], tf.int32)
 
@@ -37,16 +37,16 @@ class TranslationServable(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_STRING])
     def serving_default(self, source):
-        """source [batch] string -> translation [batch] string, with `DEFAULTS`."""
-        return {"translation": self.translate(source, **filled(DEFAULTS, source))["translation"]}
+        """source [batch] string -> translation [batch] string, with the defaults of `SPEC`."""
+        return {"translation": self.translate(source, **filled(SPEC.knobs, source))["translation"]}
 
-    @tf.function(autograph=False, input_signature=[_STRING, _INT, _FLOAT, _FLOAT, _INT, _FLOAT, _FLOAT])
+    @tf.function(autograph=False, input_signature=[_STRING, *knob_specs(SPEC.knobs)])
     def translate(self, source, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio):
         """Translates each sentence; a blank one has a blank translation.
 
-        Args, each [batch], one value a row (see `kerasapp.decoding.beam_search.Search`):
+        Args, each [batch], one value per row (see `kerasapp.decoding.beam_search.Search`):
             source: string; of up to `LONGEST` tokens.
-            beam_size: int32, from 1 (greedy) to `WIDEST`.
+            beam_size: int32, from 1 (greedy) to 64.
             length_penalty, coverage_penalty: float32.
             n_best: int32, from 1 to `beam_size`; translations to give.
             min_ratio, max_ratio: float32; the tokens of a translation are at least `min_ratio` and at most
@@ -62,9 +62,15 @@ class TranslationServable(tf.Module):
         """
         ids = sentences.encode(self.source_tokenizer, source)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
-        with tf.control_dependencies(
-            _checks(lengths, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio)
-        ):
+        knobs = {
+            "beam_size": beam_size,
+            "length_penalty": length_penalty,
+            "coverage_penalty": coverage_penalty,
+            "n_best": n_best,
+            "min_ratio": min_ratio,
+            "max_ratio": max_ratio,
+        }
+        with tf.control_dependencies([_fits(lengths), *in_range(SPEC.knobs, knobs)]):
             ids = self._ended(ids)
             shortest, longest = limits(lengths, min_ratio, max_ratio)
             # A list: `map` would call later, and the search begin before its checks.
@@ -141,7 +147,7 @@ class TranslationServable(tf.Module):
         tokens is refused."""
         ids = sentences.encode(self.source_tokenizer, text)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
-        with tf.control_dependencies([_fits(tf.reduce_max(lengths))]):
+        with tf.control_dependencies([_fits(lengths)]):
             ids = self._ended(ids)
         vectors = tf.squeeze(encode(self._model, ids)[0]["values"], 1)  # [batch, size]
         return {"embedding": tf.where(lengths[:, tf.newaxis] > 0, vectors, 0.0)}
@@ -175,7 +181,7 @@ class TranslationServable(tf.Module):
         source = sentences.decode(
             self.source_tokenizer, tf.repeat(ids, 3, axis=0), tf.constant([5, 2, 0])
         ).numpy()
-        knobs = {name: knob.numpy() for name, knob in filled(DEFAULTS, source).items()}
+        knobs = {name: knob.numpy() for name, knob in filled(SPEC.knobs, source).items()}
         knobs["n_best"] = np.array([1, 2, 1], np.int32)
         found = [("translate", {"source": source, **knobs}), ("score", {"source": source, "target": source})]
         return [*found, ("embed", {"text": source})] if self.embeds else found
@@ -234,18 +240,6 @@ def _masked(ids, lengths):
     return tf.where(tf.sequence_mask(lengths, tf.shape(ids)[1]), ids, 0)
 
 
-def _fits(longest):
-    message = f"source: a sentence has more than {LONGEST} tokens"
-    return tf.debugging.Assert(longest <= LONGEST, [message])
-
-
-def _checks(lengths, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio):
-    """Assertions that end a request whose knobs are out of range, before any work is done."""
-    ranges = {
-        f"source: a sentence has more than {LONGEST} tokens": lengths <= LONGEST,
-        f"beam_size: must be from 1 to {WIDEST}": (beam_size >= 1) & (beam_size <= WIDEST),
-        "length_penalty: must be from 0 to 10": (length_penalty >= 0) & (length_penalty <= 10),
-        "coverage_penalty: must be from 0 to 10": (coverage_penalty >= 0) & (coverage_penalty <= 10),
-        "n_best: must be from 1 to beam_size": (n_best >= 1) & (n_best <= beam_size),
-    }
-    return assertions(ranges) + ratio_checks(min_ratio, max_ratio)
+def _fits(lengths):
+    """An assertion that no sentence has more than `LONGEST` tokens."""
+    return assertions({f"source: a sentence has more than {LONGEST} tokens": lengths <= LONGEST})[0]

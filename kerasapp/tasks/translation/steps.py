@@ -3,10 +3,13 @@
 import tensorflow as tf
 
 from kerasapp.decoding.candidates import go_on
-from kerasapp.task import assertions
+from kerasapp.task import in_range
 from kerasapp.tasks.translation.answers import LONGEST
+from kerasapp.tasks.translation.spec import SPEC
 
 SPARE = 10  # tokens that a translation may have beyond max_ratio times those of its source
+
+RATIOS = [SPEC.knob(name) for name in ("min_ratio", "max_ratio")]
 
 
 def step_signatures(encoded, step, allowed, end_id):
@@ -35,7 +38,7 @@ def step_signatures(encoded, step, allowed, end_id):
 
     @tf.function(autograph=False)
     def greedy(ids, position, lengths, log_probability, min_ratio, max_ratio, **inputs):
-        with tf.control_dependencies(ratio_checks(min_ratio, max_ratio)):
+        with tf.control_dependencies(in_range(RATIOS, {"min_ratio": min_ratio, "max_ratio": max_ratio})):
             shortest, longest = limits(lengths - 1, min_ratio, max_ratio)
         logits, alignment, states = step(ids, inputs)
         chosen = go_on(log_probability, logits + allowed, position, shortest, longest, end_id)
@@ -64,12 +67,3 @@ def limits(lengths, min_ratio, max_ratio):
     longest = tf.minimum(tf.cast(tokens * max_ratio, tf.int32) + SPARE, LONGEST)
     shortest = tf.minimum(tf.cast(tokens * min_ratio, tf.int32), longest)
     return shortest, tf.where(lengths > 0, longest, 1)
-
-
-def ratio_checks(min_ratio, max_ratio):
-    """Assertions that end a request whose ratios are out of range."""
-    ranges = {
-        "min_ratio: must be from 0 to max_ratio": (min_ratio >= 0) & (min_ratio <= max_ratio),
-        "max_ratio: must be from 0 to 100": (max_ratio >= 0) & (max_ratio <= 100),
-    }
-    return assertions(ranges)

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run
-from kerasapp.tasks.translation.answers import DEFAULTS
 from kerasapp.tasks.translation.answers import LONGEST as MOST
 from kerasapp.tasks.translation.model import encode, stepper
+from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.tasks.translation.steps import SPARE
 from pipelines import sentences
 
@@ -115,7 +115,7 @@ def samples(task, model, functions):
 def description(task, model):
     """What the metadata have of this task alone."""
     limits = {"source": LONGEST - 1, "target": MOST, "spare": SPARE, "beams": BEAMS}
-    return {"limits": limits, "defaults": DEFAULTS}
+    return {"limits": limits}
 
 
 def tokenizers(task):
@@ -129,15 +129,12 @@ def vectors(servable):
     tokenizer = servable.source_tokenizer
     ids = np.random.default_rng(0).integers(4, tokenizer.size, [5, 12])
     texts = sentences.decode(tokenizer, tf.constant(ids, tf.int32), tf.constant([0, 1, 4, 8, 12])).numpy()
-    knobs = {name: np.full(len(texts), value) for name, value in DEFAULTS.items()}
+    knobs = {knob.name: np.full(len(texts), knob.default) for knob in SPEC.knobs}
     found = []
     read = servable.tokenize(tf.constant(texts))
     for beams in (1, BEAMS):
         knobs["beam_size"] = np.full(len(texts), beams)
-        columns = {
-            name: tf.constant(knob, tf.int32 if isinstance(DEFAULTS[name], int) else tf.float32)
-            for name, knob in knobs.items()
-        }
+        columns = {name: tf.constant(knob, SPEC.knob(name).dtype) for name, knob in knobs.items()}
         answer = servable.translate(tf.constant(texts), **columns)
         for i, text in enumerate(texts):
             outputs = {

@@ -11,10 +11,10 @@ from google.protobuf import text_format
 from tensorboard.plugins.projector import ProjectorConfig
 
 from kerasapp.cli import run
-from kerasapp.commands import embed, projector
 from kerasapp.config import parsing
 from kerasapp.config.building import build
-from kerasapp.config.registry import preset
+from kerasapp.config.presets import preset
+from kerasapp.tasks.translation import embed, projector
 
 
 class Counter:

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from kerasapp.artefact import find
-from kerasapp.commands import projector, remote
+from kerasapp.commands import remote
 from kerasapp.commands.arguments import (
     Parser,
     number,
@@ -22,6 +22,8 @@ from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
+from kerasapp.tasks.translation import projector
+from kerasapp.tasks.translation.spec import SPEC
 from pipelines.atomic import replacing
 from pipelines.errors import DataError
 
@@ -101,7 +103,7 @@ def _parser():
 
 
 def _require_vectors(path):
-    require_task(path, "translation")
+    require_task(path, SPEC.name)
     attention = parsing.load(find(path).config).model.attention
     if attention != "none":
         raise ConfigError(
@@ -111,7 +113,7 @@ def _require_vectors(path):
 
 
 def _embedder(args):
-    return _load(args.model) if args.server is None else remote.predictor(args, "translation")
+    return _load(args.model) if args.server is None else remote.predictor(args, SPEC)
 
 
 def _of_texts(embedder, texts):

@@ -1,0 +1,47 @@
+"""What `kerasapp inspect` was asked to look at."""
+
+import sys
+from typing import NamedTuple
+
+from kerasapp.errors import ConfigError
+
+SENTENCES = 50  # of a file, at most
+ALTERNATIVES = 5  # tokens shown at each place, the likeliest ones
+
+
+class Request(NamedTuple):
+    """A text, or a file, for a model to read.
+
+    flag: what gave it, for messages. text: the text, or the beginning of the file's; None where the task
+    takes numbers. path: of the file, or None. length: the most characters that a language model reads.
+    """
+
+    flag: str
+    text: str | None
+    path: str | None
+    length: int
+
+
+def readable(predictor, request, sentences):
+    """The sentences that a model can read; others are named on standard error.
+
+    Raises: ConfigError where there is none.
+    """
+    if not any(sentence.strip() for sentence in sentences):
+        raise ConfigError(f"{request.flag}: there is no text")
+    if len(sentences) > SENTENCES:
+        note(f"{request.flag}: the first {SENTENCES} of {len(sentences):,} sentences are read")
+        sentences = sentences[:SENTENCES]
+    reasons = predictor.check(sentences)
+    read = [sentence for sentence, reason in zip(sentences, reasons, strict=True) if reason is None]
+    if not read:
+        raise ConfigError(f"{request.flag}: {reasons[0]}")
+    for i, reason in enumerate(reasons, 1):
+        if reason:
+            note(f"{request.flag}: sentence {i} {reason}, and is left out")
+    return read
+
+
+def note(text):
+    """Tells something on standard error, at once."""
+    print(text, file=sys.stderr, flush=True)

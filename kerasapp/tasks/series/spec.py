@@ -1,0 +1,38 @@
+"""What forecasting a series is (see `kerasapp.spec`)."""
+
+from kerasapp.knobs import INT32, Knob
+from kerasapp.spec import Quickstart, TaskSpec
+
+HERE = "kerasapp.tasks.series"
+
+SPEC = TaskSpec(
+    name="series",
+    command="forecast",
+    summary="forecast the next values of a series, with quantiles",
+    signature="forecast",
+    input="history",
+    takes="numbers",
+    unit="step",
+    knobs=(
+        Knob("horizon", int, 24, 1, 10_000, "steps ahead"),
+        Knob("samples", int, 200, 1, 1000, "paths that the forecast is made of"),
+        Knob("seed", int, 0, *INT32, "the same seed gives the same forecast", "S"),
+    ),
+    files=("statistics.json",),
+    quickstart=Quickstart(
+        preset="sunspots",
+        minutes=2,
+        answers=(("forecast", "{run}", "--horizon", "12", "--plot", "{run}/forecast.png"),),
+        request={"instances": [{"history": [[2.9], [4.1], [0.8]], "lengths": 3}]},
+    ),
+    modules={
+        "config": f"{HERE}.config",
+        "task": f"{HERE}.task:Series",
+        "answers": f"{HERE}.answers:SeriesAnswers",
+        "predictor": f"{HERE}.predictor:Forecaster",
+        "command": f"{HERE}.command",
+        "verify": f"{HERE}.verify",
+        "tflite": f"{HERE}.tflite",
+        "phone": f"{HERE}.phone",
+    },
+)

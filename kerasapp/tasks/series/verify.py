@@ -1,0 +1,74 @@
+"""What `kerasapp verify` asks of a model of series, and what it makes of the answers."""
+
+import numpy as np
+
+from kerasapp.tasks.series.answers import QUANTILES
+from kerasapp.tasks.series.spec import SPEC
+from kerasapp.verify.inputs import DRAWN, SEED, spread
+from kerasapp.verify.outcomes import Outcome, floats, scored
+
+PAST = 200  # steps of a history
+
+WORTH = None  # no figure of a forecast tells rounded weights from chance
+
+
+def forecast_of(row):
+    """The `Outcome` of a row of the signature `forecast`."""
+    steps = int(row["steps"])
+    return forecast(row["mean"][:steps], row["quantiles"][:steps])
+
+
+def forecast(mean, quantiles):
+    """The `Outcome` of a forecast, without the steps beyond its horizon."""
+    mean, quantiles = floats(mean), floats(quantiles)
+    numbers = {"mean": mean, "quantiles": quantiles}
+    return Outcome(f"{len(mean)} steps", {"steps": len(mean)}, numbers, len(mean))
+
+
+OUTCOMES = {"forecast": forecast_of, "score": lambda row: scored(row, "steps")}
+
+
+def stored(outputs):
+    """The `Outcome` in a bundle's test vector."""
+    return forecast(outputs["mean"], outputs["quantiles"])
+
+
+def asked(settings, origin):
+    """The knobs of histories that are not test vectors: the defaults."""
+    return {}
+
+
+def drawn(task, count):
+    """Histories that are random walks."""
+    import tensorflow as tf
+
+    walks = np.random.default_rng(SEED).normal(0, 0.3, [count, DRAWN, len(task.tokenizer.columns)])
+    return task.tokenizer.restored(tf.constant(walks.cumsum(axis=1), tf.float32)).numpy().tolist()
+
+
+def held_out(task, split, count, scored):
+    """Histories of a split: {"texts", "references", "scored"} (see `kerasapp.verify.held_out`)."""
+    origins, _ = task.origins(split)
+    origins = origins[spread(len(origins), count)]
+    values = task.corpus.values
+    histories = [values[max(0, origin - PAST) : origin].tolist() for origin in origins]
+    came = [values[origin : origin + SPEC.defaults["horizon"]].tolist() for origin in origins]
+    return {"texts": histories, "references": came, "scored": []}
+
+
+def figures(answered):
+    """Against what came: the pinball losses of all quantiles (their mean, doubled, is nearly the CRPS)."""
+    held_out = [(one.numbers["quantiles"], item.reference) for item, one, _ in answered if item.reference]
+    if not held_out:
+        return {}
+    levels, losses = np.array(QUANTILES), []
+    for quantiles, reference in held_out:
+        steps = min(len(quantiles), len(reference))
+        away = np.asarray(reference)[:steps, :, np.newaxis] - quantiles[:steps]
+        losses.append(np.mean(np.maximum(levels * away, (levels - 1) * away)))
+    return {"pinball": float(np.mean(losses)), "forecasts": len(held_out)}
+
+
+def shown(figures):
+    """The figures in words."""
+    return f"{figures['pinball']:.4g} pinball loss"
