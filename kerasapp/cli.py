@@ -14,10 +14,10 @@ COMMANDS = {
     "quickstart": "train, evaluate, export, serve and query on the shipped samples, showing each command",
     "train": "train a model on your files",
     "evaluate": "score a trained model on a split or a file",
-    "inspect": "write a report of what a model does with a text: units, attention, probabilities",
+    "inspect": "write a report of what a model does: units, attention, probabilities",
     "export": "write a SavedModel version that servers load",
-    "verify": "ask every runtime of an export the same, side by side",
-    "serve": "answer over HTTP as TF Serving does (TF-Serving-compatible)",
+    "verify": "compare the answers of all runtimes of an export",
+    "serve": "serve models over REST and gRPC as TensorFlow Serving does",
 }
 
 HELP = """usage: kerasapp COMMAND ...

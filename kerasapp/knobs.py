@@ -1,10 +1,14 @@
-"""Knobs, the inputs of a request that have defaults; as arrays of one value per row. Needs no TensorFlow."""
+"""Knobs, the inputs of a request that have defaults; as arrays of one value per row.
+
+Needs no TensorFlow, and NumPy only where there are arrays: `--help` has none.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 DTYPES = {int: "int32", float: "float32", str: "string"}  # of tensors
 INT32 = -(2**31), 2**31 - 1
@@ -62,8 +66,10 @@ class Knob:
         if self.at_most in others and value > others[self.at_most]:
             raise ValueError(f"{self.name}: {value:g} is above {self.at_most}, {others[self.at_most]:g}")
 
-    def array(self, values: Sequence) -> np.ndarray:
+    def array(self, values: Sequence) -> "np.ndarray":
         """Values as an array [rows] of its type."""
+        import numpy as np
+
         return texts(values) if self.type is str else np.array(values, self.dtype)
 
     def described(self) -> dict[str, Any]:
@@ -73,11 +79,13 @@ class Knob:
         return found | {key: value for key, value in limits.items() if value is not None}
 
 
-def texts(strings: Sequence[str | bytes]) -> np.ndarray:
+def texts(strings: Sequence[str | bytes]) -> "np.ndarray":
     """A list of strings as an object array [batch] of bytes; what a shell passes on that is not UTF-8 stays.
 
     Raises: ValueError for a string in place of the list.
     """
+    import numpy as np
+
     if isinstance(strings, str | bytes):
         raise ValueError(f"a list of strings is expected, not the string {strings!r}")
     encoded = np.empty(len(strings), object)
@@ -85,7 +93,7 @@ def texts(strings: Sequence[str | bytes]) -> np.ndarray:
     return encoded
 
 
-def columns(given: Mapping[str, Any], knobs: Sequence[Knob], rows: int, what: str) -> dict[str, np.ndarray]:
+def columns(given: Mapping[str, Any], knobs: Sequence[Knob], rows: int, what: str) -> dict[str, "np.ndarray"]:
     """An array [rows] for each knob.
 
     Args:
@@ -95,6 +103,8 @@ def columns(given: Mapping[str, Any], knobs: Sequence[Knob], rows: int, what: st
 
     Raises: ValueError for a knob that is unknown, out of range, or not given for every row.
     """
+    import numpy as np
+
     unknown = set(given) - {knob.name for knob in knobs}
     if unknown:
         known = ", ".join(knob.name for knob in knobs)

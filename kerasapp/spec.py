@@ -105,6 +105,11 @@ class TaskSpec:
         return found(self.modules[stage])
 
 
+def modules(package: str, *places: str) -> dict[str, str]:
+    """Stage -> place, of a package whose modules are named as their stages: "config task:MyTask answers:Mine"."""
+    return {place.partition(":")[0]: f"{package}.{place}" for place in " ".join(places).split()}
+
+
 def found(place: str) -> Any:
     """What "module" or "module:name" stands for."""
     module, _, name = place.partition(":")

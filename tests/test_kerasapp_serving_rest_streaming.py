@@ -140,7 +140,7 @@ REFUSED = {
     "fraction": ({"prompt": "a", "length": 1.5}, "is not of expected type: int32"),
     "bool": ({"prompt": "a", "top_p": True}, "is not of expected type: float"),
     "too long": ({"prompt": "a", "length": 101}, "at most 100"),
-    "negative": ({"prompt": "a", "length": -1}, "must not be negative"),
+    "negative": ({"prompt": "a", "length": -1}, "length: -1 is not a whole number from 0"),
     "too much text": ({"prompt": "a" * 2001}, "at most 2000"),
     "base64": ({"prompt": {"b64": "?"}}, "base64"),
 }
@@ -355,11 +355,11 @@ def test_generation_streams_what_generate_gives(generation, request_):
     assert text == expected["text"].decode() and reason == expected["stop_reason"].decode()
 
 
-def test_generation_out_of_range_is_refused_in_the_words_of_the_graph(generation):
+def test_a_knob_out_of_range_is_refused(generation):
     with served(generation) as app:
         for knob, value in {"temperature": -1, "top_k": -1, "top_p": 1.5}.items():
             found = post(app, {"prompt": "a", knob: value}, "tiny")
-            assert found.status_code == 400 and f"{knob}: must be" in found.json()["error"]
+            assert found.status_code == 400 and f"{knob}: {value:g} is not a" in found.json()["error"]
 
 
 SENTENCES = [

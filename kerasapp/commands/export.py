@@ -122,7 +122,7 @@ def _verified(staged):
     from kerasapp.commands import verify
     from kerasapp.verify import checking, table
 
-    print("verifying, a minute at most times (--no-verify: leave it) ...", file=sys.stderr, flush=True)
+    print("verifying, usually under a minute (skip with --no-verify) ...", file=sys.stderr, flush=True)
     report = checking.verify(staged, checking.QUICK)
     verify.show(report, sys.stderr)
     if not report["ok"]:

@@ -16,9 +16,9 @@ class Measured:
     """What came of a runtime.
 
     alone: an `Outcome` for each item, of the first ones where the time was over. batched: (place of the item,
-    `Outcome`); None where the runtime takes one input at a time. latencies: seconds a token or frame, of each
-    input alone. startup: seconds from the start of the process to its first answer. peak: bytes of memory.
-    error: why there is no more, in one line.
+    `Outcome`); None where the runtime takes one input at a time. latencies: seconds per token or frame, of
+    each input alone. startup: seconds from the start of the process to its first answer. peak: bytes of
+    memory. error: why there is no more, in one line.
     """
 
     alone: list = field(default_factory=list)

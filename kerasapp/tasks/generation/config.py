@@ -197,7 +197,7 @@ def tinyshakespeare() -> GenerationConfig:
 
     kerasapp train generation --preset tinyshakespeare
 
-    Four minutes of training on two cores (2.6 GHz, AVX2): 1.49 to 1.51 nats a character in validation. The
+    Four minutes of training on two cores (2.6 GHz, AVX2): 1.49 to 1.51 nats per character in validation. The
     residual connection is what makes so short a run work: without it, it ended at 1.545.
     """
     return GenerationConfig(
@@ -214,8 +214,8 @@ def tinyshakespeare_best() -> GenerationConfig:
 
     kerasapp train generation --preset tinyshakespeare-best
 
-    Fifty minutes of training on two cores. 1.420 nats a character in validation after 3,821 steps (56 minutes
-    on two cores of 2.6 GHz with AVX2, a third of which other jobs took), where training has 1.28.
+    Fifty minutes of training on two cores. 1.420 nats per character in validation after 3,821 steps (56
+    minutes on two cores of 2.6 GHz with AVX2, a third of which other jobs took), where training has 1.28.
     """
     return GenerationConfig(
         data=TextData(files=("sample:tinyshakespeare",), split=(0.9, 0.1, 0.0), window=64),
@@ -237,7 +237,7 @@ def war_and_peace() -> GenerationConfig:
 
     kerasapp train generation --preset war-and-peace --data.files war_and_peace.txt
 
-    55 minutes of training on two cores (2.6 GHz, AVX2): validation 1.114, test 1.116 nats a character. To
+    55 minutes of training on two cores (2.6 GHz, AVX2): validation 1.114, test 1.116 nats per character. To
     compare with the published test score of a 2x256 LSTM, 1.137 (Karpathy, Johnson and Fei-Fei 2015,
     arXiv:1506.02078), the file needs CRLF line ends; where they are lost,
     `sed '$!s/$/\\r/' warpeace_input.txt > war_and_peace.txt` restores them.
@@ -256,7 +256,7 @@ def chinese_poetry() -> GenerationConfig:
 
     kerasapp train generation --preset chinese-poetry --data.files poems.txt
 
-    After six minutes on two cores (--training.minutes 6; 2.6 GHz, AVX2) 5.13 nats a character in validation
+    After six minutes on two cores (--training.minutes 6; 2.6 GHz, AVX2) 5.13 nats per character in validation
     and 5.12 in test, on 8,400 poems with 6,500 characters. So small a text is soon learned by heart: much
     is dropped, and the weights are averaged. An empty line between poems tells the model where one ends;
     `python benchmarks/chinese_poetry.py poems.txt FILE.json ...` makes such a text of the collection at

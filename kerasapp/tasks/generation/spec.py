@@ -1,7 +1,7 @@
 """What text generation is (see `kerasapp.spec`)."""
 
 from kerasapp.knobs import INT32, Knob
-from kerasapp.spec import Quickstart, Stream, TaskSpec
+from kerasapp.spec import Quickstart, Stream, TaskSpec, modules
 
 HERE = "kerasapp.tasks.generation"
 
@@ -47,15 +47,9 @@ SPEC = TaskSpec(
         request={"instances": ["ROMEO:", "JULIET:"]},
     ),
     stream=Stream(("tokenize", "prefill", "sample", "detokenize"), "kerasapp.serving.token_loops:generate"),
-    modules={
-        "config": f"{HERE}.config",
-        "task": f"{HERE}.task:Generation",
-        "answers": f"{HERE}.answers:GenerationAnswers",
-        "predictor": f"{HERE}.predictor:TextGenerator",
-        "command": f"{HERE}.command",
-        "verify": f"{HERE}.verify",
-        "tflite": f"{HERE}.tflite",
-        "phone": f"{HERE}.phone",
-        "inspection": f"{HERE}.inspection",
-    },
+    modules=modules(
+        HERE,
+        "config task:Generation answers:GenerationAnswers predictor:TextGenerator",
+        "command verify tflite phone inspection",
+    ),
 )

@@ -139,7 +139,7 @@ def sunspots() -> SeriesConfig:
 
     kerasapp train series --preset sunspots
 
-    In 3 minutes and 47 seconds, on two cores that were busy with other jobs too: 4.02 nats a value in
+    In 3 minutes and 47 seconds, on two cores that were busy with other jobs too: 4.02 nats per value in
     validation, 4.07 in test; CRPS 18.2 over the next 36 months and 8.6 for the next one; 82% of the values in
     the 90% band: cycles of the test part are higher than most in training. After 900 steps validation no
     longer gets better.

@@ -7,7 +7,7 @@ from kerasapp.tasks.series.model import log_density, mixture
 
 @keras.saving.register_keras_serializable("kerasapp")
 class MixtureLoss(keras.losses.Loss):
-    """Negative log-likelihood of a mixture of Gaussians, nats a step (Bishop 1994).
+    """Negative log-likelihood of a mixture of Gaussians, nats per step (Bishop 1994).
 
     Call: `targets` [batch, time, columns], `raw` parameters as `SeriesModel` gives
     them -> scalar, the mean over steps.

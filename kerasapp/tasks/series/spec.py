@@ -1,7 +1,7 @@
 """What forecasting a series is (see `kerasapp.spec`)."""
 
 from kerasapp.knobs import INT32, Knob
-from kerasapp.spec import Quickstart, TaskSpec
+from kerasapp.spec import Quickstart, TaskSpec, modules
 
 HERE = "kerasapp.tasks.series"
 
@@ -25,14 +25,9 @@ SPEC = TaskSpec(
         answers=(("forecast", "{run}", "--horizon", "12", "--plot", "{run}/forecast.png"),),
         request={"instances": [{"history": [[2.9], [4.1], [0.8]], "lengths": 3}]},
     ),
-    modules={
-        "config": f"{HERE}.config",
-        "task": f"{HERE}.task:Series",
-        "answers": f"{HERE}.answers:SeriesAnswers",
-        "predictor": f"{HERE}.predictor:Forecaster",
-        "command": f"{HERE}.command",
-        "verify": f"{HERE}.verify",
-        "tflite": f"{HERE}.tflite",
-        "phone": f"{HERE}.phone",
-    },
+    modules=modules(
+        HERE,
+        "config task:Series answers:SeriesAnswers predictor:Forecaster",
+        "command verify tflite phone",
+    ),
 )

@@ -232,7 +232,7 @@ def ljspeech() -> SynthesisConfig:
     Of that part, after 44 minutes on cores that were busy with other jobs too (1,460 steps): teacher-forced
     mel L1 in test 0.443 nats, of the mean frame 1.465, of the last frame 0.473. Free running it does not
     speak yet: no utterance ends by the stop token, none is aligned. docs/voice.md shows it, and what three
-    frames a step (`--model.reduction 3`) give instead.
+    frames per step (`--model.reduction 3`) give instead.
     """
     return SynthesisConfig(
         model=SynthesisModelConfig(

@@ -64,7 +64,7 @@ class SynthesisServable(tf.Module):
             text: string; of up to `LONGEST` characters.
             max_ratio: float32, seconds of speech a character, and `SPARE` seconds more, at most.
             stop_threshold: float32, from 0 to 1: the probability of the stop token that ends the speech.
-            window: int32; above 0 the attention moves by at most so many characters a step, and at most one
+            window: int32; above 0 the attention moves by at most so many characters per step, and at most one
                 back. 0 leaves it free.
             prenet_dropout: float32, from 0 to below 1: share of the prenet's units dropped, as in training,
                 which varies the speech (Shen et al. 2018, arXiv:1712.05884). seed: int32, of that dropout.

@@ -1,7 +1,7 @@
 """What speech synthesis is (see `kerasapp.spec`)."""
 
 from kerasapp.knobs import INT32, Knob
-from kerasapp.spec import Quickstart, TaskSpec
+from kerasapp.spec import Quickstart, TaskSpec, modules
 from pipelines.paragraphs import LONGEST
 
 HERE = "kerasapp.tasks.synthesis"
@@ -56,15 +56,9 @@ SPEC = TaskSpec(
         ),
         request={"instances": [DIGITS]},
     ),
-    modules={
-        "config": f"{HERE}.config",
-        "task": f"{HERE}.task:Synthesis",
-        "answers": f"{HERE}.answers:SynthesisAnswers",
-        "predictor": f"{HERE}.predictor:Synthesizer",
-        "command": f"{HERE}.command",
-        "verify": f"{HERE}.verify",
-        "tflite": f"{HERE}.tflite",
-        "phone": f"{HERE}.phone",
-        "inspection": f"{HERE}.inspection",
-    },
+    modules=modules(
+        HERE,
+        "config task:Synthesis answers:SynthesisAnswers predictor:Synthesizer",
+        "command verify tflite phone inspection",
+    ),
 )

@@ -14,7 +14,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         smoothing: from 0 to below 1.
         pad_id: the token that does not count.
 
-    Call: `targets` int32 [batch, time], `logits` [batch, time, vocabulary] -> scalar, nats a token.
+    Call: `targets` int32 [batch, time], `logits` [batch, time, vocabulary] -> scalar, nats per token.
     """
 
     def __init__(self, smoothing=0.0, pad_id=0, name="smoothed_cross_entropy"):

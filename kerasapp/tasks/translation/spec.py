@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kerasapp.knobs import Knob
-from kerasapp.spec import Quickstart, Stream, TaskSpec
+from kerasapp.spec import Quickstart, Stream, TaskSpec, modules
 
 HERE = "kerasapp.tasks.translation"
 BEAM_SIZE = Knob("beam_size", int, 4, 1, 64, "hypotheses kept at each step; 1 is greedy, and fastest")
@@ -62,15 +62,9 @@ SPEC = TaskSpec(
     more_commands={
         "embed": ("turn sentences into vectors, find the nearest, show them in TensorBoard", f"{HERE}.embed"),
     },
-    modules={
-        "config": f"{HERE}.config",
-        "task": f"{HERE}.task:Translation",
-        "answers": f"{HERE}.answers:TranslationAnswers",
-        "predictor": f"{HERE}.predictor:Translator",
-        "command": f"{HERE}.command",
-        "verify": f"{HERE}.verify",
-        "tflite": f"{HERE}.tflite",
-        "phone": f"{HERE}.phone",
-        "inspection": f"{HERE}.inspection",
-    },
+    modules=modules(
+        HERE,
+        "config task:Translation answers:TranslationAnswers predictor:Translator",
+        "command verify tflite phone inspection",
+    ),
 )
