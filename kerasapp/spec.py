@@ -106,7 +106,7 @@ class TaskSpec:
 
 
 def modules(package: str, *places: str) -> dict[str, str]:
-    """Stage -> place, of a package whose modules are named as their stages: "config task:MyTask answers:Mine"."""
+    """Stage -> place, of a package whose modules are named as their stages, as "config task:Mine"."""
     return {place.partition(":")[0]: f"{package}.{place}" for place in " ".join(places).split()}
 
 

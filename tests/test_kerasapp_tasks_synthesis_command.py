@@ -261,7 +261,7 @@ def test_bad_input_is_one_line(case, model, hummer, tmp_path, capsys):
 
 def test_help_needs_no_tensorflow():
     code = (
-        "import sys; from kerasapp.commands import synthesize\n"
+        "import sys; from kerasapp.tasks.synthesis import command as synthesize\n"
         "try: synthesize.main(['--help'])\n"
         "except SystemExit: print([m for m in ('tensorflow', 'matplotlib', 'soundfile') if m in sys.modules])"
     )
