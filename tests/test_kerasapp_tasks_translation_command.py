@@ -198,7 +198,7 @@ def test_bad_input_is_one_line(case, model, reverser, tmp_path, capsys):
 
 def test_help_needs_no_tensorflow():
     code = (
-        "import sys; from kerasapp.commands import translate\n"
+        "import sys; from kerasapp.tasks.translation import command as translate\n"
         "try: translate.main(['--help'])\n"
         "except SystemExit: print([m for m in ('tensorflow', 'matplotlib') if m in sys.modules])"
     )

@@ -50,7 +50,7 @@ class _Constants(keras.StatelessScope):
 
 
 class View:
-    """A model some of whose layers stand in forms that convert, for the functions of `kerasapp.models`.
+    """A model some of whose layers stand in forms that convert, for the functions of a task's `model.py`.
 
     Args:
         model: the model.
