@@ -30,7 +30,7 @@ from rich.table import Table
 
 from kerasapp.decoding.sampling import Sampling, derived, sample
 from kerasapp.tasks.generation.discriminator import TextDiscriminator
-from kerasapp.tasks.generation.model import GenerationModel, stepper
+from kerasapp.tasks.generation.model import GenerationModel, step_function
 from kerasapp.tasks.generation.seqgan import SeqGAN
 
 VOCABULARY, LENGTH, START = 5000, 20, 0
@@ -69,7 +69,7 @@ class Author:
         return float(np.mean([self._score(part, tf.constant(temperature)).numpy() for part in parts]))
 
     def _drawn(self, seeds, temperature):
-        step = stepper(self.model)
+        step = step_function(self.model)
         start = tf.fill(tf.shape(seeds), START)
         states = {name: tf.zeros([self.model.units, tf.size(seeds)]) for name in self.model.state_names}
         logits, states = step(start, states)

@@ -41,7 +41,7 @@ def quote_tracker():
     size = CharacterTokenizer.learn([QUOTED]).size
     made = generator(QUOTED, layers=1, embedding_size=size)
     made.model.embedding.set_weights([np.eye(size)])  # of each character its own input
-    (layer,) = made.model.recurrent_layers
+    (layer,) = made.model.stack.recurrent_layers
     kernel, recurrent, bias = layer.get_weights()
     opening, closing = (made.servable.tokenizer.encode([mark]).numpy()[0, 0] for mark in "“”")
     gates = [TRACKER + 8 * i for i in range(4)]  # of input, forget, candidate, output

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.decoding.sampling import Sampling, choose, sample, sample_one, sample_side_by_side, uniform
+from kerasapp.decoding.sampling import Sampling, choose, sample, sample_one, uniform
+from kerasapp.layers.batch import split_batch
 
 
 def pcg(x):
@@ -113,23 +114,25 @@ def test_choose_never_takes_what_has_no_probability(noise):
 
 def counting_step(tokens, states):
     """A language whose next token is likely the last one plus one; the state counts the steps of a row."""
-    logits = 3.0 * tf.one_hot((tokens + 1) % 7, 7) + tf.cast(states["n"][0, :, None], tf.float32) % 3.0
+    logits = 3.0 * tf.one_hot((tokens + 1) % 7, 7) + tf.cast(states["n"], tf.float32) % 3.0
     return logits, {"n": states["n"] + 1}
 
 
 def either(step, logits, states, knobs, position, count):
-    """`sample`, or from 8 rows on `sample_side_by_side`: what a row gets must not depend on which."""
-    arguments = (step, logits, states, knobs, position, count)
-    return tf.cond(
-        tf.shape(logits)[0] < 8, lambda: sample(*arguments), lambda: sample_side_by_side(*arguments)
-    )
+    """`sample`, or from 8 rows on in two halves of the batch: what a row gets must not depend on which."""
+
+    def run(rows):
+        return sample(step, *rows, position, count)
+
+    rows = logits, states, knobs
+    return tf.cond(tf.shape(logits)[0] < 8, lambda: run(rows), lambda: split_batch(run, rows))
 
 
 @tf.function(
     autograph=False,
     input_signature=[
         tf.TensorSpec([None, 7]),
-        {"n": tf.TensorSpec([1, None], tf.int32)},
+        {"n": tf.TensorSpec([None, 1], tf.int32)},
         Sampling(*(tf.TensorSpec([None], dtype) for dtype in (tf.float32, tf.int32, tf.float32, tf.int32))),
         tf.TensorSpec([], tf.int32),
         tf.TensorSpec([], tf.int32),
@@ -140,7 +143,7 @@ def sample_numbers(logits, states, knobs, position, count):
 
 
 def run(knobs, first, position=0, count=20):
-    states = {"n": tf.zeros([1, len(first)], tf.int32)}
+    states = {"n": tf.zeros([len(first), 1], tf.int32)}
     return sample_numbers(
         tf.one_hot(first, 7) * 2.0, states, knobs, tf.constant(position), tf.constant(count)
     )

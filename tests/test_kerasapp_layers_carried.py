@@ -2,25 +2,28 @@
 
 import keras
 import numpy as np
+import pytest
 import reference
 import reference_recurrent
 import tensorflow as tf
 
+from kerasapp.layers import recurrent
 from kerasapp.layers.carried import Carried
-from kerasapp.layers.recurrent import GRU, LSTM
+from kerasapp.layers.recurrent import LSTM
 
+ALL = {"return_sequences": True, "return_state": True}
 X = np.random.default_rng(0).normal(size=[3, 12, 5]).astype("float32")
 
 
 def test_training_windows_continue_each_other():
-    layer = LSTM(4)
+    layer = LSTM(4, **ALL)
     carried = Carried(layer, streams=3, reset=0.0)
     windows = [carried(X[:, i : i + 4], training=True) for i in range(0, 12, 4)]
     np.testing.assert_allclose(np.concatenate(windows, axis=1), layer(X)[0], atol=1e-6)
 
 
 def test_a_window_has_the_gradient_of_truncated_backpropagation():
-    layer = LSTM(4)
+    layer = LSTM(4, **ALL)
     carried = Carried(layer, streams=3, reset=0.0)
     first, second = X[:, :7], tf.constant(X[:, 7:])
     carried.build(first.shape)
@@ -44,7 +47,7 @@ def test_a_window_has_the_gradient_of_truncated_backpropagation():
 
 
 def test_outside_training_nothing_is_carried_or_disturbed():
-    layer = GRU(4)
+    layer = recurrent.GRU(4, **ALL)
     carried = Carried(layer, streams=3, reset=0.0)
     carried(X[:, :4], training=True)
     memory = carried.memory[0].numpy()
@@ -55,14 +58,55 @@ def test_outside_training_nothing_is_carried_or_disturbed():
 
 
 def test_reset_rows_begin_from_zeros():
-    layer = LSTM(4)
+    layer = LSTM(4, **ALL)
     carried = Carried(layer, streams=3, reset=1.0)
     carried(X[:, :4], training=True)
     np.testing.assert_allclose(carried(X[:, 4:8], training=True), layer(X[:, 4:8])[0], atol=1e-6)
 
 
+def test_each_row_is_reset_by_itself_with_the_share_that_is_asked_for():
+    keras.utils.set_random_seed(1)
+    rows = 1000
+    x = np.random.default_rng(1).normal(size=[rows, 2, 5]).astype("float32")
+    layer = LSTM(4, **ALL)
+    carried = Carried(layer, streams=rows, reset=0.2)
+    shares = []
+    for _ in range(3):
+        carried(x, training=True)
+        begun = np.isclose(carried(x, training=True), layer(x)[0], atol=1e-6).all(axis=(1, 2))
+        shares.append(begun.mean())
+    np.testing.assert_allclose(shares, 0.2, atol=0.06)
+    assert len(set(shares)) > 1  # drawn anew each time
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_batch_of_another_size_starts_from_zeros_and_leaves_the_streams(graph):
+    layer = LSTM(4, **ALL)
+    carried = Carried(layer, streams=3, reset=0.0)
+    carried.build(X.shape)
+
+    def run(x):
+        return carried(x, training=True)
+
+    if graph:
+        run = tf.function(run, input_signature=[tf.TensorSpec([None, None, 5])])
+    first = run(X[:, :4])
+    memory = [variable.numpy() for variable in carried.memory]
+    for rows in (1, 2, 5):
+        other = np.random.default_rng(rows).normal(size=[rows, 4, 5]).astype("float32")
+        np.testing.assert_allclose(run(other), layer(other)[0], atol=1e-6)
+    np.testing.assert_array_equal([variable.numpy() for variable in carried.memory], memory)
+    windows = [first, run(X[:, 4:8]), run(X[:, 8:])]
+    np.testing.assert_allclose(np.concatenate(windows, axis=1), layer(X)[0], atol=1e-6)
+
+
+def test_a_layer_that_does_not_return_all_is_refused():
+    with pytest.raises(ValueError, match="return_sequences=True and return_state=True"):
+        Carried(LSTM(4), streams=3)
+
+
 def test_no_gradient_reaches_the_window_before():
-    carried = Carried(LSTM(4), streams=3, reset=0.0)
+    carried = Carried(LSTM(4, **ALL), streams=3, reset=0.0)
     x = tf.Variable(X[:, :4])
     with tf.GradientTape() as tape:
         carried(x, training=True)
@@ -71,7 +115,7 @@ def test_no_gradient_reaches_the_window_before():
 
 
 def test_memory_is_no_weight_and_the_config_round_trips():
-    carried = Carried(LSTM(4), streams=3)
+    carried = Carried(LSTM(4, **ALL), streams=3)
     carried(X)
     assert len(carried.weights) == 3
     copy = Carried.from_config(carried.get_config())

@@ -1,43 +1,49 @@
-"""What is kept of a layer that reads: its own outputs, and gates by their formulas."""
+"""What is kept of layers that read: their own outputs, and gates by their formulas."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kerasapp.layers.recording import record
-from kerasapp.layers.recurrent import GRU, LSTM, SimpleRNN
+from kerasapp.layers.stack import RecurrentStack
 
 TIME, FEATURES, UNITS = 9, 3, 4
 DRAW = np.random.default_rng(1)
 X = DRAW.normal(size=[TIME, FEATURES]).astype(np.float32)
 
 
-def made(kind):
-    """A layer with weights that were drawn, its first states, and all that `record` gives."""
-    layer = kind(UNITS)
-    layer.build([None, None, FEATURES])
-    layer.set_weights([DRAW.normal(size=w.shape) for w in layer.get_weights()])
-    states = [DRAW.normal(size=UNITS).astype(np.float32) for _ in range(2 if kind is LSTM else 1)]
-    return layer, states, *record(layer, tf.constant(X), [tf.constant(state) for state in states])
+def made(cell):
+    """A stack of one layer with weights that were drawn, its first states, and all that `record` gives."""
+    stack = RecurrentStack(UNITS, cell)
+    stack.build([None, None, FEATURES])
+    stack.set_weights([DRAW.normal(size=w.shape) for w in stack.get_weights()])
+    states = {name: DRAW.normal(size=UNITS).astype(np.float32) for name in stack.state_names}
+    _, after, gates = record(stack, tf.constant(X), {name: tf.constant(s) for name, s in states.items()})
+    return stack, states, after, {name.removesuffix("_0"): values for name, values in gates.items()}
 
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-@pytest.mark.parametrize("kind", [LSTM, GRU, SimpleRNN])
-def test_the_states_are_those_of_the_layers_own_call(kind):
-    layer, first, states, _ = made(kind)
-    outputs, *_ = layer(X[None], initial_state=[state[None] for state in first])
-    np.testing.assert_allclose(states[0], outputs[0], atol=1e-5)
+@pytest.mark.parametrize("options", [{"layer_normalisation": True}, {"residual": True}])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn"])
+def test_outputs_and_states_are_those_of_the_stacks_own_call(cell, options):
+    stack = RecurrentStack(UNITS, cell, layers=2, **options)
+    first = {name: tf.constant(DRAW.normal(size=[1, UNITS]), tf.float32) for name in stack.state_names}
+    expected, _ = stack(X[None], first)
+    outputs, states, _ = record(stack, tf.constant(X), {name: state[0] for name, state in first.items()})
+    np.testing.assert_allclose(outputs, expected[0], atol=1e-5)
     for steps in range(1, TIME + 1):  # the last states of each beginning
-        _, *last = layer(X[None, :steps], initial_state=[state[None] for state in first])
-        for found, expected in zip(states, last, strict=True):
-            np.testing.assert_allclose(found[steps - 1], expected[0], atol=1e-5)
+        _, last = stack(X[None, :steps], first)
+        assert sorted(last) == sorted(states)
+        for name, state in last.items():
+            np.testing.assert_allclose(states[name][steps - 1], state[0], atol=1e-5)
 
 
 def test_the_gates_of_an_lstm_are_those_of_its_formula():
-    layer, (h, _), (hs, cs), gates = made(LSTM)
+    layer, first, after, gates = made("lstm")
+    h, hs, cs = first["h_0"], after["h_0"], after["c_0"]
     kernel, recurrent, bias = layer.get_weights()
     before = np.concatenate([h[None], hs[:-1]])
     i, f, g, o = np.split(X @ kernel + before @ recurrent + bias, 4, axis=1)
@@ -49,7 +55,8 @@ def test_the_gates_of_an_lstm_are_those_of_its_formula():
 
 
 def test_the_gates_of_a_gru_are_those_of_its_formula():
-    layer, (h,), (hs,), gates = made(GRU)
+    layer, first, after, gates = made("gru")
+    h, hs = first["h_0"], after["h_0"]
     kernel, recurrent, (bias, recurrent_bias) = layer.get_weights()
     before = np.concatenate([h[None], hs[:-1]])
     of_x = np.split(X @ kernel + bias, 3, axis=1)
@@ -62,4 +69,4 @@ def test_the_gates_of_a_gru_are_those_of_its_formula():
 
 
 def test_a_simple_layer_has_no_gates():
-    assert made(SimpleRNN)[3] == {}
+    assert made("simple_rnn")[3] == {}

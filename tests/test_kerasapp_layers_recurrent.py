@@ -12,14 +12,14 @@ from kerasapp.layers import recurrent
 CELLS = ["LSTM", "GRU", "SimpleRNN"]
 NAMES = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}  # of the formulas
 FEATURES, UNITS = 3, 4
+ALL = {"return_sequences": True, "return_state": True}
 EXACT = {"rtol": 1e-5, "atol": 1e-5}
 
 
 def pair(cell, **options):
     """Our layer and Keras's, built, with the same random weights."""
-    ours = getattr(recurrent, cell)(UNITS, **options)
-    keras_options = {"return_sequences": True, "return_state": True, "bias_initializer": "random_normal"}
-    theirs = getattr(keras.layers, cell)(UNITS, **keras_options | options)
+    options = {**ALL, "bias_initializer": "random_normal", **options}
+    ours, theirs = (getattr(module, cell)(UNITS, **options) for module in (recurrent, keras.layers))
     ours.build([None, None, FEATURES])
     theirs.build([None, None, FEATURES])
     ours.set_weights(theirs.get_weights())
@@ -156,7 +156,7 @@ def test_functional_model_round_trip_and_saved_model(cell, tmp_path):
     x, states, _ = data(cell, 2, 5)
     sequences = keras.Input([None, FEATURES])
     initial = [keras.Input([UNITS]) for _ in states]
-    layer = getattr(recurrent, cell)(UNITS, recurrent_dropout=0.2, seed=3)
+    layer = getattr(recurrent, cell)(UNITS, **ALL, recurrent_dropout=0.2, seed=3)
     outputs, *last = layer(sequences, initial_state=initial)
     assert outputs.shape == (None, None, UNITS) and [s.shape for s in last] == [(None, UNITS)] * len(states)
     model = keras.Model([sequences, *initial], [outputs, *last])
@@ -189,7 +189,7 @@ def test_mask_of_an_embedding_is_used():
 def test_weight_drop_is_dropout_of_the_recurrent_kernel(cell):
     x, states, _ = data(cell, 3, 4)
     ours, theirs = pair(cell)
-    dropping = getattr(recurrent, cell)(UNITS, recurrent_dropout=0.5, seed=5)
+    dropping = getattr(recurrent, cell)(UNITS, **ALL, recurrent_dropout=0.5, seed=5)
     dropping.build(x.shape)
     dropping.set_weights(ours.get_weights())
     assert_same(dropping(x, initial_state=states), ours(x, initial_state=states))  # off outside training
@@ -230,9 +230,78 @@ def test_mixed_bfloat16(cell):
         np.testing.assert_allclose(tf.cast(a, tf.float32), tf.cast(b, tf.float32), rtol=0.1, atol=0.1)
 
 
+RETURNS = [
+    {},
+    {"return_sequences": False, "return_state": False},
+    {"return_sequences": True},
+    {"return_state": True},
+    ALL,
+]
+
+
+@pytest.mark.parametrize("returns", RETURNS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_returned_is_what_keras_returns(cell, returns):
+    ours, theirs = (
+        getattr(module, cell)(UNITS, bias_initializer="random_normal", name="layer", **returns)
+        for module in (recurrent, keras.layers)
+    )
+    assert ours.get_config() == theirs.get_config()
+    assert type(ours).from_config(ours.get_config()).get_config() == ours.get_config()
+    for layer in (ours, theirs):
+        layer.build([None, None, FEATURES])
+    ours.set_weights(theirs.get_weights())
+    for time in (1, 5):
+        x, states, mask = data(cell, 4, time)
+        begun = {"initial_state": states}
+        for options in ({}, {"mask": mask}, begun, {**begun, "mask": mask}):
+            expected = theirs(x, **options)
+            for training in (False, True):
+                found = ours(x, training=training, **options)
+                tf.nest.assert_same_structure(found, expected)
+                assert_same(found, expected)
+    symbolic = [layer(keras.Input([None, FEATURES])) for layer in (ours, theirs)]
+    shapes = [keras.tree.map_structure(lambda tensor: tensor.shape, results) for results in symbolic]
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_it_stands_in_any_keras_model(cell, tmp_path):
+    ids, wanted = np.array([[5, 3, 0, 0], [1, 2, 3, 4], [2, 0, 0, 0]]), np.array([[1.0], [0.0], [2.0]])
+
+    def build(module):
+        layer = getattr(module, cell)
+        return keras.Sequential(
+            [
+                keras.layers.Embedding(6, FEATURES, mask_zero=True),
+                layer(UNITS, return_sequences=True),
+                layer(UNITS),
+                keras.layers.Dense(1),
+            ]
+        )
+
+    ours, theirs = build(recurrent), build(keras.layers)
+    for model in (ours, theirs):
+        model.build([None, None])
+    ours.set_weights(theirs.get_weights())
+    for model in (ours, theirs):
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+        model.fit(ids, wanted, batch_size=2, epochs=3, shuffle=False, verbose=0)
+    assert_same(ours.get_weights(), theirs.get_weights())
+    ours.save(tmp_path / "model.keras")
+    assert_same(keras.models.load_model(tmp_path / "model.keras").predict(ids, verbose=0), theirs(ids))
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"return_state": False}, {"stateful": True}, {"go_backwards": True}, {"activation": "relu"}],
+    [
+        {"stateful": True},
+        {"go_backwards": True},
+        {"unroll": True},
+        {"zero_output_for_mask": True},
+        {"activation": "relu"},
+        {"recurrent_activation": "tanh"},
+    ],
 )
 def test_what_is_not_supported_is_refused(options):
     with pytest.raises(ValueError, match=r"^LSTM (supports|does not support) "):

@@ -11,7 +11,7 @@ from hand_made import QUOTED, TRACKER
 from kerasapp.inspection.packing import inflate, unpack
 from kerasapp.tasks.generation import inspection as generation
 from kerasapp.tasks.generation import reading
-from kerasapp.tasks.generation.model import window_graph
+from kerasapp.tasks.generation.model import window
 
 TEXT = "ab ba\ncab"
 
@@ -43,13 +43,12 @@ def test_a_reading_is_what_the_model_does(options, monkeypatch):
     np.testing.assert_allclose(found.nats, -np.log(shares[np.arange(len(ids)), ids]), atol=1e-5)
     np.testing.assert_allclose(found.probabilities, -np.sort(-shares)[:, :5], atol=1e-5)
     np.testing.assert_allclose(np.take_along_axis(shares, found.likeliest, 1), found.probabilities, atol=1e-5)
-    window = window_graph(model, padded=False)
     zeros = {name: tf.zeros([1, model.units]) for name in model.state_names}
     for end in (1, 5, len(ids)):  # the states after a character are those of the model that has read it
         context = np.concatenate([[tokenizer.line_break_id], ids[:end]]).astype(np.int32)
-        out = window({"tokens": tf.constant(context[None]), **zeros})
+        _, states = window(model, tf.constant(context[None]), zeros)
         for name in model.state_names:
-            np.testing.assert_allclose(found.states[name][end - 1], out[name][0], atol=1e-5)
+            np.testing.assert_allclose(found.states[name][end - 1], states[name][0], atol=1e-5)
 
 
 def test_gates_are_of_the_character_that_was_read(monkeypatch):

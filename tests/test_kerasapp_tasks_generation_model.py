@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.tasks.generation.model import GenerationModel, step_graph, stepper, window_graph
+from kerasapp.tasks.generation.model import GenerationModel, step, step_function, window
 
 TOKENS = np.random.default_rng(0).integers(0, 11, [3, 9]).astype("int32")
 OPTIONS = [
@@ -13,7 +13,7 @@ OPTIONS = [
     {"cell": "gru", "residual": True, "embedding_size": 6},
     {"cell": "simple_rnn", "layer_normalisation": True, "layers": 1},
     {"tie_embeddings": True, "layers": 3, "residual": True},
-    {"units": 2, "embedding_size": 5},  # more tokens than the stepper prepares
+    {"units": 2, "embedding_size": 5},  # more tokens than `step_function` prepares
 ]
 
 
@@ -43,40 +43,36 @@ def test_steps_and_windows_with_states_equal_the_whole(options):
     whole = model(TOKENS).numpy()
 
     states, stepped = zeros(model, 3), []
-    step = step_graph(model)
     for tokens in TOKENS.T:
-        out = step({"tokens": tf.constant(tokens), **states})
-        stepped.append(out.pop("logits").numpy())
-        states = out
+        logits, states = step(model, tf.constant(tokens), states)
+        stepped.append(logits.numpy())
     np.testing.assert_allclose(np.stack(stepped, axis=1), whole, atol=1e-5)
 
     states, looped = {name: tf.zeros([model.units, 3]) for name in model.state_names}, []
-    loop_step = stepper(model)
+    loop_step = step_function(model)
     for tokens in TOKENS.T:
         logits, states = loop_step(tf.constant(tokens), states)
         looped.append(logits.numpy())
     np.testing.assert_allclose(np.stack(looped, axis=1), whole, atol=1e-5)
 
-    window = window_graph(model, padded=False)
-    first = window({"tokens": tf.constant(TOKENS[:, :4]), **zeros(model, 3)})
-    second = window(
-        {"tokens": tf.constant(TOKENS[:, 4:]), **{name: first[name] for name in model.state_names}}
-    )
-    np.testing.assert_allclose(np.concatenate([first["logits"], second["logits"]], 1), whole, atol=1e-5)
-    for name in model.state_names:
-        np.testing.assert_allclose(second[name], tf.transpose(states[name]), atol=1e-5)
+    first, carried = window(model, tf.constant(TOKENS[:, :4]), zeros(model, 3))
+    second, carried = window(model, tf.constant(TOKENS[:, 4:]), carried)
+    np.testing.assert_allclose(np.concatenate([first, second], 1), whole, atol=1e-5)
+    assert list(carried) == model.state_names
+    for name, state in carried.items():
+        np.testing.assert_allclose(state, tf.transpose(states[name]), atol=1e-5)
 
 
 @pytest.mark.parametrize("options", OPTIONS[:3])
 def test_padding_changes_nothing(options):
     model = build(**options)
     lengths = tf.constant([9, 4, 0])
-    out = window_graph(model)({"tokens": tf.constant(TOKENS), "lengths": lengths, **zeros(model, 3)})
-    short = window_graph(model, padded=False)({"tokens": tf.constant(TOKENS[1:2, :4]), **zeros(model, 1)})
-    np.testing.assert_allclose(out["logits"][1:2, :4], short["logits"], atol=1e-5)
+    padded, states = window(model, tf.constant(TOKENS), zeros(model, 3), lengths)
+    short, expected = window(model, tf.constant(TOKENS[1:2, :4]), zeros(model, 1))
+    np.testing.assert_allclose(padded[1:2, :4], short, atol=1e-5)
     for name in model.state_names:
-        np.testing.assert_allclose(out[name][1:2], short[name], atol=1e-5)
-        np.testing.assert_array_equal(out[name][2], np.zeros(model.units))
+        np.testing.assert_allclose(states[name][1:2], expected[name], atol=1e-5)
+        np.testing.assert_array_equal(states[name][2], np.zeros(model.units))
 
 
 def test_logits_do_not_see_the_future():

@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 from kerasapp.tasks.series.losses import MixtureLoss
-from kerasapp.tasks.series.model import SeriesModel, log_density, mixture, row_step, window_graph
+from kerasapp.tasks.series.model import SeriesModel, log_density, mixture, step, window
 
 
 def raw_parameters(shape, components, columns, scale=1.0, seed=0):
@@ -64,9 +64,8 @@ def test_windows_and_steps_are_the_model(options):
     values = np.float32(np.random.default_rng(0).normal(size=[3, 9, 2]))
     whole = model(values).numpy()
     states = {name: np.zeros([3, 6], np.float32) for name in model.state_names}
-    first = window_graph(model, padded=False)({"values": values[:, :4], **states})
-    np.testing.assert_allclose(first["raw"], whole[:, :4], rtol=1e-4, atol=1e-5)
-    states = {name: first[name] for name in model.state_names}
+    first, states = window(model, values[:, :4], states)
+    np.testing.assert_allclose(first, whole[:, :4], rtol=1e-4, atol=1e-5)
     for t in range(4, 9):
-        raw, states = row_step(model, values[:, t], states)
+        raw, states = step(model, values[:, t], states)
         np.testing.assert_allclose(raw, whole[:, t], rtol=1e-4, atol=1e-5)

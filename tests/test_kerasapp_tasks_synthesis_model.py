@@ -12,7 +12,7 @@ from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.tasks.synthesis import config as configuration
 from kerasapp.tasks.synthesis import model as synthesis
 from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
-from kerasapp.tasks.synthesis.model import PADDING, SynthesisModel, encode, postnet, stepper
+from kerasapp.tasks.synthesis.model import PADDING, SynthesisModel, encode, postnet, step, step_function
 from pipelines import clips
 
 MELS, UNITS = 5, 8
@@ -60,13 +60,13 @@ def assert_same(ours, theirs, close=CLOSE):
         np.testing.assert_allclose(a, b, **close)
 
 
-def decode(model, tokens, mel_in):
-    """The outputs of the model, step by step; the postnet last."""
+def decode(model, tokens, mel_in, one_step=None):
+    """The outputs of the model, step by step, by `step_function` or a function like it; the postnet last."""
     prepared, states = encode(model, tokens)
-    step, found = stepper(model), []
+    one_step, found = one_step or step_function(model), []
     for frame in np.moveaxis(mel_in, 1, 0):
         assert sorted(states) == sorted(model.state_names)
-        *now, states = step(tf.constant(frame), states, prepared)
+        *now, states = one_step(tf.constant(frame), states, prepared)
         found.append(now)
     frames, stop, alignment = (np.stack(values, axis=1) for values in zip(*found))
     before = frames.reshape([len(tokens), -1, MELS])
@@ -86,10 +86,8 @@ def test_every_attention_but_none_is_tested():
 def test_the_heads_are_as_many_as_the_configuration_divides_the_attention_by(monkeypatch):
     assert synthesis.HEADS == configuration.HEADS
     monkeypatch.setattr(synthesis, "HEADS", 2)
-    assert (
-        SynthesisModel(11, MELS, attention="multi_head", **{**SIZES, "attention_size": 8}).attention.heads
-        == 2
-    )
+    model = SynthesisModel(11, MELS, attention="multi_head", **{**SIZES, "attention_size": 8})
+    assert model.decoder.attention.heads == 2
 
 
 @pytest.mark.parametrize("attention", OPTIONS)
@@ -108,10 +106,11 @@ def test_outputs_config_and_file_round_trip(attention, tmp_path):
 @pytest.mark.parametrize("attention", OPTIONS)
 def test_steps_are_the_whole(attention):
     model, found = build(attention), run(build(attention))
-    stepwise = decode(model, TOKENS, MEL_IN)
-    for row in range(3):
-        sizes = row, LENGTHS[row], STEPS[row], model.reduction
-        assert_same(cut(stepwise, *sizes), cut(found, *sizes), {"rtol": 1e-4, "atol": 1e-5})
+    for one_step in (step_function(model), functools.partial(step, model)):
+        stepwise = decode(model, TOKENS, MEL_IN, one_step)
+        for row in range(3):
+            sizes = row, LENGTHS[row], STEPS[row], model.reduction
+            assert_same(cut(stepwise, *sizes), cut(found, *sizes), {"rtol": 1e-4, "atol": 1e-5})
     weights = found["alignment"]
     assert not np.any(weights * (TOKENS[:, None] == 0))
     np.testing.assert_allclose(weights.sum(-1), REAL, atol=1e-5)
@@ -157,7 +156,7 @@ def test_a_step_attends_where_its_mask_lets_it():
     prepared, states = encode(model, TOKENS)
     window = np.arange(6) < 2
     prepared = {**prepared, "mask": prepared["mask"] * tf.cast(window, tf.float32)}
-    _, _, alignment, _ = stepper(model)(tf.zeros([3, MELS]), states, prepared)
+    _, _, alignment, _ = step(model, tf.zeros([3, MELS]), states, prepared)
     assert not np.any(alignment[:, 2:])
     np.testing.assert_allclose(np.sum(alignment, axis=1), np.ones(3), atol=1e-5)
 
@@ -165,9 +164,9 @@ def test_a_step_attends_where_its_mask_lets_it():
 def test_a_step_drops_units_of_the_prenet_if_asked():
     model = build("location")
     prepared, states = encode(model, TOKENS)
-    step, frame = stepper(model), tf.constant(MEL_IN[:, 1])
+    frame = tf.constant(MEL_IN[:, 1])
     plain, ones, none = (
-        step(frame, states, prepared, dropped)[0].numpy()
+        step(model, frame, states, prepared, dropped)[0].numpy()
         for dropped in (None, [tf.ones([3, 7])] * 2, [tf.ones([3, 7]), tf.constant([[1.0], [0.0], [1.0]])])
     )
     np.testing.assert_array_equal(plain, ones)
@@ -243,9 +242,9 @@ def speak(model, tokens, most=20):
     @tf.function(autograph=False)
     def loop():
         prepared, states = encode(model, tokens)
-        step, frame, found = stepper(model), tf.zeros([len(tokens), MELS]), []
+        one_step, frame, found = step_function(model), tf.zeros([len(tokens), MELS]), []
         for _ in range(most):
-            frames, stop, alignment, states = step(frame, states, prepared)
+            frames, stop, alignment, states = one_step(frame, states, prepared)
             frame = frames[:, -1]
             found.append((frames, stop, alignment))
         frames, stops, alignments = (tf.stack(values, axis=1) for values in zip(*found))

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
-from kerasapp.tasks.translation.model import TranslationModel, encode, stepper
+from kerasapp.tasks.translation.model import TranslationModel, encode, step, step_function
 
 OPTIONS = {
     "dot": {"encoder_layers": 2},
@@ -42,13 +42,13 @@ def run(model, source=SOURCE, target=TARGET):
     return model({"source": source, "target_in": target}).numpy()
 
 
-def decode(model, source, target):
-    """Logits and alignments of the tokens one by one."""
+def decode(model, source, target, one_step=None):
+    """Logits and alignments of the tokens one by one, by `step_function` or another function like it."""
     prepared, states = encode(model, source)
-    step, logits, alignments = stepper(model), [], []
+    one_step, logits, alignments = one_step or step_function(model), [], []
     for tokens in target.T:
         assert sorted(states) == sorted(model.state_names)
-        now, alignment, states = step(tf.constant(tokens), states, prepared)
+        now, alignment, states = one_step(tf.constant(tokens), states, prepared)
         logits.append(now)
         alignments.append(alignment)
     return np.stack(logits, axis=1), np.stack(alignments, axis=1)
@@ -74,6 +74,9 @@ def test_steps_are_the_whole(attention):
     model = build(attention)
     logits, alignments = decode(model, SOURCE, TARGET)
     np.testing.assert_allclose(logits, run(model), **CLOSE)
+    one_by_one = decode(model, SOURCE, TARGET, functools.partial(step, model))
+    for found, expected in zip(one_by_one, (logits, alignments), strict=True):
+        np.testing.assert_allclose(found, expected, **CLOSE)
     real = np.arange(6) < np.array(LENGTHS)[:, None]
     assert not np.any(alignments * ~real[:, None])
     total = 0.0 if attention == "none" else 1.0

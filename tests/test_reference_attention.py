@@ -51,17 +51,15 @@ def test_the_decoder_has_the_gradients_of_finite_differences(cell, kind):
     weights = {
         "cell": cell_weights(cell, FEATURES + UNITS, UNITS),
         "attention": attention_weights(kind, UNITS, 4),
-        "output_kernel": normal(9, UNITS, 4 + UNITS + 1),
+        "output": {"kernel": normal(9, 4 + UNITS, UNITS), "bias": normal(10, UNITS)},
     }
-    flat = {"output_kernel": weights["output_kernel"]}
-    flat |= {f"{part} {n}": w for part in ("cell", "attention") for n, w in weights[part].items()}
+    flat = {f"{part} {n}": w for part in weights for n, w in weights[part].items()}
     dvectors, dalignments = normal(3, time, UNITS), normal(4, time, SOURCE)
 
     def run(x, memory, first, **flat):
-        parts = {"cell": {}, "attention": {}, "output_kernel": flat["output_kernel"]}
+        parts = {part: {} for part in weights}
         for name, w in flat.items():
-            if " " in name:
-                parts[name.split()[0]][name.split()[1]] = w
+            parts[name.split()[0]][name.split()[1]] = w
         return reference_decoder.decoder(cell, kind, x, memory, mask, tuple(first), parts)
 
     def loss(**arguments):
@@ -72,6 +70,6 @@ def test_the_decoder_has_the_gradients_of_finite_differences(cell, kind):
     dx, dmemory, dfirst, dweights = reference_decoder.decoder_back(
         cell, kind, dvectors, dalignments, x, memory, mask, tuple(first), run(**arguments)[2], weights
     )
-    found = {"x": dx, "memory": dmemory, "first": np.stack(dfirst), **dweights}
-    found |= {f"{part} {n}": g for part in ("cell", "attention") for n, g in dweights[part].items()}
+    found = {"x": dx, "memory": dmemory, "first": np.stack(dfirst)}
+    found |= {f"{part} {n}": g for part in dweights for n, g in dweights[part].items()}
     assert_gradients(loss, arguments, found)

@@ -68,7 +68,7 @@ def test_every_function_exists_in_the_file_that_is_named(document):
 def test_every_function_of_the_reference_is_named_or_the_backward_one_of_a_named(document):
     names = {name for name, _ in named(document)}
     modules = [m for m in ROOT.glob("tests/reference*.py") if m.stem != "reference_differences"]
-    helpers = {"weights", "randomise", "STEPS", "formula_weights", "gates_of"}
+    helpers = {"weights", "randomise", "STEPS", "formula_weights", "by_path"}
     public = {name for m in modules for name in definitions(m) if not name.startswith("_")} - helpers
     assert len(public) > 40
     assert not {name for name in public if name.removesuffix("_back") not in names and name not in names}

@@ -45,7 +45,7 @@ def test_a_language_model():
     loss, found = loss_and_gradients(model, tokens, targets)
 
     table = np.asarray(model.embedding.embeddings.value, float)
-    layers = [(layer.cell.path, reference.weights(layer)) for layer in model.recurrent_layers]
+    layers = [(layer.cell.path, reference.weights(layer)) for layer in model.stack.recurrent_layers]
     zeros, runs, logits = (np.zeros(4),), [], []
     for row in tokens:
         x, saved = [reference.embedding(row, table)], []
@@ -126,9 +126,7 @@ def translate_back(model, dlogits, source, target_in, kept):
     )
     for half, of_half in zip(halves, of_halves):
         found |= {f"{half.cell.path}/{name}": g for name, g in of_half.items()}
-    found |= {f"{model.attention.path}/{name}": g for name, g in of_decoder["attention"].items()}
-    found[f"{model.decoder.path}/gates"] = reference_decoder.gates_of("lstm", of_decoder["cell"])
-    found[f"{model.decoder.path}/output_kernel"] = of_decoder["output_kernel"]
+    found |= reference_decoder.by_path(model.decoder, of_decoder)
     found["target_embedding/embeddings"] = dtable + reference.embedding_back(dy, target_in, table)
     of_source = reference.embedding_back(dx, source[source > 0], w["source_embedding/embeddings"])
     return {**found, "source_embedding/embeddings": of_source}

@@ -81,8 +81,8 @@ def choose(logits, sampling, noise, filtered=True):
 
 
 def _prepare(sampling, noise):
-    """What of `choose` can be done before a loop: the factor of the logits [batch, 1], and the noise
-    [..., batch] with zeros for greedy rows, which with a factor this large take the likeliest token."""
+    """The loop-invariant part of `choose`: the factor of the logits [batch, 1], and the noise [..., batch].
+    Greedy rows get the noise 0 and a factor so large that they take the likeliest token."""
     greedy = sampling.temperature <= 0
     sharpness = tf.where(greedy, 1e30, 1.0 / tf.maximum(sampling.temperature, 1e-6))[:, tf.newaxis]
     return sharpness, tf.where(greedy, 0.0, noise)
@@ -177,22 +177,6 @@ def sample_one(logits, sampling, position):
 
 def _filtered(sampling):
     return tf.reduce_any((sampling.top_k > 0) | (sampling.top_p < 1.0))
-
-
-def sample_side_by_side(step, logits, states, sampling, position, count):
-    """`sample` in two halves of the batch that do not wait for each other, which keeps two cores busy.
-
-    The states are name -> [units, batch] here.
-    """
-    middle = tf.shape(logits)[0] // 2
-    halves = []
-    for rows in (slice(None, middle), slice(middle, None)):
-        half_states = {name: state[:, rows] for name, state in states.items()}
-        knobs = Sampling(*(knob[rows] for knob in sampling))
-        halves.append(sample(step, logits[rows], half_states, knobs, position, count))
-    tokens, after, new_states = zip(*halves, strict=True)
-    joined = {name: tf.concat([half[name] for half in new_states], axis=1) for name in states}
-    return tf.concat(tokens, axis=0), tf.concat(after, axis=0), joined
 
 
 def _sampling_loop(step, logits, states, sampling, position, count, filtered):

@@ -109,19 +109,6 @@ def _rounded(x):
     return np.sign(x) * np.floor(np.abs(x).astype(np.float64) + 0.5)  # in 32 bits the sum would be rounded
 
 
-class Rows:
-    """A layer of a decoder whose steps make their products as FULLY_CONNECTED does: rows times weights."""
-
-    def __init__(self, layer):
-        self._layer = layer
-
-    def __getattr__(self, name):
-        return getattr(self._layer, name)
-
-    def stepper(self):
-        return self._layer.stepper(product=_product)
-
-
 class Reader:
     """A bidirectional layer that reads one sentence.
 
@@ -147,11 +134,6 @@ class Reader:
         forward = _loop(layer.forward, x, lengths, self._weights)
         backward = _loop(layer.backward, tf.reverse_sequence(x, lengths, seq_axis=1), lengths, self._weights)
         return tf.concat([forward, tf.reverse_sequence(backward, lengths, seq_axis=1)], axis=-1)
-
-
-def _product(weights, a):
-    """`weights` [rows, k] @ `a` [k, batch]."""
-    return tf.transpose(tf.matmul(a, weights, transpose_a=True, transpose_b=True))
 
 
 def sizes(time):
@@ -243,7 +225,7 @@ def _loop(layer, x, lengths, weights):
             states = layer.step(row, states)
         return t + 1, states, tf.where(positions == t, states[0][:, tf.newaxis], outputs)
 
-    states = [tf.zeros([1, layer.units]) for _ in tf.nest.flatten(layer.state_size)]
+    states = [tf.zeros([1, layer.units]) for _ in layer.state_names]
     first = 0, states, _zeros([1, time, layer.units], lengths)
     return tf.while_loop(lambda t, *_: t < lengths[0], step, first)[2]
 

@@ -4,7 +4,7 @@ Notation: q is the decoder's state (query) [batch, query_size], m_s the encoder'
 [batch, source, memory_size], e_s the score, a = softmax(e) the alignment over the positions that are real,
 c = sum_s a_s v_s the context. The values v are the encoder's outputs themselves, but in multi-head attention.
 
-What of a score does not depend on the query, the keys, is computed once for each sentence by `prepare`.
+`prepare` computes the keys and values once per sentence; they do not depend on the query.
 """
 
 import keras
@@ -15,12 +15,12 @@ class Attention(keras.layers.Layer):
     """Base of the attention layers; a subclass gives the keys and the score.
 
     Args:
-        size: of the keys, where the score has a space of its own.
+        size: of the keys, if the attention projects query and memory.
 
     Call: `query` [batch, query_size], `memory` [batch, source, memory_size], `lengths` int32 [batch] of real
-    positions, `previous` [batch, source], the sum of the alignments before (for the location-sensitive score;
-    zeros if None) -> (context [batch, value_size], alignment [batch, source]). A row without any real
-    position gets zeros for both.
+    positions, `previous` [batch, source], the cumulative alignment, that is the sum of the alignments of the
+    steps before (for the location-sensitive score; zeros if None) -> (context [batch, value_size], alignment
+    [batch, source]). A row without any real position gets zeros for both.
 
     Example:
 
@@ -28,7 +28,7 @@ class Attention(keras.layers.Layer):
     >>> context, alignment = attention(query, memory, lengths)
     """
 
-    projects_query = False  # whether q meets a weight matrix [size, query_size] before it is scored
+    projects_query = False  # whether q is multiplied by a weight matrix [size, query_size]
 
     def __init__(self, size, **kwargs):
         super().__init__(**kwargs)
@@ -48,12 +48,14 @@ class Attention(keras.layers.Layer):
         prepared = self.prepare(memory, lengths)
         if previous is None:
             previous = ops.zeros_like(prepared["mask"])
-        if self.projects_query:
-            query = query @ ops.transpose(self.cast(self.query_kernel))
-        return self.attend(query, prepared, previous, self.parameters())
+        return self.attend(self.project(query), prepared, previous, self.parameters())
+
+    def project(self, query):
+        """The query [batch, query_size] as `attend` takes it."""
+        return query @ ops.transpose(self.cast(self.query_kernel)) if self.projects_query else query
 
     def prepare(self, memory, lengths):
-        """What is computed once a sentence: dict of "keys", "values" and "mask" (1 where real, else 0), all
+        """What is computed once per sentence: dict of "keys", "values" and "mask" (1 where real, else 0), all
         [batch, ...]."""
         positions = ops.expand_dims(ops.arange(ops.shape(memory)[1], dtype="int32"), 0)
         mask = ops.cast(positions < ops.expand_dims(lengths, 1), memory.dtype)  # [batch, source]
@@ -68,15 +70,15 @@ class Attention(keras.layers.Layer):
         return memory
 
     def parameters(self):
-        """The small weights that each step uses: dict of tensors."""
+        """The small weights of the score: dict of tensors."""
         return {}
 
     def score(self, query, keys, previous, parameters):
-        """e [batch, source] of the projected query."""
+        """e [batch, source] for the projected query."""
         raise NotImplementedError
 
     def attend(self, query, prepared, previous, parameters):
-        """(context, alignment) of a query that is already projected; see `call`."""
+        """(context, alignment) for a projected query; see the class."""
         alignment = _softmax(self.score(query, prepared["keys"], previous, parameters), prepared["mask"])
         context = ops.squeeze(ops.expand_dims(alignment, 1) @ prepared["values"], 1)  # [batch, value size]
         return context, alignment
@@ -87,7 +89,7 @@ class Attention(keras.layers.Layer):
         return self.memory_size
 
     def cast(self, weight):
-        """A weight in the compute dtype: Keras sees to that within `call` alone."""
+        """A weight in the compute dtype; Keras casts it only within `call`."""
         return ops.cast(weight, self.compute_dtype)
 
     def get_config(self):
@@ -159,10 +161,10 @@ class Additive(Attention):
 
 @keras.saving.register_keras_serializable("kerasapp")
 class LocationSensitive(Additive):
-    """e_s = v . tanh(W_q q + W_k m_s + W_f f_s + b), f = F * (sum of the alignments before).
+    """e_s = v . tanh(W_q q + W_k m_s + W_f f_s + b), f = F * (cumulative alignment).
 
-    F are filters convolved over the source (Chorowski et al. 2015, arXiv:1506.07503; with the cumulative
-    alignment as in Tacotron 2, arXiv:1712.05884).
+    F is a set of filters, convolved over the source (Chorowski et al. 2015, arXiv:1506.07503; with the
+    cumulative alignment as in Tacotron 2, arXiv:1712.05884).
 
     Args:
         filters: how many. width: of each, in source positions.
@@ -180,14 +182,14 @@ class LocationSensitive(Additive):
         self.location_kernel = self._matrix("location_kernel", self.filters, self.size)
 
     def parameters(self):
-        # F and W_f are both linear: as one set of `size` filters they cost one convolution a step.
+        # F and W_f are both linear: joined to `size` filters they cost one convolution per step.
         filters = self.cast(self.convolution) @ self.cast(self.location_kernel)  # [width, 1, size]
         return {**super().parameters(), "filters": ops.squeeze(filters, 1)}
 
     def score(self, query, keys, previous, parameters):
-        # As a product of windows: the gradient is two to three times as fast as a convolution's on a CPU.
+        # A product of windows: on a CPU its gradient is two to three times as fast as a convolution's.
         source, left = ops.shape(previous)[1], (self.width - 1) // 2
-        padded = ops.pad(previous, [[0, 0], [left, self.width - 1 - left]])
+        padded = ops.pad(ops.cast(previous, keys.dtype), [[0, 0], [left, self.width - 1 - left]])
         positions = ops.expand_dims(ops.arange(source), 1) + ops.arange(self.width)
         location = ops.take(padded, positions, axis=1) @ parameters["filters"]  # [batch, source, size]
         return super().score(query, keys + location, previous, parameters)
@@ -200,11 +202,11 @@ class LocationSensitive(Additive):
 class MultiHead(Attention):
     """`heads` scaled dots side by side, each with keys and values of size / heads.
 
-    The context is that of all heads, one after the other; the alignment shown is their mean (Vaswani et al.
-    2017, arXiv:1706.03762).
+    The context is the contexts of all heads, concatenated; the alignment is the mean over heads (Vaswani et
+    al. 2017, arXiv:1706.03762).
 
     Args:
-        size: of all heads' keys, and of their values, together; a multiple of `heads`.
+        size: of the keys, and of the values, of all heads together; a multiple of `heads`.
     """
 
     projects_query = True
@@ -248,8 +250,8 @@ class MultiHead(Attention):
 class NoAttention(Attention):
     """The encoder's last state alone, the same context at every step (Cho et al. 2014, arXiv:1406.1078).
 
-    Of a bidirectional encoder it is the forward half of the last real position and the backward half of the
-    first. The alignment is 0 everywhere.
+    With a bidirectional encoder that is the forward half of the last real position and the backward half of
+    the first. The alignment is 0 everywhere.
     """
 
     def keys(self, memory):
@@ -286,7 +288,7 @@ def summary(memory, mask):
 def _softmax(scores, mask):
     """Softmax over the last axis where `mask` is 1; zeros elsewhere, and everywhere where it is all 0."""
     scores = ops.where(mask > 0, scores, -1e9)
-    # `initial`: Keras refuses the maximum of half a batch without a row. Its gradient would add up to 0.
+    # `initial`: Keras refuses the maximum of an empty half of a batch. The gradients by `top` add up to 0.
     top = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True, initial=-1e9))
     weights = ops.exp(scores - top) * mask
     return weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1e-9)

@@ -24,7 +24,8 @@ class Bidirectional(keras.layers.Layer):
     def __init__(self, units, cell="lstm", recurrent_dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.units, self.cell, self.recurrent_dropout = units, cell, recurrent_dropout
-        options = {"recurrent_dropout": recurrent_dropout, "dtype": self.dtype_policy}
+        options = {"return_sequences": True, "dtype": self.dtype_policy}
+        options["recurrent_dropout"] = recurrent_dropout
         self.forward = GATED[cell](units, name="forward", **options)
         self.backward = GATED[cell](units, name="backward", **options)
 
@@ -33,8 +34,8 @@ class Bidirectional(keras.layers.Layer):
         self.backward.build(x_shape)
 
     def call(self, x, lengths, training=False):
-        forward = self.forward(x, training=training)[0]
-        reverse = self.backward(tf.reverse_sequence(x, lengths, seq_axis=1), training=training)[0]
+        forward = self.forward(x, training=training)
+        reverse = self.backward(tf.reverse_sequence(x, lengths, seq_axis=1), training=training)
         return tf.concat([forward, tf.reverse_sequence(reverse, lengths, seq_axis=1)], axis=-1)
 
     def get_config(self):

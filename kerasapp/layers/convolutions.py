@@ -3,26 +3,24 @@
 import keras
 import tensorflow as tf
 
-from kerasapp.layers.loop import halves
+from kerasapp.layers.batch import split_batch
 
 
 @keras.saving.register_keras_serializable("kerasapp")
 class Convolutions(keras.layers.Layer):
     """Convolutions, each followed by layer normalisation, an activation and dropout.
 
-    As the encoder and the postnet of Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), but with layer
+    As the encoder and the postnet of Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), with layer
     normalisation (Ba et al. 2016, arXiv:1607.06450) in place of batch normalisation: nothing is reduced over
-    time or over the batch. What is masked is zero before every convolution, as what lies beyond the ends, so
-    that no output at a real position depends on the padding.
-
-    In training each half of the batch is computed on its own, side by side (see `kerasapp.layers.recurrent`).
+    time or over the batch. Masked positions are zero before every convolution, like those beyond the ends, so
+    no output at a real position depends on the padding.
 
     Args:
         channels: int of each convolution, a list.
         width: of each, in positions.
         activation: name of a Keras activation.
         dropout: share of the channels dropped after each, one mask a row.
-        outputs: size of a last convolution that is linear and not normalised; None for no such.
+        outputs: size of a last convolution that is linear and not normalised; None: no such layer.
 
     Call: `x` [batch, time, features], `mask` [batch, time], 1 where real and else 0 -> [batch, time, outputs
     or the last of channels], zeros where masked.
@@ -62,8 +60,12 @@ class Convolutions(keras.layers.Layer):
         # TensorFlow's convolution gives a wrong shape where there is no row, be it of half a batch.
         added = [[0, batch % 2 if training else tf.cast(batch < 1, tf.int32)], [0, 0], [0, 0]]
         rows = tf.pad(x, added), tf.pad(mask, added)
-        parts = [self._apply(*part, training) for part in (halves(rows) if training else [rows])]
-        return tf.concat(parts, axis=0)[:batch]
+        x = (
+            split_batch(lambda part: self._apply(*part, training), rows)
+            if training
+            else self._apply(*rows, False)
+        )
+        return x[:batch]
 
     def _apply(self, x, mask, training):
         x *= mask

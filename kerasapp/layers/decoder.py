@@ -1,173 +1,242 @@
-"""A recurrent decoder layer that looks at an encoder's outputs at every step."""
+"""A recurrent decoder that looks at an encoder's outputs at every step."""
+
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.layers.loop import halves, unroll
+from kerasapp.layers import old_files
+from kerasapp.layers.batch import split_batch
 from kerasapp.layers.recurrent import GATED
+from kerasapp.layers.scan import scan, sum_dtype
+from kerasapp.layers.stack import RecurrentStack, transposed
+
+
+class _Products(NamedTuple):
+    """How a step makes its products: `cell(x, states)` gives the cell's new states, `query(h)` the projected
+    query [batch, size], `output(context, h)` what becomes the vector after tanh."""
+
+    cell: callable
+    query: callable
+    output: callable
 
 
 @keras.saving.register_keras_serializable("kerasapp")
 class AttentionDecoder(keras.layers.Layer):
-    """Recurrent cell, attention and input feeding (Luong et al. 2015, arXiv:1508.04025).
+    """Recurrent cell, attention and input feeding (Luong et al. 2015, arXiv:1508.04025), and further
+    recurrent layers on them if asked for.
 
     At each step, with x the input, h the cell's state, v the attentional vector:
 
-        h_t = cell([x_t; v_(t-1)], h_(t-1));  c_t, a_t = attention(h_t);  v_t = tanh(W [c_t; h_t] + b)
+        h_t = cell([x_t; v_(t-1)], h_(t-1));  c_t, a_t = attention(h_t);  v_t = tanh(O [c_t; h_t] + b)
 
-    v_t is what the layer gives out, and is fed to the next step. Each half of a training batch has a loop of
-    its own, as in `kerasapp.layers.recurrent`.
+    v_t is fed to the next step. Without further layers it is the output, too; each of them adds its own
+    output, after dropout, to what it reads.
 
     Args:
         attention: a layer of `kerasapp.layers.attention`.
-        units: size of the cell's state and of v.
+        units: size of v and of each state.
         cell: "lstm" or "gru".
-        dropout: share of v's units dropped in training, the same ones at every step of a sentence.
-        recurrent_dropout: share of the weights from h to the gates dropped in training (weight drop).
+        layers: number of recurrent layers. Only the first one attends.
+        dropout: share of the units of v, and of each further layer's output, dropped in training, the same
+            ones at every step of a sentence.
+        recurrent_dropout: share of the recurrent weights dropped in training (weight drop).
 
     Call: `inputs` [batch, time, features], `memory` [batch, source, memory_size], `lengths` int32 [batch] of
-    the source, `states` (list of [batch, units]: h, and c of an LSTM; zeros if None) -> (v [batch, time,
-    units], alignment [batch, time, source]).
+    the source, `states` (the cell's first states, list of [batch, units]: h, and c of an LSTM; zeros if None)
+    -> (outputs [batch, time, units], alignment [batch, time, source]).
+
+    For one step after the other there are `first_states` and, with the same arguments and results, `step` and
+    what `step_function` gives.
     """
 
-    def __init__(self, attention, units, cell="lstm", dropout=0.0, recurrent_dropout=0.0, **kwargs):
+    def __init__(self, attention, units, cell="lstm", layers=1, dropout=0.0, recurrent_dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.attention, self.units, self.cell = attention, units, cell
-        self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
+        self.attention, self.units = attention, units
+        self.dropout = dropout
         self.seed_generator = keras.random.SeedGenerator()
+        options = {"recurrent_dropout": recurrent_dropout, "dtype": self.dtype_policy}
+        self.recurrent = GATED[cell](units, name=cell, **options)
+        self.upper = RecurrentStack(
+            units, cell, layers - 1, dropout, residual=True, drop_sum=False, first=1, name="upper", **options
+        )
+        self.own_config = {"cell": cell, "layers": layers, "recurrent_dropout": recurrent_dropout}
 
     @property
     def state_names(self):
-        """Names of what a step hands to the next: the cell's states, v, and the sum of the alignments."""
-        return [*self.cell_states, "vector", "attended"]
-
-    @property
-    def cell_states(self):
-        return ["h", "c"] if self.cell == "lstm" else ["h"]
+        """Names of what a step hands to the next: the cell's states, the vector v, the cumulative alignment
+        (the sum of the alignments so far; "attended" in exported signatures), the further layers' states."""
+        return [*self.recurrent.state_names, "vector", "attended", *self.upper.state_names]
 
     def build(self, inputs_shape, memory_shape, *_):
+        units = self.units
         if not self.attention.built:
-            self.attention.build((None, self.units), memory_shape)
-            self.attention.built = True
-        features, units = inputs_shape[-1] + self.units, self.units
-        self.gates = self.add_weight(
-            shape=[4 * units, features + 1 + units], initializer=self._initial_gates, name="gates"
-        )
+            self.attention.build((None, units), memory_shape)
+        self.recurrent.build((*inputs_shape[:-1], inputs_shape[-1] + units))
+        self.upper.build((*inputs_shape[:-1], units))
         self.output_kernel = self.add_weight(
-            shape=[units, self.attention.value_size + units + 1],
+            shape=[self.attention.value_size + units, units],
             initializer="glorot_uniform",
             name="output_kernel",
         )
+        self.output_bias = self.add_weight(shape=[units], initializer="zeros", name="output_bias")
 
     def call(self, inputs, memory, lengths, states=None, training=False):
         prepared = self.attention.prepare(memory, lengths)
-        if states is None:
-            states = [tf.zeros([tf.shape(inputs)[0], self.units], inputs.dtype)] * len(self.cell_states)
-        states = self.first_states(dict(zip(self.cell_states, states, strict=True)), prepared)
-        rows = inputs, prepared, {**states, "alignment": states["attended"]}
-        weights, parameters = self._weights(training), self.attention.parameters()
-        if not training:
-            return self._unroll(*rows, weights, parameters, False)
-        parts = [self._unroll(*half, weights, parameters, True) for half in halves(rows)]
-        return tuple(tf.concat(both, axis=0) for both in zip(*parts, strict=True))
+        rows = inputs, prepared, self._cell_states(prepared, states)
+        weights, parameters = self._joined_weights(training), self.attention.parameters()
 
-    def first_states(self, states, prepared):
-        """The states before the first step, of `state_names`, from the cell's own."""
-        return {**states, "vector": tf.zeros_like(states["h"]), "attended": tf.zeros_like(prepared["mask"])}
+        def run(rows):
+            return self._scan(*rows, weights, parameters, training)
 
-    def stepper(self, product=tf.matmul):
-        """A step: function (x [batch, features], states, prepared) -> (alignment [batch, source], states).
+        vectors, alignment = split_batch(run, rows, training)
+        return self.upper(vectors, training=training)[0], alignment
 
-        The states are those of `state_names`, [batch, ...] each, and "vector" is the output; `prepared` is
-        what `attention.prepare` gives. A loop over steps calls `stepper` once, before it. `product` is how a
-        step's products [rows, k] x [k, batch] are made.
+    def first_states(self, prepared, states=None):
+        """The states before the first step, of `state_names`: `prepared` is what `attention.prepare` gives,
+        `states` as in the call."""
+        found = self._cell_states(prepared, states)
+        return {**found, **{name: tf.zeros_like(found["vector"]) for name in self.upper.state_names}}
+
+    def step(self, x, states, prepared):
+        """One step: x [batch, features], states of `state_names` [batch, ...], `prepared` as of
+        `attention.prepare` -> (y [batch, units], alignment [batch, source], states).
+
+        The fast form for a few rows or for a single step.
         """
-        weights, parameters = self._weights(training=False), self.attention.parameters()
+        after, alignment = self._step(self._rows(), x, states, prepared, self.attention.parameters())
+        y, states = self.upper.step(after["vector"], states)
+        return y, alignment, {**after, **states}
 
-        def named_product(name, a):
-            return product(weights[name], a)
+    def step_function(self):
+        """`step` for a loop over many rows: a function with the same arguments and results. The weights are
+        arranged once, when `step_function` is called, so call it before the loop."""
+        weights, upper = self._joined_weights(training=False), self.upper.step_function()
+        products, parameters = self._columns(lambda name, a: weights[name] @ a), self.attention.parameters()
 
         def step(x, states, prepared):
-            new = _turned(self._step(named_product, tf.transpose(x), _turned(states), prepared, parameters))
-            return new.pop("alignment"), new
+            states = _transposed(states)
+            after, alignment = self._step(products, tf.transpose(x), states, prepared, parameters)
+            y, states = upper(after["vector"], states)
+            return tf.transpose(y), alignment, _transposed({**after, **states})
 
         return step
 
-    def _unroll(self, inputs, prepared, states, weights, parameters, training):
+    def _scan(self, inputs, prepared, states, weights, parameters, training):
         mask, dropped = prepared["mask"], None
         if training and self.dropout:
             ones = tf.ones([self.units, tf.shape(inputs)[0]], inputs.dtype)
             dropped = keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
 
         def step(product, x, states, constants):
-            prepared = {"keys": constants["keys"], "values": constants["values"], "mask": mask}
-            return self._step(product, x, states, prepared, constants, dropped)
+            given = {"keys": constants["keys"], "values": constants["values"], "mask": mask}
+            new, alignment = self._step(self._columns(product), x, states, given, constants)
+            if dropped is not None:
+                new["vector"] *= dropped
+            return {**new, "alignment": alignment}
 
         constants = {"keys": prepared["keys"], "values": prepared["values"], **parameters}
+        states = {**_transposed(states), "alignment": tf.zeros_like(mask)}
         x = tf.transpose(inputs, [1, 2, 0])  # [time, features, batch]
-        after = unroll(step, x, _turned(states), weights, constants, training)
-        vectors = tf.transpose(after["vector"], [2, 0, 1])  # [batch, time, units]
-        return vectors, tf.transpose(after["alignment"], [1, 0, 2])  # [batch, time, source]
+        out, _ = scan(step, x, states, weights, constants, outputs=["vector", "alignment"], training=training)
+        vectors = tf.transpose(out["vector"], [2, 0, 1])  # [batch, time, units]
+        return vectors, tf.transpose(out["alignment"], [1, 0, 2])  # [batch, time, source]
 
-    def _step(self, product, x, states, prepared, parameters, dropped=None):
-        """x [features, batch] and states, those of the cell and the vector [units, batch] -> new states."""
-        ones = tf.ones_like(x[:1])
-        z = product("gates", tf.concat([x, states["vector"], ones, states["h"]], axis=0))
-        after, _ = GATED[self.cell].advance(z, *(states[name] for name in self.cell_states))
-        h = after[0]
-        query = product("query", h) if self.attention.projects_query else h
+    def _step(self, products, x, states, prepared, parameters):
+        """(new states of the cell, the vector and the cumulative alignment; alignment [batch, source])."""
+        cell = products.cell(x, states)
         context, alignment = self.attention.attend(
-            tf.transpose(query), prepared, states["attended"], parameters
+            products.query(cell[0]), prepared, states["attended"], parameters
         )
-        vector = tf.tanh(product("output", tf.concat([tf.transpose(context), h, ones], axis=0)))
-        if dropped is not None:
-            vector *= dropped
-        new = dict(zip(self.cell_states, after, strict=True))
-        attended = states["attended"] + alignment
-        return {**new, "vector": vector, "alignment": alignment, "attended": attended}
+        return {
+            **dict(zip(self.recurrent.state_names, cell, strict=True)),
+            "vector": tf.tanh(products.output(context, cell[0])),
+            "attended": states["attended"] + tf.cast(alignment, states["attended"].dtype),
+        }, alignment
 
-    def _weights(self, training):
-        """The matrices of a step's products, by name."""
-        gates = tf.cast(self.gates, self.compute_dtype)
-        if self.cell == "gru":  # the candidate takes h, through the reset gate, from a product of its own
-            gates *= self._gru_mask(gates.shape)
-        if training and self.recurrent_dropout:
-            others, recurrent = gates[:, : -self.units], gates[:, -self.units :]
-            recurrent = keras.random.dropout(recurrent, self.recurrent_dropout, seed=self.seed_generator)
-            gates = tf.concat([others, recurrent], axis=1)
-        weights = {"gates": gates, "output": tf.cast(self.output_kernel, self.compute_dtype)}
+    def _rows(self):
+        """The products of a single step, tensors being [batch, features]."""
+        kernel, bias = self._output_weights()
+
+        def cell(x, states):
+            x = tf.concat([x, states["vector"]], axis=1)
+            return self.recurrent.step(x, [states[name] for name in self.recurrent.state_names])
+
+        return _Products(
+            cell, self.attention.project, lambda context, h: tf.concat([context, h], axis=1) @ kernel + bias
+        )
+
+    def _columns(self, product):
+        """The products of a step in a loop, tensors being [features, batch]; see `scan` for `product`."""
+
+        def cell(x, states):
+            z = product("gates", tf.concat([x, states["vector"], tf.ones_like(x[:1]), states["h"]], axis=0))
+            return self.recurrent.advance(z, *(states[name] for name in self.recurrent.state_names))[0]
+
+        def query(h):
+            return tf.transpose(product("query", h) if self.attention.projects_query else h)
+
+        def output(context, h):
+            return product("output", tf.concat([tf.transpose(context), h, tf.ones_like(h[:1])], axis=0))
+
+        return _Products(cell, query, output)
+
+    def _joined_weights(self, training):
+        """The matrices of `_columns`, by name."""
+        kernel, bias = self._output_weights()
+        weights = {
+            "gates": self.recurrent.joined_weights(training),
+            "output": tf.transpose(tf.concat([kernel, bias[tf.newaxis]], axis=0)),
+        }
         if self.attention.projects_query:
             weights["query"] = self.attention.cast(self.attention.query_kernel)
         return weights
 
-    def _gru_mask(self, shape):
-        """1 where a GRU has a weight: [update; reset; candidate of x; candidate of h] x [x; v; 1; h]."""
-        mask = np.ones(shape, self.compute_dtype)
-        mask[2 * self.units : 3 * self.units, -self.units :] = 0
-        mask[3 * self.units :, : -self.units - 1] = 0
-        return mask
+    def _output_weights(self):
+        return (tf.cast(weight, self.compute_dtype) for weight in (self.output_kernel, self.output_bias))
 
-    def _initial_gates(self, shape, dtype):
-        """As Keras's cells: Glorot for inputs, orthogonal for h, biases 0 but 1 for an LSTM's forget gate."""
-        rows, features = (4 if self.cell == "lstm" else 3) * self.units, shape[1] - 1 - self.units
-        kernel = keras.initializers.GlorotUniform()([rows, features], dtype)
-        recurrent = keras.initializers.Orthogonal()([rows, self.units], dtype)
-        bias = np.zeros([shape[0], 1], np.float32)
-        if self.cell == "lstm":
-            bias[self.units : 2 * self.units] = 1
-        else:  # the candidate has two blocks of rows, and `_gru_mask` leaves each its part
-            kernel, recurrent = (keras.ops.concatenate([w, w[-self.units :]]) for w in (kernel, recurrent))
-        return keras.ops.concatenate([kernel, keras.ops.cast(bias, dtype), recurrent], axis=1)
+    def _cell_states(self, prepared, states=None):
+        """The first states of the cell, the vector and the cumulative alignment, [batch, ...]."""
+        mask, names = prepared["mask"], self.recurrent.state_names
+        zeros = tf.zeros([tf.shape(mask)[0], self.units], self.compute_dtype)
+        states = [zeros] * len(names) if states is None else states
+        # A sum over hundreds of steps: bfloat16 would lose what single steps add to it.
+        attended = tf.zeros_like(mask, sum_dtype(mask.dtype))
+        return {**dict(zip(names, states, strict=True)), "vector": zeros, "attended": attended}
+
+    def load_own_variables(self, store):
+        if "1" not in store or store["1"].ndim == 1:
+            super().load_own_variables(store)
+        else:
+            self._load_old_files(store)
+
+    def _load_old_files(self, store):
+        """Files from before `RecurrentStack`: "0" is the matrix of all gates [rows, features + units + 1 +
+        units] of [x; v; 1; h], a GRU's with a block of rows for either part of the candidate; "1" is [O; b]
+        transposed; the further layers stand beside this one."""
+        gates, output = store["0"].T, store["1"].T
+        kernel, bias, recurrent = np.split(gates, [-self.units - 1, -self.units])
+        if self.own_config["cell"] == "gru":
+            units = self.units
+            of_x, of_h = np.r_[0 : 3 * units], np.r_[0 : 2 * units, 3 * units : 4 * units]
+            inner = np.concatenate([np.zeros([1, 2 * units]), bias[:, 3 * units :]], axis=1)
+            kernel, recurrent = kernel[:, of_x], recurrent[:, of_h]
+            bias = np.concatenate([bias[:, of_x], inner])
+        for variable, value in zip(self.recurrent.cell.weights, (kernel, recurrent, bias), strict=True):
+            variable.assign(np.reshape(value, variable.shape))
+        old_files.keep(self.recurrent.cell)
+        self.output_kernel.assign(output[:-1])
+        self.output_bias.assign(output[-1])
+        self.upper.load_old_files(store, old_files.place(store).rpartition("/")[0])
 
     def get_config(self):
         return {
             **super().get_config(),
             "attention": keras.saving.serialize_keras_object(self.attention),
             "units": self.units,
-            "cell": self.cell,
             "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
+            **self.own_config,
         }
 
     @classmethod
@@ -176,37 +245,6 @@ class AttentionDecoder(keras.layers.Layer):
         return cls(**{**config, "attention": attention})
 
 
-def stack_state_names(decoder, upper):
-    """Names of what a step of an `AttentionDecoder` with recurrent layers on it hands to the next, those of
-    the upper layers with their number."""
-    return [
-        *decoder.state_names,
-        *(f"{k}_{i}" for i in range(1, 1 + len(upper)) for k in decoder.cell_states),
-    ]
-
-
-def stack_stepper(decoder, upper):
-    """A step of an `AttentionDecoder` with recurrent layers on it, each added to what it reads: function (x
-    [batch, features], states, prepared) -> (y [batch, units], alignment [batch, source], states).
-
-    The states are those of `stack_state_names`. A loop calls `stack_stepper` once, before it.
-    """
-    first, layer_steps = decoder.stepper(), [layer.stepper() for layer in upper]
-
-    def step(x, states, prepared):
-        alignment, after = first(x, {name: states[name] for name in decoder.state_names}, prepared)
-        y = tf.transpose(after["vector"])  # [units, batch]
-        for i, layer_step in enumerate(layer_steps, 1):
-            names = [f"{kind}_{i}" for kind in decoder.cell_states]
-            new = layer_step(y, [tf.transpose(states[name]) for name in names])
-            after.update(zip(names, map(tf.transpose, new), strict=True))
-            y = y + new[0]
-        return tf.transpose(y), alignment, after
-
-    return step
-
-
-def _turned(states):
-    """[batch, units] <-> [units, batch] of the cell's states and the vector; the alignments stay."""
-    kept = ("alignment", "attended")
-    return {name: state if name in kept else tf.transpose(state) for name, state in states.items()}
+def _transposed(states):
+    """As `transposed`, but the cumulative alignment stays [batch, source]."""
+    return {**transposed(states), "attended": states["attended"]}

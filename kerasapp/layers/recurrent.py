@@ -1,46 +1,45 @@
-"""LSTM, GRU and SimpleRNN layers that train quickly on a CPU.
+"""LSTM, GRU and SimpleRNN layers that train fast on a CPU.
 
 They hold the weights of the `keras.layers` classes of the same names and agree with them in values and
-gradients. What makes them quick:
+gradients. What makes them fast:
 
-- The gradient of the recurrence is written by hand, with one matrix product for each step. The gradient of
-  the weights is one large product after the loop, where TensorFlow would add up a small one for each step.
-- Inside the loop tensors are [features, batch]: the gates split without a copy, and each product has the form
-  [rows, k] x [k, batch], in which TensorFlow's CPU kernel is two to three times as fast as in the usual ones.
-- In training each half of the batch has a loop of its own, and the two run side by side. With one thread an
-  operation (`tf.config.threading.set_intra_op_parallelism_threads(1)`) two cores never wait for each other.
+- The gradient of a step is written by hand, and that of the weights is one large product after the loop (see
+  `kerasapp.layers.scan`).
+- All the products of a step are one, and tensors inside the loop are [features, batch]: the gates split
+  without a copy.
+- In training each half of the batch has a loop of its own, side by side (see `kerasapp.layers.batch`).
 """
 
 import keras
 import tensorflow as tf
 
-from kerasapp.layers.loop import array, columns, halves, unstack
+from kerasapp.layers.batch import split_batch
+from kerasapp.layers.scan import scan
 
 
 class _Recurrent:
-    """What the three layers share: the call, the loop over time and its gradient.
+    """What the three layers share: the call, and one step in two forms.
 
-    All the products of a step are one, z = weights x [x; 1; h], z being [rows, batch]. A layer adds:
+    The product of a step is z = weights x [x; 1; h], z being [rows, batch]. A layer adds:
 
+    - `state_names`: "h" first.
     - `_spread(w, recurrent)` moves the columns of Keras's (recurrent) kernel to the rows that z has.
     - `advance(z, *states)`, with the features along `axis`, gives (new states, values for the gradient).
     - `_backward(values, *dstates)` gives (gradient of z, that of each state other than through z, or None).
+    - `_values`: how many tensors [units, batch] `advance` gives for the gradient.
     """
 
-    _values = 0  # how many tensors [units, batch] `advance` gives for the gradient
-
-    def __init__(self, units, **options):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
         name = type(self).__name__
-        for option in ("return_sequences", "return_state", "reset_after"):
-            if not options.get(option, True):
-                raise ValueError(f"{name} does not support {option}=False")
         for option in ("go_backwards", "stateful", "unroll", "zero_output_for_mask"):
-            if options.get(option):
+            if getattr(self, option):
                 raise ValueError(f"{name} does not support {option}=True")
-        super().__init__(units, **options | {"return_sequences": True, "return_state": True})
+        if not getattr(self, "reset_after", True):
+            raise ValueError(f"{name} does not support reset_after=False")
         gate = getattr(self, "recurrent_activation", keras.activations.sigmoid)
         if self.activation is not keras.activations.tanh or gate is not keras.activations.sigmoid:
-            raise ValueError(f"{name} supports the activations tanh and (of gates) sigmoid alone")
+            raise ValueError(f"{name} supports only the activations tanh and (of gates) sigmoid")
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if initial_state is None:
@@ -50,30 +49,75 @@ class _Recurrent:
         if training and self.dropout:
             ones = tf.ones_like(sequences[:, :1])  # one mask for all steps, as in Keras
             sequences *= keras.random.dropout(ones, self.dropout, seed=self.cell.seed_generator)
-        weights = self._weights(training)
-        if sequences.shape[1] == 1:
-            new_states = self._one_step(sequences[:, 0], states, *weights)
-            states = _where(mask, new_states, states)
-            outputs = states[0][:, None]
-        elif training:  # two loops that run side by side
-            joined, rows = self._join(*weights), (sequences, states, [] if mask is None else [mask])
-            parts = [self._all_steps(x, h, *(m or [None]), joined, True) for x, h, m in halves(rows)]
-            outputs, *states = [tf.concat(both, axis=0) for both in zip(*parts, strict=True)]
-        else:
-            outputs, *states = self._all_steps(sequences, states, mask, self._join(*weights), False)
+        outputs, *states = self._run(sequences, states, mask, training)
         if mask is not None:  # before the first step that is not masked Keras gives 0, not the initial h
             begun = tf.cumsum(tf.cast(mask, tf.int32), axis=1) > 0
             outputs = tf.where(begun[:, :, None], outputs, tf.zeros_like(outputs))
-        return outputs, *states
+        outputs = outputs if self.return_sequences else outputs[:, -1]
+        return (outputs, *states) if self.return_state else outputs
 
-    def stepper(self, inputs=None, product=tf.matmul):
-        """One step as a function: x [features, batch], states [units, batch] -> new states, h first.
+    def _run(self, sequences, states, mask, training):
+        """[outputs [batch, time, units], *final states [batch, units]], by the loop that is fastest here."""
+        weights = self._weights(training)
+        if sequences.shape[1] == 1:
+            new = self._one_step(sequences[:, 0], states, *weights)
+            states = new if mask is None else [tf.where(mask, n, s) for n, s in zip(new, states, strict=True)]
+            return [states[0][:, None], *states]
+        weights = self._join(*weights)
+        rows = sequences, states, [] if mask is None else [mask]
+        return split_batch(lambda rows: self._scan(*rows, weights, training), rows, training)
 
-        The weights are arranged when `stepper` is called: a loop over steps calls it once, before. With
-        `inputs` [count, features], all that can come, x is their numbers, [batch] int32, and their share of
-        the product is computed once, too. `product` is how a step's products [rows, k] x [k, batch] are made.
+    def _scan(self, sequences, states, mask, weights, training):
+        mask = tf.transpose(mask[0])[:, None] if mask else None  # [time, 1, batch]
+        states = {name: tf.transpose(state) for name, state in zip(self.state_names, states, strict=True)}
+        options = {"back": self._step_back, "saves": [self.units] * self._values, "training": training}
+        outputs, last = scan(
+            self.scan_step,
+            self.columns(sequences),
+            states,
+            {"z": weights},
+            outputs=["h"],
+            mask=mask,
+            **options,
+        )
+        outputs = tf.transpose(outputs["h"], [2, 0, 1])  # [batch, time, units]
+        return [outputs, *(tf.transpose(last[name]) for name in self.state_names)]
+
+    def columns(self, sequences):
+        """Sequences [batch, time, features] as `scan_step` takes them: [time, features + 1, batch]. The row
+        of ones meets the bias."""
+        x = tf.transpose(sequences, [1, 2, 0])  # [time, features, batch]
+        return tf.concat([x, tf.ones_like(x[:, :1])], axis=1)
+
+    def scan_step(self, product, x, states, constants):
+        """A step of `kerasapp.layers.scan.scan`: states name -> [units, batch]."""
+        z = product("z", tf.concat([x, states["h"]], axis=0))  # [rows, batch]
+        new, saved = self.advance(z, *(states[name] for name in self.state_names))
+        return dict(zip(self.state_names, new, strict=True)), saved
+
+    def _step_back(self, product_back, saved, dstates):
+        dz, direct = self._backward(saved, *(dstates[name] for name in self.state_names))
+        dxh = product_back("z", dz)
+        dx, dh = tf.split(dxh, [dxh.shape[0] - self.units, self.units], axis=0)
+        dstates = [dh if direct[0] is None else dh + direct[0], *direct[1:]]
+        return dx, dict(zip(self.state_names, dstates, strict=True))
+
+    def step(self, x, states):
+        """One step in the usual form: x [batch, features], states [batch, units] -> new states, h first.
+
+        The fast one for a few rows, or for a single step: no weight is copied.
         """
-        weights = self._join(*self._weights(training=False))
+        return self._one_step(x, states, *self._weights(training=False))
+
+    def step_function(self, inputs=None):
+        """One step for a loop over many rows: function (x [features, batch], states [units, batch]) -> new
+        states, h first.
+
+        The weights are arranged once, when `step_function` is called, so call it before the loop. With
+        `inputs` [count, features], all that x can be, the function takes their numbers int32 [batch], and
+        their share of the product is computed once, too.
+        """
+        weights = self.joined_weights()
         of_h = weights[:, -self.units :]
         if inputs is not None:
             ones = tf.ones([1, tf.shape(inputs)[0]], inputs.dtype)
@@ -82,16 +126,16 @@ class _Recurrent:
 
         def step(x, states):
             if inputs is not None:
-                z = tf.transpose(tf.gather(table, x)) + product(of_h, states[0])  # [rows, batch]
+                z = tf.transpose(tf.gather(table, x)) + of_h @ states[0]  # [rows, batch]
             else:
-                z = product(weights, tf.concat([x, tf.ones_like(x[:1]), states[0]], axis=0))
+                z = weights @ tf.concat([x, tf.ones_like(x[:1]), states[0]], axis=0)
             return self.advance(z, *states)[0]
 
         return step
 
-    def step(self, x, states):
-        """One step of a few rows: x [batch, features], states [batch, units] -> new states, h first."""
-        return self._one_step(x, states, *self._weights(training=False))
+    def joined_weights(self, training=False):
+        """The matrix of a step's product z = weights x [x; 1; h], [rows, features + 1 + units]."""
+        return self._join(*self._weights(training))
 
     def _weights(self, training):
         """Keras's kernel, recurrent kernel, and the bias of either, in the compute dtype."""
@@ -114,89 +158,19 @@ class _Recurrent:
         return tf.transpose(tf.concat(parts, axis=0))
 
     def _one_step(self, x, states, kernel, recurrent_kernel, bias, recurrent_bias):
-        """As `_all_steps`, for one step x [batch, features]: no loop, and no copy of the weights."""
+        """New states, for x [batch, features] and states [batch, units]."""
         z = self._spread(x @ kernel + bias, False)
         z += self._spread(states[0] @ recurrent_kernel + recurrent_bias, True)  # [batch, rows]
         return self.advance(z, *states, axis=1)[0]
-
-    def _all_steps(self, sequences, states, mask, weights, training):
-        """Outputs [batch, time, units] and final states [batch, units]."""
-        x = tf.transpose(sequences, [1, 2, 0])  # [time, features, batch]
-        x = tf.concat([x, tf.ones_like(x[:, :1])], axis=1)  # the row of ones meets the bias
-        mask = None if mask is None else tf.transpose(mask)[:, None]  # [time, 1, batch]
-        states = [tf.transpose(state) for state in states]  # [units, batch]
-        if training:
-            hs, *states = self._differentiable_loop(x, weights, states, mask)
-        else:
-            hs, states, _ = self._loop(x, weights, states, mask, save=False)
-        return tf.transpose(hs, [2, 0, 1]), *(tf.transpose(state) for state in states)
-
-    def _loop(self, x, weights, states, mask, save):
-        """x [time, features + 1, batch] -> h of all steps [time, units, batch], final states, and, if `save`,
-        an array of each step's [x; 1; h] and the arrays of its values for the gradient."""
-        time, h = tf.shape(x)[0], states[0]
-        xs, masks = unstack(x), unstack(mask)
-
-        def step(t, states, hs, saves):
-            xh = tf.concat([xs.read(t), states[0]], axis=0)  # [features + 1 + units, batch]
-            new_states, values = self.advance(weights @ xh, *states)
-            states = _where(None if mask is None else masks.read(t), new_states, states)
-            saves = [array.write(t, v) for array, v in zip(saves, [xh, *values], strict=save)]
-            return t + 1, states, hs.write(t, states[0]), saves
-
-        rows = [weights.shape[1], *[self.units] * self._values] if save else []
-        loop = [0, states, array(h, time, self.units), [array(h, time, size) for size in rows]]
-        _, states, hs, saves = tf.while_loop(lambda t, *_: t < time, step, loop)
-        return hs.stack(), states, saves
-
-    def _differentiable_loop(self, x, weights, states, mask):
-        """[h of all steps, *final states] of `_loop`, with the gradient written by hand."""
-
-        @tf.custom_gradient
-        def recurrence(x, weights, *states):
-            hs, states, (xhs, *values) = self._loop(x, weights, list(states), mask, save=True)
-
-            def gradient(dhs, *dstates):
-                dxs, dzs, dstates = self._loop_back(dhs, list(dstates), values, weights, mask)
-                dweights = tf.matmul(columns(dzs), columns(xhs), transpose_b=True)
-                return dxs.stack(), dweights, *dstates
-
-            return [hs, *states], gradient
-
-        return recurrence(x, weights, *states)
-
-    def _loop_back(self, dhs, dstates, values, weights, mask):
-        """From the last step to the first: arrays of the gradients of x and of z, and those of the states."""
-        time, h = tf.shape(dhs)[0], dhs[0]
-        features = weights.shape[1] - self.units
-        transposed = tf.transpose(weights)  # once: see the top of the file on forms of products
-        douts, masks = unstack(dhs), unstack(mask)
-
-        def step(t, dstates, dxs, dzs):
-            dstates = [dstates[0] + douts.read(t), *dstates[1:]]
-            if mask is not None:  # a masked step hands its gradients on as they are
-                zeros = [tf.zeros_like(d) for d in dstates]
-                kept = _where(masks.read(t), zeros, dstates)
-                dstates = _where(masks.read(t), dstates, zeros)
-            dz, direct = self._backward([array.read(t) for array in values], *dstates)
-            dx, dh = tf.split(transposed @ dz, [features, self.units], axis=0)
-            dstates = [dh if direct[0] is None else dh + direct[0], *direct[1:]]
-            if mask is not None:
-                dstates = [d + k for d, k in zip(dstates, kept, strict=True)]
-            return t - 1, dstates, dxs.write(t, dx), dzs.write(t, dz)
-
-        arrays = [array(h, time, size) for size in (features, weights.shape[0])]
-        _, dstates, dxs, dzs = tf.while_loop(lambda t, *_: t >= 0, step, [time - 1, dstates, *arrays])
-        return dxs, dzs, dstates
 
 
 @keras.saving.register_keras_serializable("kerasapp")
 class LSTM(_Recurrent, keras.layers.LSTM):
     """`keras.layers.LSTM` (Hochreiter & Schmidhuber 1997) that trains faster on a CPU.
 
-    It has Keras's weights and gives Keras's results, but always returns sequences and states. On a GPU it
-    works but does not use cuDNN. Its configuration can be that of a Keras layer with the activations tanh
-    and sigmoid; other activations, `stateful`, `go_backwards` and `unroll` raise ValueError.
+    It has Keras's weights, arguments and results, and can stand in any model. It does not use cuDNN. The
+    activations are tanh and sigmoid; others, `stateful`, `go_backwards`, `unroll` and `zero_output_for_mask`
+    raise ValueError.
 
     Args:
         units: size of the output and of each state.
@@ -207,19 +181,21 @@ class LSTM(_Recurrent, keras.layers.LSTM):
         **options: the other arguments of the Keras layer.
 
     Call: `sequences` [batch, time, features], `initial_state` (list of [batch, units]; zeros if None), `mask`
-    (bool [batch, time]) -> (outputs [batch, time, units], *final states [batch, units]: h, and c in an LSTM).
-    A masked step (False) changes no state and repeats the output of the step before it, or 0 at the start.
-    Time 1 is computed without a loop, so a one-step model can be made of the same layer. The quick gradient
-    needs `training=True`; without it gradients are right but slow.
+    (bool [batch, time]) -> the last output [batch, units], or all of them [batch, time, units] with
+    `return_sequences`; with `return_state` a tuple of it and the final states [batch, units]: h, and c in an
+    LSTM. A masked step (False) changes no state and repeats the output of the step before it, or 0 at the
+    start. Time 1 is computed without a loop. The fast gradient needs `training=True`; without it gradients
+    are right but slow.
 
     Example:
 
-    >>> layer = LSTM(256)
+    >>> layer = LSTM(256, return_sequences=True, return_state=True)
     >>> outputs, h, c = layer(tf.zeros([64, 100, 32]))
     >>> outputs, h, c = layer(tf.zeros([64, 100, 32]), initial_state=[h, c], training=True)
     """
 
     _values = 6
+    state_names = "h", "c"
 
     def _spread(self, w, recurrent):
         return w
@@ -244,6 +220,7 @@ class GRU(_Recurrent, keras.layers.GRU):
     """`keras.layers.GRU` (Cho et al. 2014; `reset_after=True`, as in cuDNN), as `LSTM` in this module."""
 
     _values = 5
+    state_names = ("h",)
 
     def _spread(self, w, recurrent):
         # The reset gate multiplies h's part of the candidate, not x's: z has four blocks, not three.
@@ -271,6 +248,7 @@ class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN` (Elman 1990), as `LSTM` in this module."""
 
     _values = 1
+    state_names = ("h",)
 
     def _spread(self, w, recurrent):
         return w
@@ -285,11 +263,6 @@ class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
 
 
 GATED = {"lstm": LSTM, "gru": GRU}
-
-
-def _where(mask, new, old):
-    """The new tensors where the mask is True (everywhere if it is None), else the old."""
-    return list(new) if mask is None else [tf.where(mask, n, o) for n, o in zip(new, old, strict=True)]
 
 
 def _dsigmoid(y, dy):

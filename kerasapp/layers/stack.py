@@ -1,84 +1,166 @@
-"""Recurrent layers on each other, of one width: what the models of generation and of series have in common.
-
-A model that has such a stack keeps `recurrent_layers`, `normalisations` (empty without them) and `dropouts`,
-a list of layers each, and has `residual` and `state_names`.
-"""
+"""Recurrent layers on each other, of one width."""
 
 import keras
+import tensorflow as tf
 
-from kerasapp.layers import recurrent
+from kerasapp.layers import old_files, recurrent
 from kerasapp.layers.carried import Carried
 
 CELLS = {**recurrent.GATED, "simple_rnn": recurrent.SimpleRNN}
 
 
-def add_layers(model, cell, units, layers, dropout, recurrent_dropout, layer_normalisation, dtype):
-    """Gives a model the layers of its stack; the arguments are those of `GenerationModel`."""
-    model.recurrent_layers, model.normalisations, model.dropouts = [], [], []
-    options = {"return_sequences": True, "return_state": True, "recurrent_dropout": recurrent_dropout}
-    for i in range(layers):
-        model.recurrent_layers.append(CELLS[cell](units, **options, dtype=dtype, name=f"{cell}_{i}"))
-        if layer_normalisation:
-            norm = keras.layers.LayerNormalization(dtype=dtype, name=f"normalisation_{i}")
-            model.normalisations.append(norm)
-        model.dropouts.append(variational_dropout(dropout, dtype, f"dropout_{i}"))
+@keras.saving.register_keras_serializable("kerasapp")
+class RecurrentStack(keras.layers.Layer):
+    """Recurrent layers on each other, each with layer normalisation, a residual connection and dropout.
+
+    With x the input of a layer: y = normalise(layer(x)), then dropout(x + y), or x + dropout(y) where
+    `drop_sum` is False. The regularisers are those of AWD-LSTM (Merity et al. 2018, arXiv:1708.02182).
+
+    Args:
+        units: width of each layer.
+        cell: "lstm", "gru" or "simple_rnn".
+        layers: number of layers; with 0 the output is the input.
+        dropout: share of the units dropped after each layer, one mask for all time steps (Gal & Ghahramani
+            2016, arXiv:1512.05287); far cheaper on a CPU than one mask per step, too.
+        recurrent_dropout: share of the recurrent kernel's weights dropped, one mask per call (weight drop).
+        layer_normalisation: normalise the output of each layer.
+        residual: add a layer's input to its output where their widths agree.
+        drop_sum: whether dropout comes after the residual connection or before it.
+        streams: rows of a training batch whose states are carried from window to window (see `Carried`);
+            None: each call starts from zeros.
+        first: number of the first layer in the names of the states.
+
+    Call: `x` [batch, time, features], `states` (dict of the states of `state_names` [batch, units]; None:
+        zeros, or those that are carried), `mask` bool [batch, time] -> (y [batch, time, units], dict of the
+        states after the last step). A masked step (False) changes no state.
+
+    Example:
+
+    >>> stack = RecurrentStack(256, layers=2, residual=True)
+    >>> y, states = stack(x)
+    >>> y, states = stack.step(x[:, 0], states)    # one step more
+    """
+
+    def __init__(
+        self, units, cell="lstm", layers=1, dropout=0.0, recurrent_dropout=0.0, layer_normalisation=False,
+        residual=False, drop_sum=True, streams=None, first=0, **kwargs,
+    ):  # fmt: skip
+        super().__init__(**kwargs)
+        self.own_config = {
+            "units": units, "cell": cell, "layers": layers, "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout, "layer_normalisation": layer_normalisation,
+            "residual": residual, "drop_sum": drop_sum, "streams": streams, "first": first,
+        }  # fmt: skip
+        self.units, self.residual, self.drop_sum = units, residual, drop_sum
+        self.supports_masking = True
+        self.recurrent_layers, self.normalisations, self.dropouts, self.carried = [], [], [], []
+        for i in range(first, first + layers):
+            layer = CELLS[cell](
+                units, return_sequences=True, return_state=True, recurrent_dropout=recurrent_dropout,
+                dtype=self.dtype_policy, name=f"{cell}_{i}",
+            )  # fmt: skip
+            self.recurrent_layers.append(layer)
+            if layer_normalisation:
+                norm = keras.layers.LayerNormalization(dtype=self.dtype_policy, name=f"normalisation_{i}")
+                self.normalisations.append(norm)
+            self.dropouts.append(variational_dropout(dropout, self.dtype_policy, f"dropout_{i}"))
+            if streams:
+                self.carried.append(Carried(layer, streams, dtype=self.dtype_policy, name=f"carried_{i}"))
+        self.layer_states = [
+            [f"{kind}_{first + i}" for kind in layer.state_names]
+            for i, layer in enumerate(self.recurrent_layers)
+        ]
+
+    @property
+    def state_names(self):
+        """Names of the states of all layers, in order: `h_0`, `c_0`, `h_1` ...; only LSTMs have `c`."""
+        return [name for names in self.layer_states for name in names]
+
+    @property
+    def memory(self):
+        """The states that are carried from window to window, `tf.Variable`s: no weights (see `Carried`)."""
+        return [variable for carried in self.carried for variable in carried.memory]
+
+    def build(self, x_shape, *_):
+        for i, layer in enumerate(self.carried or self.recurrent_layers):
+            layer.build(x_shape)
+            x_shape = (*x_shape[:-1], self.units)
+            if self.normalisations:
+                self.normalisations[i].build(x_shape)
+
+    def call(self, x, states=None, mask=None, training=False):
+        after = {}
+        for i, layer in enumerate(self.recurrent_layers):
+            if self.carried and states is None:
+                y, *new = self.carried[i].run(x, training, mask)
+            else:
+                initial = None if states is None else [states[name] for name in self.layer_states[i]]
+                y, *new = layer(x, initial_state=initial, mask=mask, training=training)
+            after.update(zip(self.layer_states[i], new, strict=True))
+            x = self.join(i, x, y, drop=lambda y, i=i: self.dropouts[i](y, training=training))
+        return x, after
+
+    def step(self, x, states):
+        """One step without dropout: x [batch, features], states of `state_names` [batch, units] -> (y [batch,
+        units], states).
+
+        The fast form for a few rows or for a single step. `step_function` gives the one for loops.
+        """
+        return self._step([layer.step for layer in self.recurrent_layers], x, states)
+
+    def step_function(self, inputs=None):
+        """`step` for a loop over many rows: function (x [features, batch], states [units, batch]) -> (y
+        [units, batch], states), all transposed.
+
+        The weights are arranged once, when `step_function` is called, so call it before the loop. With
+        `inputs` [count, features], all that x can be, the function takes their numbers int32 [batch] for x.
+        """
+        steps = [layer.step_function(None if i else inputs) for i, layer in enumerate(self.recurrent_layers)]
+        return lambda x, states: self._step(steps, x, states, axis=0, inputs=inputs)
+
+    def _step(self, steps, x, states, axis=-1, inputs=None):
+        after = {}
+        for i, names in enumerate(self.layer_states):
+            new = steps[i](x, [states[name] for name in names])
+            after.update(zip(names, new, strict=True))
+            if i == 0 and inputs is not None:
+                x = tf.transpose(tf.gather(inputs, x))  # [features, batch]
+            x = self.join(i, x, new[0], axis)
+        return x, after
+
+    def join(self, i, x, y, axis=-1, drop=lambda y: y):
+        """What layer `i` hands on, of its input x and its output y with their features along `axis`."""
+        if self.normalisations:
+            norm = self.normalisations[i]
+            y = tf.transpose(norm(tf.transpose(y))) if axis == 0 else norm(y)
+        if not self.residual or x.shape[axis] != y.shape[axis]:
+            return drop(y)
+        return drop(x + y) if self.drop_sum else x + drop(y)
+
+    def load_own_variables(self, store):
+        place = old_files.place(store)
+        if self.recurrent_layers and not store.has_path(place):
+            self.load_old_files(store, place.rpartition("/")[0])
+
+    def load_old_files(self, store, folder):
+        """Loads the layers from where they stand in an old file: beside each other in `folder`."""
+        for i, layer in enumerate(self.recurrent_layers):
+            number = f"_{i}" if i else ""
+            path = f"carried{number}/layer" if self.carried else f"{self.own_config['cell']}{number}"
+            old_files.load(layer.cell, store, f"{folder}/{path}/cell")
+            if self.normalisations:
+                old_files.load(self.normalisations[i], store, f"{folder}/layer_normalization{number}")
+        old_files.keep(self)
+
+    def get_config(self):
+        return {**super().get_config(), **self.own_config}
+
+
+def transposed(states):
+    """States by name [batch, units] as [units, batch], and back."""
+    return {name: tf.transpose(state) for name, state in states.items()}
 
 
 def variational_dropout(rate, dtype, name):
-    """One mask for all time steps (Gal & Ghahramani 2016, arXiv:1512.05287); far cheaper on a CPU too."""
+    """Dropout with one mask for all time steps (Gal & Ghahramani 2016, arXiv:1512.05287)."""
     return keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=dtype, name=name)
-
-
-def train(model, x, streams, dtype):
-    """The stack over windows `x` [batch, time, features], as `fit` has it: with dropout, and with states that
-    are carried from window to window where there are `streams`."""
-    for i, layer in enumerate(model.recurrent_layers):
-        if streams:
-            y = Carried(layer, streams, dtype=dtype, name=f"carried_{i}")(x)
-        else:
-            y = layer(x)[0]
-        x = model.dropouts[i](finish(model, y, x, i))
-    return x
-
-
-def advance(model, x, states, mask=None):
-    """The stack over `x` [batch, time, features] from `states`, without dropout: (output, states)."""
-    after = {}
-    for i, layer in enumerate(model.recurrent_layers):
-        names = names_of_layer(model, i)
-        y, *new = layer(x, initial_state=[states[name] for name in names], mask=mask)
-        after.update(zip(names, new, strict=True))
-        x = finish(model, y, x, i)
-    return x, after
-
-
-def advance_rows(model, x, states):
-    """`advance` by one step, for graphs of a few rows: no time axis, nothing turned.
-
-    x [batch, features], states name -> [batch, units] -> (output [batch, units], states).
-    """
-    after = {}
-    for i, layer in enumerate(model.recurrent_layers):
-        names = names_of_layer(model, i)
-        new = layer.step(x, [states[name] for name in names])
-        after.update(zip(names, new, strict=True))
-        x = finish(model, new[0], x, i)
-    return x, after
-
-
-def finish(model, y, x, i):
-    """What follows recurrent layer `i`, y its output and x its input [batch, ..., features]."""
-    if model.normalisations:
-        y = model.normalisations[i](y)
-    return x + y if model.residual and x.shape[-1] == y.shape[-1] else y
-
-
-def state_names(cell, layers):
-    """Names of the states of all layers, in order: `h_0`, `c_0`, `h_1` ...; only LSTMs have `c`."""
-    kinds = ("h", "c") if cell == "lstm" else ("h",)
-    return [f"{kind}_{i}" for i in range(layers) for kind in kinds]
-
-
-def names_of_layer(model, i):
-    """The names of the states of recurrent layer `i`."""
-    return [name for name in model.state_names if name.endswith(f"_{i}")]

@@ -11,7 +11,7 @@ import tensorflow as tf
 from kerasapp.adversarial import Adversarial, generator
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
-from kerasapp.layers.carried import Carried
+from kerasapp.layers.stack import RecurrentStack
 from kerasapp.training.checkpoint import RunState, Saver
 from kerasapp.training.journal import Journal
 from kerasapp.training.schedule import Clock
@@ -130,7 +130,7 @@ def _variables_of_a_step(model):
         variables = variables + model.discriminator_optimizer.variables
     variables = [variable.value for variable in variables]
     layers = generator(model).layers
-    return variables + [v for layer in layers if isinstance(layer, Carried) for v in layer.memory]
+    return variables + [v for layer in layers if isinstance(layer, RecurrentStack) for v in layer.memory]
 
 
 def _check_data(state, task, run):

@@ -63,8 +63,7 @@ def inspect(generator, text, progress=None):
 def _outline(generator, reading):
     """All but the units: the model, the tokens and their probabilities, states and gates as a whole."""
     model, tokenizer = generator.model, generator.servable.tokenizer
-    layers = len(model.recurrent_layers)
-    sizes = {"units": model.units, "layers": layers, "vocabulary": tokenizer.size}
+    sizes = {"units": model.units, "layers": model.depth, "vocabulary": tokenizer.size}
     return {
         "model": {"cell": model.cell, **sizes},
         "tokens": reading.tokens,
@@ -78,7 +77,7 @@ def _outline(generator, reading):
         ],
         "gates": [
             {**row._asdict(), "left": pack(_bytes(row.left)), "right": pack(_bytes(row.right))}
-            for row in saturation.of_layers(reading.states, reading.gates, layers)
+            for row in saturation.of_layers(reading.states, reading.gates, model.depth)
         ],
     }
 

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from kerasapp.adversarial import Adversarial
 from kerasapp.decoding.sampling import Sampling, derived, sample
-from kerasapp.tasks.generation.model import stepper, window_graph
+from kerasapp.layers.stack import transposed
+from kerasapp.tasks.generation.model import step_function, window
 
 LOSSES = ("loss", "discriminator_loss", "told_apart", "reward")
 WRITING, ROLLOUTS = 0, 1  # what seeds are for
@@ -18,9 +19,8 @@ class SeqGAN(Adversarial):
     A step of `fit` teaches the discriminator with a batch of real pieces and as many of the generator's.
     After `warmup` such steps, each `every`-th one also teaches the generator, by policy gradient (Williams
     1992): the reward of a token is how likely the discriminator finds the text real, on the average of
-    `rollouts` ends that the generator writes after it; that of the last token is for the text as it is. From
-    it the mean of the batch at that place is taken, which changes no gradient's direction on the average,
-    only how much it scatters.
+    `rollouts` ends that the generator writes after it; that of the last token is for the text as it is. The
+    batch mean at each position is subtracted as a baseline: it lowers the variance and adds no bias.
 
     `fit` wants int32 [batch, context + length]: real pieces of text. Generator and real text share the first
     `context` tokens, and the discriminator sees both parts.
@@ -57,7 +57,6 @@ class SeqGAN(Adversarial):
         self.rollouts, self.rollout_tokens = rollouts, rollout_tokens
         self.every, self.warmup = every, warmup
         self.likelihood, self.seed = likelihood, seed
-        self._read = window_graph(generator, padded=False)
 
     def train_step(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -75,13 +74,13 @@ class SeqGAN(Adversarial):
         [batch, context + length]; `number` int32 scalar chooses what is drawn."""
         logits, states = self._after(context)
         seeds = self._seeds(number, WRITING, tf.shape(context)[0])
-        tokens, _, _ = sample(stepper(self.generator), logits, states, _plain(seeds), 0, self.length)
+        tokens, _, _ = sample(step_function(self.generator), logits, states, _plain(seeds), 0, self.length)
         return tf.concat([context, tokens], axis=1)
 
     def rewards(self, written, number):
         """How real the discriminator finds each text after each of its drawn tokens, by rollouts: written
         int32 [batch, context + length] -> float32 [batch, length], probabilities."""
-        step, group = stepper(self.generator), self.rollout_tokens
+        step, group = step_function(self.generator), self.rollout_tokens
         batch, groups = tf.shape(written)[0], -(-self.length // group)
         _, states = self._after(written[:, : self.context])
         seeds = self._seeds(number, ROLLOUTS, batch * self.rollouts)
@@ -136,8 +135,8 @@ class SeqGAN(Adversarial):
         """(logits [batch, vocabulary], states name -> [units, batch]) after a context."""
         shape = [tf.shape(context)[0], self.generator.units]
         zeros = {name: tf.zeros(shape) for name in self.generator.state_names}
-        found = self._read({"tokens": context, **zeros})
-        return found["logits"][:, -1], {name: tf.transpose(found[name]) for name in zeros}
+        logits, states = window(self.generator, context, zeros)
+        return logits[:, -1], transposed(states)
 
     def _probability(self, pieces):
         return tf.sigmoid(self.discriminator(pieces, training=False))

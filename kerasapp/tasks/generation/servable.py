@@ -5,16 +5,18 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding.sampling import Sampling, cut, sample, sample_side_by_side
+from kerasapp.decoding.sampling import Sampling, cut, sample
+from kerasapp.layers.batch import split_batch
+from kerasapp.layers.stack import transposed
 from kerasapp.task import filled, in_range, knob_specs
-from kerasapp.tasks.generation.model import step_graph, stepper, window_graph
+from kerasapp.tasks.generation.model import step, step_function, window
 from kerasapp.tasks.generation.spec import SPEC
 from kerasapp.tasks.generation.steps import step_signatures
 from pipelines.text import normalise
 
 WINDOW = 64  # tokens a prompt or a scored text is read at once: bounds memory, whatever the length
 PIECE = 1024  # tokens sampled at once: bounds memory, too
-MANY = 8  # rows from which a batch is sampled in two halves side by side
+MANY = 8  # rows from which on a batch is sampled transposed and in two halves
 STOP_CHECK = 32  # tokens sampled between two looks for a stop string
 
 _INT = tf.TensorSpec([None], tf.int32)
@@ -38,9 +40,6 @@ class GenerationServable(tf.Module):
         self.state_names = model.state_names
         self._units = model.units
         self._model = model
-        self._window = window_graph(model)
-        self._unpadded = window_graph(model, padded=False)
-        self._step = step_graph(model)
         special = {tokenizer.pad_id, tokenizer.unknown_id, tokenizer.start_id, tokenizer.end_id}
         # Added to logits before sampling: tokens that are no text are never chosen.
         self._text_only = tf.constant(
@@ -132,10 +131,9 @@ class GenerationServable(tf.Module):
     def score_window(self, tokens, targets, counted, states):
         """Scores one window of texts that go on: tokens, targets [batch, time] int32, counted [batch, time]
         bool, states -> (nats of the counted targets [batch], states)."""
-        out = self._unpadded({"tokens": tokens, **states})
-        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, out["logits"])  # [batch, time]
-        nats = tf.reduce_sum(tf.where(counted, nats, 0.0), axis=1)
-        return nats, {name: out[name] for name in self.state_names}
+        logits, states = window(self._model, tokens, states)
+        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # [batch, time]
+        return tf.reduce_sum(tf.where(counted, nats, 0.0), axis=1), states
 
     @tf.function(autograph=False, input_signature=[_STRING])
     def tokenize(self, text):
@@ -165,7 +163,7 @@ class GenerationServable(tf.Module):
             "score": self.score,
             "tokenize": self.tokenize,
             "detokenize": self.detokenize,
-            **step_signatures(states, self._read, self._step, self._text_only),
+            **step_signatures(states, self._read, functools.partial(step, self._model), self._text_only),
         }
 
     def example_requests(self):
@@ -213,10 +211,9 @@ class GenerationServable(tf.Module):
         def read_window(start, logits, states):
             end = tf.minimum(start + WINDOW, length)
             inside = tf.clip_by_value(lengths - start, 0, end - start)
-            out = self._window({"tokens": ids[:, start:end], "lengths": inside, **states})
-            last = tf.gather(out["logits"], tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, vocabulary]
-            logits = tf.where(inside[:, tf.newaxis] > 0, last, logits)
-            return end, logits, {name: out[name] for name in self.state_names}
+            all_logits, states = window(self._model, ids[:, start:end], states, inside)
+            last = tf.gather(all_logits, tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, vocabulary]
+            return end, tf.where(inside[:, tf.newaxis] > 0, last, logits), states
 
         logits = tf.zeros([batch, self.tokenizer.size])
         states = states or self.zero_states(batch)
@@ -236,22 +233,24 @@ class GenerationServable(tf.Module):
         """Samples in the form that is quicker: few rows with products [batch, k] x [k, units], many the other
         way round and in two halves (benchmarks/sampling.py compares)."""
 
-        def few():
-            def step(tokens, states):
-                out = dict(self._step({"tokens": tokens, **states}))
-                return out.pop("logits") + self._text_only, out
-
-            return sample(step, logits, states, sampling, done, count)
-
-        def many():
-            model_step = stepper(self._model)
-
-            def step(tokens, states):
-                logits, states = model_step(tokens, states)
+        def sampled(step, logits, states, sampling):
+            def text_step(tokens, states):
+                logits, states = step(tokens, states)
                 return logits + self._text_only, states
 
-            columns = {name: tf.transpose(state) for name, state in states.items()}
-            tokens, after, columns = sample_side_by_side(step, logits, columns, sampling, done, count)
-            return tokens, after, {name: tf.transpose(state) for name, state in columns.items()}
+            return sample(text_step, logits, states, sampling, done, count)
+
+        def few():
+            return sampled(functools.partial(step, self._model), logits, states, sampling)
+
+        def many():
+            fast_step = step_function(self._model)
+
+            def half(rows):
+                logits, states, sampling = rows
+                tokens, logits, states = sampled(fast_step, logits, transposed(states), sampling)
+                return tokens, logits, transposed(states)
+
+            return split_batch(half, (logits, states, sampling))
 
         return tf.cond(tf.shape(logits)[0] < MANY, few, many)

@@ -20,7 +20,7 @@ def step_signatures(states, read, step, text_only):
     Args:
         states: name -> TensorSpec [batch, units].
         read: function (ids, lengths, states) -> (logits, states).
-        step: function ({"tokens", states}) -> {"logits", states}.
+        step: function (ids, states) -> (logits, states).
         text_only: float32 [vocabulary], 0 or -inf, added to logits before a token is chosen.
     """
     ids = tf.TensorSpec([None], tf.int32, "ids")
@@ -33,14 +33,16 @@ def step_signatures(states, read, step, text_only):
 
     @tf.function(autograph=False)
     def one_step(ids, **states):
-        return dict(step({"tokens": ids, **states}))
+        logits, states = step(ids, states)
+        return {"logits": logits, **states}
 
     @tf.function(autograph=False)
     def sample(logits, temperature, top_k, top_p, seed, position, **states):
         sampling = Sampling(temperature, top_k, top_p, seed)
         with tf.control_dependencies(in_range(knobs, sampling._asdict())):
             chosen = sample_one(logits + text_only, sampling, position)
-        return {"ids": chosen, **step({"tokens": chosen, **states})}
+        logits, states = step(chosen, states)
+        return {"ids": chosen, "logits": logits, **states}
 
     return {
         "prefill": prefill.get_concrete_function(

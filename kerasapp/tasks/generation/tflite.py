@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling
 from kerasapp.export.tflite_parts import Table, View, Weights, run, zeros
-from kerasapp.tasks.generation.model import logits, row_step
+from kerasapp.tasks.generation.model import logits
+from kerasapp.tasks.generation.model import step as model_step
 from kerasapp.tasks.generation.spec import SPEC
 
 CHUNK = 64  # tokens of a prompt that are read at once, at most
@@ -37,7 +38,7 @@ def signatures(task, model, precision):
         # A loop, and not one operation for the chunk: it ends with the prompt, and gives all states.
         def read(t, x, states):
             with weights():
-                x, states = row_step(model, tf.gather(ids[0], tf.reshape(t, [1])), states)
+                x, states = model.stack.step(model.embedding(tf.gather(ids[0], tf.reshape(t, [1]))), states)
             return t + 1, x, states
 
         first = 0, tf.zeros([1, model.units]), states
@@ -48,8 +49,8 @@ def signatures(task, model, precision):
     @tf.function(autograph=False)
     def step(ids, **states):
         with weights():
-            x, states = row_step(model, ids, states)
-            return {"logits": logits(model, x), **states}
+            found, states = model_step(model, ids, states)
+            return {"logits": found, **states}
 
     return {
         "prefill": prefill.get_concrete_function(

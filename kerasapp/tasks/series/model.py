@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kerasapp.layers import stack
+from kerasapp.layers.stack import RecurrentStack
 
 LEAST_DEVIATION = 0.01  # of a Gaussian, scaled: a smaller one would learn single values by heart
 MIXTURE = ("log_weights", "means", "deviations")
@@ -17,8 +17,8 @@ class SeriesModel(keras.Model):
     2013, arXiv:1308.0850, section 4).
 
     A plain functional model, the values before [batch, time, columns] float32 -> raw parameters [batch, time,
-    components * (1 + 2 * columns)] float32, which `mixture` reads; `window_graph` and `row_step` go over the
-    same layers with states in and out. All values are scaled; before the first are zeros.
+    components * (1 + 2 * columns)] float32, which `mixture` reads; `window` and `step` are the same layers
+    with states in and out. All values are scaled; zeros stand before the first ones.
 
     Args:
         columns: how many values a step has.
@@ -26,12 +26,13 @@ class SeriesModel(keras.Model):
         units: width of each recurrent layer.
         layers: number of recurrent layers.
         components: Gaussians of the mixture.
-        dropout: share of the units dropped after each recurrent layer, one mask a window.
-        recurrent_dropout: share of the recurrent kernel's weights dropped, one mask a step (weight drop).
+        dropout: share of the units dropped after each recurrent layer, one mask per window.
+        recurrent_dropout: share of the recurrent kernel's weights dropped (weight drop).
         layer_normalisation: normalise the output of each recurrent layer.
         residual: add a recurrent layer's input to its output where their widths agree.
-        streams: rows of a training batch whose state is carried from window to window (see
-            `kerasapp.layers.carried`); None: each training window starts from zeros.
+        streams: rows of a training batch whose states are carried from window to window (see
+            `kerasapp.layers.carried`): row `i` of a batch has to go on where row `i` of the batch before
+            ended. None: each training window starts from zeros, and any windows will do.
 
     Example:
 
@@ -55,8 +56,10 @@ class SeriesModel(keras.Model):
         **kwargs,
     ):
         # === Layers ===
-        self.residual = residual
-        stack.add_layers(self, cell, units, layers, dropout, recurrent_dropout, layer_normalisation, dtype)
+        self.stack = RecurrentStack(
+            units, cell, layers, dropout, recurrent_dropout, layer_normalisation, residual, streams=streams,
+            dtype=dtype, name="stack",
+        )  # fmt: skip
         # Densities are exponentials of the parameters: these are float32 in mixed training, too.
         self.output_layer = keras.layers.Dense(
             components * (1 + 2 * columns), dtype="float32", name="mixture"
@@ -64,17 +67,19 @@ class SeriesModel(keras.Model):
 
         # === Functional Model ===
         values = keras.Input([None, columns], name="values")
-        x = stack.train(self, values, streams, dtype)
+        x, _ = self.stack(values)
         super().__init__(inputs=values, outputs=self.output_layer(x), **kwargs)
 
         # === Config ===
         self.columns = columns
         self.cell = cell
         self.units = units
+        self.depth = layers
         self.components = components
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.layer_normalisation = layer_normalisation
+        self.residual = residual
         self.streams = streams
         self.policy = dtype
 
@@ -83,7 +88,7 @@ class SeriesModel(keras.Model):
             "columns": self.columns,
             "cell": self.cell,
             "units": self.units,
-            "layers": len(self.recurrent_layers),
+            "layers": self.depth,
             "components": self.components,
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
@@ -100,8 +105,8 @@ class SeriesModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of the states of all layers, in order (see `kerasapp.layers.stack.state_names`)."""
-        return stack.state_names(self.cell, len(self.recurrent_layers))
+        """Names of the states of all layers, in order (see `RecurrentStack.state_names`)."""
+        return self.stack.state_names
 
 
 def mixture(raw, columns):
@@ -131,29 +136,23 @@ def log_density(parameters, values):
     return ops.logsumexp(parameters["log_weights"] + ops.sum(each, axis=-1), axis=-1)
 
 
-def window_graph(model, padded=True):
+def window(model, values, states, lengths=None):
     """The model over a window, with states in and out.
 
     Args:
-        model: a `SeriesModel`, whose layers the graph shares.
-        padded: whether rows may be shorter than the window: steps from a row's length on leave its state as
-            it is. Without, there is no input "lengths".
+        model: a `SeriesModel`.
+        values: float32 [batch, time, columns]. states: name -> [batch, units].
+        lengths: int32 [batch]; steps from a row's length on leave its states as they are. None: all rows are
+            as long as the window.
 
-    Returns: a functional model: {"values" [batch, time, columns], "lengths" [batch] int32, state [batch,
-    units] for each of `model.state_names`} -> {"raw" [batch, time, parameters], states after the window}.
+    Returns: (raw parameters [batch, time, size], states after the window).
     """
-    values = keras.Input([None, model.columns], name="values")
-    states = {name: keras.Input([model.units], name=name) for name in model.state_names}
-    inputs, mask = {"values": values, **states}, None
-    if padded:
-        inputs["lengths"] = keras.Input([], dtype="int32", name="lengths")
-        places = ops.cumsum(ops.ones_like(values[..., 0], dtype="int32"), axis=1)  # [batch, time], from 1
-        mask = places <= ops.expand_dims(inputs["lengths"], 1)
-    x, after = stack.advance(model, values, states, mask)
-    return keras.Model(inputs, {"raw": model.output_layer(x), **after}, name="window")
+    mask = None if lengths is None else ops.arange(ops.shape(values)[1]) < lengths[:, None]
+    x, states = model.stack(values, states, mask=mask)
+    return model.output_layer(x), states
 
 
-def row_step(model, values, states):
+def step(model, values, states):
     """One step: values [batch, columns], states name -> [batch, units] -> (raw [batch, size], states)."""
-    x, after = stack.advance_rows(model, values, states)
-    return model.output_layer(x), after
+    x, states = model.stack.step(values, states)
+    return model.output_layer(x), states

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasapp.task import assertions, filled, in_range, knob_specs
 from kerasapp.tasks.series.answers import QUANTILES
-from kerasapp.tasks.series.model import log_density, mixture, row_step, window_graph
+from kerasapp.tasks.series.model import log_density, mixture, step, window
 from kerasapp.tasks.series.sampling import paths, quantiles
 from kerasapp.tasks.series.spec import SPEC
 from pipelines import scaling as scalings
@@ -33,8 +33,6 @@ class SeriesServable(tf.Module):
         self.columns = model.columns
         self.state_names = model.state_names
         self._units, self._model = model.units, model
-        self._window = window_graph(model)
-        self._unpadded = window_graph(model, padded=False)
         history = tf.TensorSpec([None, None, self.columns], tf.float32, "history")
 
         def function(method, *inputs):
@@ -83,10 +81,7 @@ class SeriesServable(tf.Module):
             raw, states = self._read(history, lengths)
         most, longest = (tf.reduce_max(tf.concat([knob, [1]], 0)) for knob in (samples, horizon))
 
-        def step(values, states):
-            return row_step(self._model, values, states)
-
-        drawn = paths(step, raw, states, seed, self.columns, most, longest)
+        drawn = paths(functools.partial(step, self._model), raw, states, seed, self.columns, most, longest)
         return {"paths": self.scaling.restored(drawn)}
 
     def _score(self, history, lengths):
@@ -118,10 +113,9 @@ class SeriesServable(tf.Module):
 
         Returns: (nats of the counted steps [batch], states).
         """
-        out = self._unpadded({"values": before, **states})
-        nats = -log_density(mixture(out["raw"], self.columns), values) - slope  # [batch, time]
-        nats = tf.reduce_sum(tf.where(counted, nats, 0.0), axis=1)
-        return nats, {name: out[name] for name in self.state_names}
+        raw, states = window(self._model, before, states)
+        nats = -log_density(mixture(raw, self.columns), values) - slope  # [batch, time]
+        return tf.reduce_sum(tf.where(counted, nats, 0.0), axis=1), states
 
     def _prefill(self, history, lengths):
         """history, lengths -> the mixture of the step after each history (see `step_signature`), states."""
@@ -145,12 +139,12 @@ class SeriesServable(tf.Module):
         states = {name: tf.TensorSpec([None, self._units], tf.float32, name) for name in self.state_names}
 
         @tf.function(autograph=False)
-        def step(values, **states):
-            raw, states = row_step(self._model, self.scaling.scaled(values), states)
+        def one_step(values, **states):
+            raw, states = step(self._model, self.scaling.scaled(values), states)
             return {**mixture(raw, self.columns), **states}
 
         values = tf.TensorSpec([None, self.columns], tf.float32, "values")
-        return step.get_concrete_function(values, **states)
+        return one_step.get_concrete_function(values, **states)
 
     def example_requests(self):
         """A few short requests, (signature, inputs name -> array): to warm up and to compare runtimes."""
@@ -192,10 +186,9 @@ class SeriesServable(tf.Module):
         def read_window(start, raw, states):
             end = tf.minimum(start + WINDOW, time)
             inside = tf.clip_by_value(lengths - start, 0, end - start)
-            out = self._window({"values": values[:, start:end], "lengths": inside, **states})
-            last = tf.gather(out["raw"], tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, parameters]
-            raw = tf.where(inside[:, tf.newaxis] > 0, last, raw)
-            return end, raw, {name: out[name] for name in self.state_names}
+            all_raw, states = window(self._model, values[:, start:end], states, inside)
+            last = tf.gather(all_raw, tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, parameters]
+            return end, tf.where(inside[:, tf.newaxis] > 0, last, raw), states
 
         size = self._model.output_shape[-1]
         first = 0, tf.zeros([batch, size]), self.zero_states(batch)

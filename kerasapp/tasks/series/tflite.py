@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Weights, run, zeros
 from kerasapp.tasks.series.answers import QUANTILES
-from kerasapp.tasks.series.model import LEAST_DEVIATION, row_step
+from kerasapp.tasks.series.model import LEAST_DEVIATION
+from kerasapp.tasks.series.model import step as model_step
 from kerasapp.tasks.series.spec import SPEC
 
 SAMPLED = 12  # windows that ranges are measured on
@@ -31,7 +32,7 @@ def signatures(task, model, precision):
     @tf.function(autograph=False)
     def step(scaled, **states):
         with weights():
-            raw, states = row_step(model, scaled, states)
+            raw, states = model_step(model, scaled, states)
         return {"raw": raw, **states}
 
     values = tf.TensorSpec([1, model.columns], tf.float32, "scaled")

@@ -1,13 +1,15 @@
 """Attention speech synthesis: characters to the frames of a log-mel spectrogram, as in Tacotron 2."""
 
+import functools
+
 import keras
 from keras import ops
 
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.convolutions import Convolutions
-from kerasapp.layers.decoder import AttentionDecoder, stack_state_names, stack_stepper
-from kerasapp.layers.recurrent import LSTM
+from kerasapp.layers.decoder import AttentionDecoder
+from kerasapp.layers.stack import variational_dropout
 from kerasapp.tasks.synthesis.config import HEADS
 
 PADDING = -100.0  # fills spectrograms beyond their end; normalised log-mels stay far from it
@@ -18,8 +20,8 @@ class SynthesisModel(keras.Model):
     """Predicts each next group of spectrogram frames from the text and the frames before it.
 
     Characters pass convolutions and a bidirectional LSTM; a prenet, an LSTM with attention and further LSTM
-    layers write `reduction` frames a step; a postnet refines them (Shen et al. 2018, arXiv:1712.05884; more
-    than one frame a step: Wang et al. 2017, arXiv:1703.10135). A plain functional model:
+    layers write `reduction` frames per step; a postnet refines them (Shen et al. 2018, arXiv:1712.05884; more
+    than one frame per step: Wang et al. 2017, arXiv:1703.10135). A plain functional model:
 
         {"tokens" int32 [batch, text], padded with 0,
          "mel_in" [batch, steps, mels]: the frame before each group, normalised, beyond the end PADDING}
@@ -28,8 +30,8 @@ class SynthesisModel(keras.Model):
             "stop" float32 [batch, steps]: logits of this group being the last one or coming after it,
             "alignment" float32 [batch, steps, text]: how the attention is spread}
 
-    mel_out and alignment are zero beyond the end. `encode`, `stepper` and `postnet` build inference from the
-    same layers.
+    mel_out and alignment are zero beyond the end. `encode`, `step`, `step_function` and `postnet` infer with
+    the same layers.
 
     Args:
         vocabulary_size: number of token ids. mels: channels of a frame.
@@ -41,9 +43,9 @@ class SynthesisModel(keras.Model):
         prenet_units, prenet_dropout: two layers between a frame and the decoder. Much dropout there, drawn
             anew in each step, lets the decoder not just copy what it has written, but listen to the text.
         decoder_units, decoder_layers: of the LSTM layers that write. Only the first one attends.
-        reduction: frames a step.
+        reduction: frames per step.
         postnet_layers, postnet_channels, postnet_width: convolutions over the frames; 0 layers for none.
-        dropout: share of the units dropped after each other layer, one mask an utterance.
+        dropout: share of the units dropped after each other layer, one mask per utterance.
 
     Example:
 
@@ -92,11 +94,10 @@ class SynthesisModel(keras.Model):
             "location": {"filters": filters, "width": filter_width},
             "multi_head": {"heads": HEADS},
         }.get(attention, {})
-        self.attention = ATTENTIONS[attention](attention_size, **options, dtype=dtype, name="attention")
         self.decoder = AttentionDecoder(
-            self.attention, decoder_units, "lstm", dropout, dtype=dtype, name="decoder"
-        )
-        self.upper = [LSTM(decoder_units, dtype=dtype, name=f"decoder_{i}") for i in range(1, decoder_layers)]
+            ATTENTIONS[attention](attention_size, **options, dtype=dtype, name="attention"),
+            decoder_units, "lstm", decoder_layers, dropout, dtype=dtype, name="decoder",
+        )  # fmt: skip
         self.projection = keras.layers.Dense(reduction * mels + 1, dtype=dtype, name="projection")
         self.postnet = None
         if postnet_layers:
@@ -108,16 +109,13 @@ class SynthesisModel(keras.Model):
         # === Functional Model ===
         tokens = keras.Input([None], dtype="int32", name="tokens")
         mel_in = keras.Input([None, mels], dtype="float32", name="mel_in")
-        drop = keras.layers.Dropout(dropout, (None, 1, None), dtype=dtype, name="encoder_dropout")
+        drop = variational_dropout(dropout, dtype, "encoder_dropout")
         memory, lengths = _read(self, tokens, drop)
         steps = ops.cast(mel_in[:, :, 0] > PADDING / 2, "float32")  # [batch, steps], 1 where real
         y = mel_in * ops.expand_dims(steps, -1)
         for i, layer in enumerate(self.prenet):
             y = keras.layers.Dropout(prenet_dropout, dtype=dtype, name=f"prenet_dropout_{i}")(layer(y))
         y, alignment = self.decoder(y, memory, lengths)
-        for i, layer in enumerate(self.upper, 1):
-            drop = keras.layers.Dropout(dropout, (None, 1, None), dtype=dtype, name=f"decoder_dropout_{i}")
-            y = y + drop(layer(y)[0])
         y = ops.cast(self.projection(y), "float32")  # [batch, steps, reduction * mels + 1]
         frames = ops.repeat(steps, reduction, axis=1)  # [batch, steps * reduction]
         before = keras.layers.Reshape([-1, mels], name="frames")(y[:, :, :-1])  # [batch, frames, mels]
@@ -163,8 +161,8 @@ class SynthesisModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of what a step hands to the next (see `kerasapp.layers.decoder.stack_state_names`)."""
-        return stack_state_names(self.decoder, self.upper)
+        """Names of what a step hands to the next (see `AttentionDecoder.state_names`)."""
+        return self.decoder.state_names
 
 
 def encode(model, tokens):
@@ -179,33 +177,39 @@ def encode(model, tokens):
         attends to the others alone. `states` has the names of `model.state_names`.
     """
     memory, lengths = _read(model, tokens)
-    prepared = model.attention.prepare(memory, lengths)
-    first = ops.zeros([ops.shape(tokens)[0], model.decoder.units], memory.dtype)
-    states = model.decoder.first_states({"h": first, "c": first}, prepared)
-    return prepared, {name: states.get(name, first) for name in model.state_names}
+    prepared = model.decoder.attention.prepare(memory, lengths)
+    return prepared, model.decoder.first_states(prepared)
 
 
-def stepper(model):
-    """A decoder's step: function (frame [batch, mels], states, prepared, dropped=None) -> (frames [batch,
-    reduction, mels], stop logit [batch], alignment [batch, text], states).
+def step(model, frame, states, prepared, dropped=None):
+    """One step of the decoder: for streaming, and for phones.
 
-    `frame` is the last one of the group before, normalised, zeros at first; `frames` are those before the
-    postnet. `dropped` is what each layer of the prenet is multiplied with, a list of [batch, prenet_units]:
-    the prenet's dropout, if it is wanted in inference; the caller draws it. A loop calls `stepper` once,
-    before: weights are arranged there.
+    Args:
+        frame: [batch, mels], the last one of the group before, normalised; zeros at first.
+        states, prepared: as `encode` gives them.
+        dropped: what the units of each layer of the prenet are multiplied with, a list of [batch,
+            prenet_units]: the prenet's dropout, if it is wanted in inference; the caller draws it.
+
+    Returns: (frames [batch, reduction, mels] before the postnet, stop logit [batch], alignment [batch, text],
+        states).
     """
-    stack = stack_stepper(model.decoder, model.upper)
+    return _step(model, model.decoder.step, frame, states, prepared, dropped)
 
-    def step(frame, states, prepared, dropped=None):
-        x = frame
-        for i, layer in enumerate(model.prenet):
-            x = layer(x) if dropped is None else layer(x) * dropped[i]
-        y, alignment, after = stack(x, states, prepared)
-        y = ops.cast(model.projection(y), "float32")
-        frames = ops.reshape(y[:, :-1], [-1, model.reduction, model.mels])
-        return frames, y[:, -1], ops.cast(alignment, "float32"), after
 
-    return step
+def step_function(model):
+    """`step` for a loop over many rows: function (frame, states, prepared, dropped=None). Call
+    `step_function` before the loop: it arranges the weights once."""
+    return functools.partial(_step, model, model.decoder.step_function())
+
+
+def _step(model, decoder_step, frame, states, prepared, dropped=None):
+    x = frame
+    for i, layer in enumerate(model.prenet):
+        x = layer(x) if dropped is None else layer(x) * dropped[i]
+    y, alignment, states = decoder_step(x, states, prepared)
+    y = ops.cast(model.projection(y), "float32")
+    frames = ops.reshape(y[:, :-1], [-1, model.reduction, model.mels])  # [batch, reduction, mels]
+    return frames, y[:, -1], ops.cast(alignment, "float32"), states
 
 
 def postnet(model, mel, mask):

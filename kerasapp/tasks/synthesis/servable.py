@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasapp.task import assertions, filled, in_range, knob_specs
 from kerasapp.tasks.synthesis.alignment_health import alignment_health
 from kerasapp.tasks.synthesis.answers import LONGEST
-from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
+from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, step
 from kerasapp.tasks.synthesis.speaking import speak
 from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines import audio, transcripts
@@ -186,9 +186,9 @@ class SynthesisServable(tf.Module):
         specs = {name: tf.TensorSpec(out.shape, out.dtype, name) for name, out in outputs.items()}
 
         @tf.function(autograph=False)
-        def step(frame, **inputs):
+        def one_step(frame, **inputs):
             states = {name: inputs.pop(name) for name in self._model.state_names}
-            frames, stop, alignment, states = stepper(self._model)(frame, states, inputs)
+            frames, stop, alignment, states = step(self._model, frame, states, inputs)
             after = {"frames": frames, "frame": frames[:, -1], "stop": tf.sigmoid(stop)}
             return {**after, "alignment": alignment, **states}
 
@@ -198,7 +198,7 @@ class SynthesisServable(tf.Module):
             "mel_to_audio": self.mel_to_audio,
             "tokenize": self.tokenize,
             "encode": self.encode,
-            "step": step.get_concrete_function(**specs),
+            "step": one_step.get_concrete_function(**specs),
             "postnet": self.refine,
         }
 

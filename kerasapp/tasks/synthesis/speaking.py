@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import uniform
-from kerasapp.tasks.synthesis.model import encode, postnet, stepper
+from kerasapp.tasks.synthesis.model import encode, postnet, step_function
 
 
 def speak(model, ids, longest, threshold, window, dropout, seed):
@@ -22,13 +22,13 @@ def speak(model, ids, longest, threshold, window, dropout, seed):
         "stopped" int32 [batch]: 1 where the stop token ended the row, 0 where `longest` did.
     """
     prepared, states = encode(model, ids)
-    step = stepper(model)
+    step = step_function(model)
     batch, most = tf.shape(ids)[0], tf.reduce_max(tf.concat([longest, [1]], 0))
     first = tf.zeros([batch, model.mels])
     arrays = {name: tf.TensorArray(tf.float32, most) for name in ("frames", "stop", "alignment")}
 
     def going(t, frame, states, place, steps, stopped, arrays):
-        # Of no row too there is a step: an array that is empty does not know its shape.
+        # Run at least one step even for an empty batch: an unwritten array has no element shape.
         return (t < most) & ((t == 0) | tf.reduce_any(steps == 0))
 
     def body(t, frame, states, place, steps, stopped, arrays):

@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run, zeros
+from kerasapp.export.tflite_parts import Reader, Table, View, Weights, nonempty, padded, run, zeros
 from kerasapp.task import filled
-from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, stepper
+from kerasapp.tasks.synthesis.model import PADDING, encode, postnet
+from kerasapp.tasks.synthesis.model import step as model_step
 from kerasapp.tasks.synthesis.servable import SPARE
 from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.clip_corpus import floor_of
@@ -42,8 +43,6 @@ def signatures(task, model, precision):
         model,
         embedding=Table(model.embedding, precision),
         encoder=Reader(model.encoder, weights, precision),
-        decoder=Rows(model.decoder),
-        upper=[Rows(layer) for layer in model.upper],
     )
 
     @tf.function(autograph=False)
@@ -56,7 +55,7 @@ def signatures(task, model, precision):
     def step(frame, **inputs):
         states = {name: inputs.pop(name) for name in model.state_names}
         with weights():
-            frames, stop, alignment, states = stepper(view)(frame, states, inputs)
+            frames, stop, alignment, states = model_step(view, frame, states, inputs)
         found = {"frames": frames, "frame": frames[:, -1], "stop": tf.sigmoid(stop)}
         return {**found, "alignment": alignment, **states}
 

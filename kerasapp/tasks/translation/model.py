@@ -1,14 +1,17 @@
 """Attention translation: a bidirectional recurrent encoder, attention, a recurrent decoder."""
 
+import functools
+
 import keras
 from keras import ops
 
 from kerasapp.layers.attention import ATTENTIONS, summary
 from kerasapp.layers.bidirectional import Bidirectional
-from kerasapp.layers.decoder import AttentionDecoder, stack_state_names, stack_stepper
+from kerasapp.layers.decoder import AttentionDecoder
 from kerasapp.layers.recurrent import GATED
+from kerasapp.layers.stack import variational_dropout
 
-# Keras's own embeddings are uniform up to 0.05: so small that attention sets in hundreds of steps later.
+# Keras's own embeddings are uniform up to 0.05: with them attention is learned hundreds of steps later.
 EMBEDDING_DEVIATION = 0.1
 
 
@@ -20,7 +23,8 @@ class TranslationModel(keras.Model):
     if asked for, logits by the transposed target embedding (Bahdanau et al. 2015, arXiv:1409.0473; Luong et
     al. 2015, arXiv:1508.04025; Press & Wolf 2017, arXiv:1608.05859). A plain functional model, {"source"
     [batch, source] int32, "target_in" [batch, target] int32} -> logits float32 [batch, target,
-    target_vocabulary_size]. Token 0 is padding. `encode` and `stepper` build inference from the same layers.
+    target_vocabulary_size]. Token 0 is padding. `encode`, `step` and `step_function` infer with the same
+    layers.
 
     Args:
         source_vocabulary_size, target_vocabulary_size: number of token ids.
@@ -30,12 +34,13 @@ class TranslationModel(keras.Model):
         embedding_size: width of the token embeddings.
         attention: a name of `kerasapp.layers.attention.ATTENTIONS`. heads: of "multi_head".
         joint_vocabulary: one embedding for source, target and logits; the vocabularies are one then.
-        dropout: share of the units dropped after each layer, one mask a sentence (Gal & Ghahramani 2016,
+        dropout: share of the units dropped after each layer, one mask per sentence (Gal & Ghahramani 2016,
             arXiv:1512.05287).
-        embedding_dropout: the same of the embeddings' units, and of what meets them for the logits.
+        embedding_dropout: the same for the embeddings' units and for the readout, which the target
+            embedding turns into logits.
         word_dropout: share of the tokens whose embedding is dropped whole (Sennrich & Zhang 2019,
             arXiv:1905.11901).
-        recurrent_dropout: share of the recurrent weights dropped, one mask a training step.
+        recurrent_dropout: share of the recurrent weights dropped, one mask per training step.
 
     Example:
 
@@ -65,7 +70,7 @@ class TranslationModel(keras.Model):
     ):
         # === Layers ===
         def each_sentence(rate, name):
-            return keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=dtype, name=name)
+            return variational_dropout(rate, dtype, name)
 
         def each_word(rate, name):
             return keras.layers.Dropout(rate, noise_shape=(None, None, 1), dtype=dtype, name=name)
@@ -73,7 +78,8 @@ class TranslationModel(keras.Model):
         def embeddings():
             return keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION)
 
-        self.target_embedding = keras.layers.ReversibleEmbedding(
+        # The attributes stand in the order of the graph: so a clone's weights do.
+        target_embedding = keras.layers.ReversibleEmbedding(
             target_vocabulary_size,
             embedding_size,
             tie_weights=True,
@@ -81,7 +87,7 @@ class TranslationModel(keras.Model):
             dtype=dtype,
             name="target_embedding",
         )
-        self.source_embedding = self.target_embedding
+        self.source_embedding = target_embedding
         if not joint_vocabulary:
             self.source_embedding = keras.layers.Embedding(
                 source_vocabulary_size,
@@ -94,19 +100,16 @@ class TranslationModel(keras.Model):
             Bidirectional(units // 2, cell, recurrent_dropout, dtype=dtype, name=f"encoder_{i}")
             for i in range(encoder_layers)
         ]
-        options = {"heads": heads} if attention == "multi_head" else {}
-        self.attention = ATTENTIONS[attention](units, **options, dtype=dtype, name="attention")
+        self.target_embedding = target_embedding
         self.bridges = [
             keras.layers.Dense(units, activation="tanh", dtype=dtype, name=f"first_{kind}")
-            for kind in (("h", "c") if cell == "lstm" else ("h",))
+            for kind in GATED[cell].state_names
         ]
+        options = {"heads": heads} if attention == "multi_head" else {}
         self.decoder = AttentionDecoder(
-            self.attention, units, cell, dropout, recurrent_dropout, dtype=dtype, name="decoder"
-        )
-        self.upper = [
-            GATED[cell](units, recurrent_dropout=recurrent_dropout, dtype=dtype, name=f"decoder_{i}")
-            for i in range(1, decoder_layers)
-        ]
+            ATTENTIONS[attention](units, **options, dtype=dtype, name="attention"),
+            units, cell, decoder_layers, dropout, recurrent_dropout, dtype=dtype, name="decoder",
+        )  # fmt: skip
         self.readout = keras.layers.Dense(embedding_size, dtype=dtype, name="readout")
         self.to_float32 = keras.layers.Activation("linear", dtype="float32", name="float32_logits")
 
@@ -123,8 +126,6 @@ class TranslationModel(keras.Model):
         y = each_word(word_dropout, "target_word_dropout")(self.target_embedding(target_in))
         y = each_sentence(embedding_dropout, "target_dropout")(y)
         y, _ = self.decoder(y, x, lengths, states)
-        for i, layer in enumerate(self.upper, 1):
-            y = y + each_sentence(dropout, f"decoder_dropout_{i}")(layer(y)[0])
         y = each_sentence(embedding_dropout, "readout_dropout")(self.readout(y))
         logits = self.to_float32(self.target_embedding(y, reverse=True))
         super().__init__(inputs={"source": source, "target_in": target_in}, outputs=logits, **kwargs)
@@ -134,6 +135,7 @@ class TranslationModel(keras.Model):
         self.target_vocabulary_size = target_vocabulary_size
         self.cell = cell
         self.units = units
+        self.decoder_layers = decoder_layers
         self.embedding_size = embedding_size
         self.attention_name = attention
         self.heads = heads
@@ -151,7 +153,7 @@ class TranslationModel(keras.Model):
             "cell": self.cell,
             "units": self.units,
             "encoder_layers": len(self.encoders),
-            "decoder_layers": 1 + len(self.upper),
+            "decoder_layers": self.decoder_layers,
             "embedding_size": self.embedding_size,
             "attention": self.attention_name,
             "heads": self.heads,
@@ -170,8 +172,8 @@ class TranslationModel(keras.Model):
 
     @property
     def state_names(self):
-        """Names of what a step hands to the next (see `kerasapp.layers.decoder.stack_state_names`)."""
-        return stack_state_names(self.decoder, self.upper)
+        """Names of what a step hands to the next (see `AttentionDecoder.state_names`)."""
+        return self.decoder.state_names
 
 
 def encode(model, source):
@@ -187,24 +189,25 @@ def encode(model, source):
     x, lengths = model.source_embedding(source), _lengths(source)
     for i, encoder in enumerate(model.encoders):
         x = _residual(x, encoder(x, lengths), i)
-    prepared = model.attention.prepare(x, lengths)
-    first = dict(zip(model.decoder.cell_states, _first_states(model, x, lengths), strict=True))
-    states = model.decoder.first_states(first, prepared)
-    upper = [name for name in model.state_names if name not in states]
-    return prepared, {**states, **{name: ops.zeros_like(first["h"]) for name in upper}}
+    prepared = model.decoder.attention.prepare(x, lengths)
+    return prepared, model.decoder.first_states(prepared, _first_states(model, x, lengths))
 
 
-def stepper(model):
-    """A decoder's step: function (tokens int32 [batch], states, prepared) -> (logits [batch, vocabulary],
-    alignment [batch, source], states). A loop calls `stepper` once, before: weights are arranged there."""
-    stack = stack_stepper(model.decoder, model.upper)
+def step(model, tokens, states, prepared):
+    """One step of the decoder: tokens int32 [batch], the rest as `encode` gives it -> (logits [batch,
+    vocabulary], alignment [batch, source], states). For streaming, and for phones."""
+    return _step(model, model.decoder.step, tokens, states, prepared)
 
-    def step(tokens, states, prepared):
-        y, alignment, after = stack(model.target_embedding(tokens), states, prepared)
-        y = model.readout(y)
-        return model.to_float32(model.target_embedding(y, reverse=True)), alignment, after
 
-    return step
+def step_function(model):
+    """`step` for a loop over many rows: function (tokens, states, prepared). Call `step_function` before the
+    loop: it arranges the weights once."""
+    return functools.partial(_step, model, model.decoder.step_function())
+
+
+def _step(model, decoder_step, tokens, states, prepared):
+    y, alignment, states = decoder_step(model.target_embedding(tokens), states, prepared)
+    return model.to_float32(model.target_embedding(model.readout(y), reverse=True)), alignment, states
 
 
 def _lengths(source):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasapp.decoding.beam_search import Search, search
 from kerasapp.task import assertions, filled, in_range, knob_specs
 from kerasapp.tasks.translation.answers import LONGEST
-from kerasapp.tasks.translation.model import encode, stepper
+from kerasapp.tasks.translation.model import encode, step, step_function
 from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.tasks.translation.steps import limits, step_signatures
 from pipelines import sentences
@@ -190,7 +190,7 @@ class TranslationServable(tf.Module):
         """The decoder after `ids` [batch], from what `encode` gives: (logits, alignment, states)."""
         states = {name: inputs[name] for name in self._model.state_names}
         prepared = {name: inputs[name] for name in inputs if name not in states}
-        return stepper(self._model)(ids, states, prepared)
+        return step(self._model, ids, states, prepared)
 
     def _ended(self, ids):
         """Ragged ids [batch, None] -> int32 [batch, longest + 1], with the end token, padded with 0."""
@@ -200,7 +200,7 @@ class TranslationServable(tf.Module):
     def _search(self, ids, lengths, knobs):
         prepared, states = encode(self._model, ids)
         return search(
-            stepper(self._model),
+            step_function(self._model),
             states,
             prepared,
             lengths,

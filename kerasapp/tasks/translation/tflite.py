@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_parts import Reader, Rows, Table, View, Weights, nonempty, padded, run
+from kerasapp.export.tflite_parts import Reader, Table, View, Weights, nonempty, padded, run
 from kerasapp.tasks.translation.answers import LONGEST as MOST
-from kerasapp.tasks.translation.model import encode, stepper
+from kerasapp.tasks.translation.model import encode
+from kerasapp.tasks.translation.model import step as model_step
 from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.tasks.translation.steps import SPARE
 from pipelines import sentences
@@ -46,7 +47,7 @@ def signatures(task, model, precision):
     def step(ids, **inputs):
         states = {name: inputs.pop(name) for name in model.state_names}
         with weights():
-            logits, alignment, states = stepper(view)(ids, states, _of_rows(inputs, ids.shape[0]))
+            logits, alignment, states = model_step(view, ids, states, _of_rows(inputs, ids.shape[0]))
         return {"logits": logits, "alignment": alignment, **states}
 
     encoder = read.get_concrete_function(
@@ -69,8 +70,6 @@ def _view(model, precision):
         source_embedding=Table(model.source_embedding, precision),
         target_embedding=Table(model.target_embedding, precision),
         encoders=[Reader(encoder, weights, precision) for encoder in model.encoders],
-        decoder=Rows(model.decoder),
-        upper=[Rows(layer) for layer in model.upper],
     )
 
 

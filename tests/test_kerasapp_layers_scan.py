@@ -1,10 +1,10 @@
-"""The loop over time with the quick gradient against a plain Python loop."""
+"""The loop over time with the fast gradient against a plain Python loop."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.layers.loop import unroll
+from kerasapp.layers.scan import scan
 
 FEATURES, UNITS, SOURCE = 3, 4, 5
 
@@ -35,12 +35,12 @@ def arguments(time, batch, seed=0):
 
 
 def plain(inputs, states, weights, constants):
-    """What `unroll` has to give."""
+    """What `scan` has to give."""
     steps = []
     for x in tf.unstack(inputs):
         states = step(lambda name, a: weights[name] @ a, x, states, constants)
         steps.append(states)
-    return {name: tf.stack([s[name] for s in steps]) for name in states}
+    return {name: tf.stack([s[name] for s in steps]) for name in states}, states
 
 
 def with_gradients(run, arguments):
@@ -66,9 +66,11 @@ def assert_same(ours, theirs):
 @pytest.mark.parametrize("time", [1, 6])
 def test_values_and_gradients_are_those_of_a_plain_loop(time, training):
     rows = arguments(time, batch=3)
-    ours = with_gradients(lambda *a: unroll(step, *a, training=training), rows)
+    ours = with_gradients(lambda *a: scan(step, *a, training=training), rows)
     assert_same(ours, with_gradients(plain, rows))
-    assert ours[0]["h"].shape == (time, UNITS, 3) and ours[0]["seen"].shape == (time, 3, SOURCE)
+    outputs, last = ours[0]
+    assert outputs["h"].shape == (time, UNITS, 3) and outputs["seen"].shape == (time, 3, SOURCE)
+    assert last["h"].shape == (UNITS, 3)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -85,7 +87,7 @@ def test_any_batch_and_time_in_one_graph(training):
 
     @tf.function(autograph=False, input_signature=signature)
     def run(*rows):
-        return with_gradients(lambda *a: unroll(step, *a, training=training), rows)
+        return with_gradients(lambda *a: scan(step, *a, training=training), rows)
 
     for time, batch in [(4, 2), (1, 1), (2, 5), (3, 0)]:
         rows = arguments(time, batch)
