@@ -74,7 +74,8 @@ class Knob:
 
     def described(self) -> dict[str, Any]:
         """As JSON, for those who have no Python: a bundle's metadata, the server's page."""
-        found = {"name": self.name, "type": self.dtype, "default": self.default, "help": self.help}
+        found = {"name": self.name, "type": self.dtype, "default": self.default}
+        found |= {"help": self.help, "metavar": self.metavar}  # a help may speak of its metavar
         limits = {"least": self.least, "most": self.most, "at_most": self.at_most}
         return found | {key: value for key, value in limits.items() if value is not None}
 

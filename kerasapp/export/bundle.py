@@ -52,7 +52,7 @@ def write(task, model, servable, precisions, folder, name):
         "input": described.input,
         "knobs": [knob.described() for knob in described.knobs if knob.on_phone],
         "defaults": {knob.name: knob.default for knob in described.knobs if knob.on_phone},
-        **graphs.description(task, model),
+        **graphs.description(task, model),  # its own keys, and knobs with other limits
     }
     _write(folder / METADATA, metadata)
 

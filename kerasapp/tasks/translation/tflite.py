@@ -1,5 +1,7 @@
 """`translation` on a phone: the graphs, and what a runtime has to know of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import tensorflow as tf
 
@@ -114,7 +116,9 @@ def samples(task, model, functions):
 def description(task, model):
     """What the metadata have of this task alone."""
     limits = {"source": LONGEST - 1, "target": MOST, "spare": SPARE, "beams": BEAMS}
-    return {"limits": limits}
+    most = {"beam_size": BEAMS, "n_best": BEAMS}  # lower than a server's
+    knobs = [replace(knob, most=most.get(knob.name, knob.most)) for knob in SPEC.knobs]
+    return {"limits": limits, "knobs": [knob.described() for knob in knobs]}
 
 
 def tokenizers(task):
