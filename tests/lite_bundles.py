@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 
+from kerasapp.tasks.generation.spec import SPEC
+
 CHARACTERS = "\n abcdeé好"
 SIZE, UNITS, CHUNK = 4 + len(CHARACTERS), 12, 8
 
@@ -38,20 +40,22 @@ def write(folder):
     h, ids = {"shape": [1, UNITS], "dtype": "float32"}, {"shape": [1], "dtype": "int32"}
     metadata = {
         "format": 1,
-        "task": "generation",
-        "precisions": {"float32": _entry(folder / "float32.tflite")},
+        "task": SPEC.name,
+        "command": SPEC.command,
+        "knobs": [knob.described() for knob in SPEC.knobs],
+        "precisions": {"float32": entry(folder / "float32.tflite")},
         "states": ["h"],
         "signatures": {
             "prefill": {"inputs": {"ids": {"shape": [1, CHUNK], "dtype": "int32"}, "length": ids, "h": h}},
             "step": {"inputs": {"ids": ids, "h": h}},
         },
-        "vocabularies": {"vocabulary": {**_entry(folder / "vocabulary.json"), "normalisation": "NFC"}},
+        "vocabularies": {"vocabulary": {**entry(folder / "vocabulary.json"), "normalisation": "NFC"}},
     }
     (folder / "metadata.json").write_text(json.dumps(metadata))
     return folder
 
 
-def _entry(file):
+def entry(file):
     return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from kerasapp.tasks.synthesis.spec import SPEC
+from kerasapp_lite import knobs
 from kerasapp_lite.synthesis import Synthesizer
 from kerasapp_lite.vocabulary import END, Characters
 
@@ -20,6 +22,7 @@ class Scripted:
     """
 
     states = ["place"]
+    knobs = knobs.read({"knobs": [knob.described() for knob in SPEC.knobs if knob.on_phone]})
     metadata = {
         "audio": AUDIO,
         "reduction": REDUCTION,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from beam_reference import STEPS, Plain, allowed, model
 
-from kerasapp_lite.translation import Knobs, search
+from kerasapp_lite.translation import Search, search
 
 
 def look_of(tables, offset, source):
@@ -29,7 +29,7 @@ def test_search_is_the_plain_search(seed):
     tables, offset, source = model(seed, words=6), int(rng.integers(STEPS)), int(rng.integers(1, 5))
     beam_size, shortest = int(rng.integers(1, 6)), int(rng.integers(0, 4))
     alpha, beta = float(rng.choice([0.0, 0.6, 2.0])), float(rng.choice([0.0, 0.2, 1.0]))
-    knobs = Knobs(beam_size, alpha, beta, shortest, max(1, shortest + int(rng.integers(0, 6))))
+    knobs = Search(beam_size, alpha, beta, shortest, max(1, shortest + int(rng.integers(0, 6))))
     rows = max(beam_size, int(rng.integers(1, 7)))  # a signature may have more rows than beams are asked for
     states = {"time": np.zeros([rows, 1], "int32"), "seen": np.zeros([rows, 3], "float32")}
     found = search(look_of(tables, offset, source), states, rows, source, knobs)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasapp_lite import vocabulary
+from kerasapp_lite import knobs, vocabulary
 
 FORMAT = 1
 PREFERRED = ("float32", "float16", "dynamic", "int8")  # where none is asked for, the first that is there
@@ -16,27 +16,49 @@ class BundleError(ValueError):
     """The folder is no bundle, or damaged; the message is one line."""
 
 
+def read_metadata(folder, task=None):
+    """The content of a bundle's metadata.json.
+
+    Args:
+        folder, task: see `Bundle`.
+
+    Raises: BundleError.
+    """
+    path = Path(folder) / "metadata.json"
+    try:
+        metadata = json.loads(path.read_text("utf-8"))
+        found = metadata["format"]
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise BundleError(f"{path}: is not the metadata of a bundle") from None
+    if found != FORMAT:
+        raise BundleError(f"{path}: has format {found}; this version of kerasapp-lite reads {FORMAT}")
+    if task not in (None, metadata["task"]):
+        command = f"; its command is {metadata['command']}" if "command" in metadata else ""
+        raise BundleError(f"{folder}: is a bundle of {metadata['task']}, not of {task}{command}")
+    return metadata
+
+
 class Bundle:
     """An opened bundle. Every file that is read is compared with its checksum first.
 
     Args:
         folder: the `tflite` folder of a version.
         precision: "float32", "float16", "dynamic" or "int8"; None for the first of these that is there.
-        task: the task that is expected: "generation", "translation", "synthesis" or "series"; None for
-            any.
+        task: the name of the task that is expected, such as "generation"; None for any.
         threads: that a signature may use.
 
     Attributes:
-        metadata: the content of metadata.json. states: the names of the states, in order.
+        metadata: the content of metadata.json. knobs: list of `Knob`. states: the states' names, in order.
 
     Raises: BundleError.
     """
 
     def __init__(self, folder, precision=None, task=None, threads=1):
         self.folder = Path(folder)
-        self.metadata = self._metadata()
-        if task not in (None, self.metadata["task"]):
-            raise BundleError(f"{folder}: is a bundle of {self.metadata['task']}, not of {task}")
+        self.metadata = read_metadata(folder, task)
+        self.knobs = knobs.read(self.metadata)
         precisions = self.metadata["precisions"]
         self.precision = precision or next((name for name in PREFERRED if name in precisions), None)
         if self.precision not in precisions:
@@ -61,19 +83,6 @@ class Bundle:
         """The `Vocabulary` of a name: "vocabulary", or "source" and "target" of a translation."""
         entry = self.metadata["vocabularies"][name]
         return vocabulary.load(self._checked(entry), entry["normalisation"])
-
-    def _metadata(self):
-        path = self.folder / "metadata.json"
-        try:
-            metadata = json.loads(path.read_text("utf-8"))
-            found = metadata["format"]
-        except OSError as error:
-            raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
-        except (ValueError, KeyError, TypeError):
-            raise BundleError(f"{path}: is not the metadata of a bundle") from None
-        if found != FORMAT:
-            raise BundleError(f"{path}: has format {found}; this version of kerasapp-lite reads {FORMAT}")
-        return metadata
 
     def _open(self, entry, threads):
         path = self._checked(entry)

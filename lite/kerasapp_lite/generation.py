@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasapp_lite.knobs import filled
 from kerasapp_lite.sampling import choose, uniform
 from kerasapp_lite.vocabulary import END, normalise
 
@@ -14,7 +15,7 @@ class Generator:
     """
 
     def __init__(self, bundle):
-        self.vocabulary = bundle.vocabulary("vocabulary")
+        self.vocabulary, self._knobs = bundle.vocabulary("vocabulary"), bundle.knobs
         self._prefill, self._step = bundle.signature("prefill"), bundle.signature("step")
         self._states = bundle.zeros("step", bundle.states)
         self._chunk = bundle.shape("prefill", "ids")[1]
@@ -23,17 +24,27 @@ class Generator:
         """The text after `prompt`, without it; the knobs are those of `stream`."""
         return "".join(self.stream(prompt, **knobs))
 
-    def stream(self, prompt, length=200, temperature=0.8, top_k=0, top_p=1.0, seed=0, stop=""):
-        """Yields the text after `prompt` piece by piece, no character in parts.
+    def stream(self, prompt, **knobs):
+        """The text after `prompt` piece by piece, an iterator; no character is cut.
 
         Args:
             prompt: any text, the empty one too. length: tokens to generate.
-            temperature, top_k, top_p: see `sampling.choose`. seed: same seed, same text.
+            temperature, top_k, top_p: see `sampling.choose`. seed: the same seed gives the same text.
             stop: the text ends before this string, "" for none.
+                The bundle's metadata have the defaults.
+
+        Raises: ValueError for a knob that is unknown or out of range.
         """
-        stop = normalise(stop, self.vocabulary.form)
+        values = filled(self._knobs, knobs)
+        return self._pieces(self._tokens(prompt, values), normalise(values["stop"], self.vocabulary.form))
+
+    def tokens(self, prompt, **knobs):
+        """The `length` ids after `prompt`, an iterator; takes the knobs of `stream`, and ignores `stop`."""
+        return self._tokens(prompt, filled(self._knobs, knobs))
+
+    def _pieces(self, tokens, stop):
         decoder, held = self.vocabulary.decoder(), ""  # held: may be the beginning of `stop`
-        for token in self.tokens(prompt, length, temperature, top_k, top_p, seed):
+        for token in tokens:
             held += decoder.decode(self.vocabulary.surfaces[token])
             if stop and stop in held:
                 break
@@ -47,15 +58,15 @@ class Generator:
         if held:
             yield held
 
-    def tokens(self, prompt, length, temperature=0.8, top_k=0, top_p=1.0, seed=0):
-        """Yields `length` ids that follow `prompt`."""
+    def _tokens(self, prompt, knobs):
         logits, states = self._read([self.vocabulary.line_break, *self.vocabulary.encode(prompt)])
-        for position in range(length):
+        for position in range(knobs["length"]):
             logits = logits[0]
             logits[: END + 1] = -np.inf  # padding, the unknown, start and end are no text
-            token = choose(logits, uniform(seed, position), temperature, top_k, top_p)
+            noise = uniform(knobs["seed"], position)
+            token = choose(logits, noise, knobs["temperature"], knobs["top_k"], knobs["top_p"])
             yield token
-            if position + 1 < length:
+            if position + 1 < knobs["length"]:
                 logits, states = self._split(self._step(ids=np.array([token], np.int32), **states))
 
     def _read(self, ids):

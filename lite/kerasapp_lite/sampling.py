@@ -24,7 +24,7 @@ def _pcg(x):
     return (x >> 22) ^ x
 
 
-def choose(logits, noise, temperature=1.0, top_k=0, top_p=1.0):
+def choose(logits, noise, temperature, top_k, top_p):
     """One token of logits.
 
     Args:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasapp_lite.knobs import filled
 from kerasapp_lite.sampling import derived, uniform
 
 HALVINGS, WIDTH, TAIL = 30, 6.0, 2.0**-25
@@ -25,42 +26,50 @@ class Forecaster:
 
     Args:
         bundle: a `Bundle` of the task "series".
+
+    Attributes:
+        columns: the names of a history's columns, in order. levels: those of a forecast's quantiles.
     """
 
     def __init__(self, bundle):
         about = bundle.metadata
         self._step, self._start = bundle.signature("step"), bundle.zeros("step", bundle.states)
-        self._scaling, self._levels = about["scaling"], about["quantiles"]
+        self._knobs, self._scaling = bundle.knobs, about["scaling"]
+        self.columns, self.levels = self._scaling["columns"], about["quantiles"]
         self._mean, self._deviation = (np.float32(self._scaling[name]) for name in ("mean", "deviation"))
         self._components, self._least = about["components"], about["least_deviation"]
-        self._columns = len(self._mean)
 
-    def forecast(self, history, horizon=24, samples=200, seed=0):
+    def forecast(self, history, **knobs):
         """What comes after a history.
 
         Args:
             history: [time, columns], finite, and what the bundle's transform takes; of any length, 0 too.
-            horizon: steps ahead. samples: paths. seed: same seed, same forecast.
+            horizon: steps ahead. samples: paths. seed: the same seed gives the same forecast.
+                The bundle's metadata have the defaults.
 
-        Raises: ValueError for a history that cannot be used.
+        Raises: ValueError for a history that cannot be used, or a knob that is unknown or out of range.
         """
+        values = filled(self._knobs, knobs)
+        horizon, samples, seed = values["horizon"], values["samples"], values["seed"]
+        if horizon < 1 or samples < 1:  # metadata of older bundles have no ranges
+            raise ValueError(f"horizon, samples: {horizon}, {samples}: each is a whole number from 1 on")
         raw, states = self._read(self._scaled(history))
         seeds, drawn = [derived(seed, path) for path in range(samples)], []
         raws, states = np.repeat(raw, samples, 0), [states] * samples
         for t in range(horizon):
-            places = range(t * self._columns, (t + 1) * self._columns)
+            places = range(t * len(self.columns), (t + 1) * len(self.columns))
             noise = np.array([[uniform(one, place) for place in places] for one in seeds])
             drawn.append(self._draw(raws, noise))  # [samples, columns]
             if t + 1 < horizon:
                 found = [self._next(row, one) for row, one in zip(drawn[-1], states, strict=True)]
                 raws, states = np.concatenate([raw for raw, _ in found]), [one for _, one in found]
         paths = self._restored(np.array(drawn, np.float32))  # [horizon, samples, columns]
-        levels = np.quantile(paths, self._levels, axis=1)  # [levels, horizon, columns]
+        levels = np.quantile(paths, self.levels, axis=1)  # [levels, horizon, columns]
         return Forecast(paths.mean(axis=1), np.moveaxis(levels, 0, -1))
 
     def _read(self, scaled):
         """The raw parameters of the step after a history, and the states."""
-        raw, states = self._next(np.zeros(self._columns, np.float32), self._start)
+        raw, states = self._next(np.zeros(len(self.columns), np.float32), self._start)
         for row in scaled:
             raw, states = self._next(row, states)
         return raw, states
@@ -70,14 +79,21 @@ class Forecaster:
         return found["raw"], {name: found[name] for name in self._start}
 
     def _scaled(self, history):
-        values = np.asarray(history, np.float32).reshape(-1, self._columns)
+        values = np.asarray(history, np.float32).reshape(-1, len(self.columns))
         transform = self._scaling["transform"]
-        if not np.all(np.isfinite(values)):
-            raise ValueError("history: must be finite numbers")
-        if (transform == "sqrt" and np.any(values < 0)) or (transform == "log" and np.any(values <= 0)):
-            raise ValueError(f"history: must be {'0 or above' if transform == 'sqrt' else 'above 0'}")
+        self._require(np.isfinite(values), "finite", values)
+        if transform == "sqrt":
+            self._require(values >= 0, "0 or above", values)
+        if transform == "log":
+            self._require(values > 0, "above 0", values)
         moved = {"none": lambda x: x, "sqrt": lambda x: np.sqrt(x + np.float32(SHIFT)), "log": np.log}
         return (moved[transform](values) - self._mean) / self._deviation
+
+    def _require(self, holds, expected, values):
+        if not np.all(holds):
+            step, column = np.argwhere(~holds)[0]
+            where = f"step {step + 1}, column {self.columns[column]}"
+            raise ValueError(f"history: must be {expected}, not {values[step, column]:g} ({where})")
 
     def _restored(self, scaled):
         moved = scaled * self._deviation + self._mean
@@ -91,10 +107,10 @@ class Forecaster:
         raw: [samples, parameters]. noise: [samples, columns], in [0, 1). Returns: [samples, columns].
         """
         raw, count = np.asarray(raw, np.float64), self._components
-        logits, rest = raw[:, :count], raw[:, count:].reshape(len(raw), 2, count, self._columns)
+        logits, rest = raw[:, :count], raw[:, count:].reshape(len(raw), 2, count, len(self.columns))
         means, deviations = rest[:, 0], self._least + np.logaddexp(0, rest[:, 1])
         found = np.zeros(noise.shape)
-        for d in range(self._columns):
+        for d in range(len(self.columns)):
             weights = np.exp(logits - logits.max(axis=1, keepdims=True))
             weights /= weights.sum(axis=1, keepdims=True)
             found[:, d] = _inverted(weights, means[..., d], deviations[..., d], noise[:, d])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasapp_lite import english
+from kerasapp_lite.knobs import filled
 from kerasapp_lite.sound import mel_to_audio
 from kerasapp_lite.vocabulary import END, UNKNOWN, normalise, squeeze
 
@@ -32,25 +33,27 @@ class Synthesizer:
     def __init__(self, bundle):
         self.metadata, self.audio = bundle.metadata, bundle.metadata["audio"]
         self.vocabulary = bundle.vocabulary("vocabulary")
-        self._bundle, self.states = bundle, bundle.states
+        self._bundle, self.states, self._knobs = bundle, bundle.states, bundle.knobs
         self._encode, self._step, self._postnet = map(bundle.signature, ("encode", "step", "postnet"))
 
-    def synthesize(self, text, max_ratio=0.3, stop_threshold=0.5, window=0):
+    def synthesize(self, text, **knobs):
         """The `Speech` of a text.
 
         Args:
-            text: see `ids`. max_ratio: seconds a character, and a second more, at most. stop_threshold: the
-                probability of the stop token that ends the speech. window: above 0 the attention moves by at
-                most so many characters a step, and at most one back.
+            text: see `ids`. max_ratio: most seconds per character, and one second more. stop_threshold: the
+                probability of the stop token that ends the speech. window: above 0, the attention moves at
+                most so many characters per step, and at most one back.
+                The bundle's metadata have the defaults.
 
-        Raises: ValueError for a text that cannot be read aloud.
+        Raises: ValueError for a text that cannot be read aloud, or a knob that is unknown or out of range.
         """
+        values = filled(self._knobs, knobs)
         ids, left_out = self.ids(text)
         step_seconds = self.metadata["reduction"] * self.audio["hop"] / self.audio["sample_rate"]
         spare = np.float32(self.metadata["limits"]["spare_seconds"])
-        seconds = np.float32(max_ratio) * np.float32(len(ids) - 1) + spare
+        seconds = np.float32(values["max_ratio"]) * np.float32(len(ids) - 1) + spare
         cap = math.ceil(seconds / np.float32(step_seconds))
-        frames, alignment, stopped = self._speak(ids, cap, stop_threshold, window)
+        frames, alignment, stopped = self._speak(ids, cap, values["stop_threshold"], values["window"])
         mel = self._refined(frames)
         reason = "stop_token" if stopped else "cap"
         return Speech(mel_to_audio(mel, self.audio), mel, alignment, reason, left_out)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasapp_lite.knobs import filled
 from kerasapp_lite.vocabulary import END, START, squeeze
 
 _NEVER = np.float32(-np.inf)
@@ -28,7 +29,7 @@ class Translation(NamedTuple):
     alignment: np.ndarray
 
 
-class Knobs(NamedTuple):
+class Search(NamedTuple):
     """How to search. A hypothesis scores log p / ((5 + length) / 6) ** length_penalty + coverage_penalty *
     sum ln(min(coverage, 1)) (Wu et al. 2016), where length counts the end, and the coverage of a source token
     is the attention that it got."""
@@ -53,39 +54,33 @@ class Translator:
         self._encode = bundle.signature("encode")
         self._room = bundle.shape("encode", "ids")[1]
         self.beams = bundle.shape("step_beam", "ids")[0]
-        self._limits = bundle.metadata["limits"]
+        self._limits, self._knobs = bundle.metadata["limits"], bundle.knobs
 
-    def translate(
-        self,
-        text,
-        beam_size=4,
-        length_penalty=1.0,
-        coverage_penalty=0.0,
-        n_best=1,
-        min_ratio=0.0,
-        max_ratio=2.0,
-    ):
+    def translate(self, text, **knobs):
         """The best translations of one sentence, a list of `Translation`, at most `n_best`.
 
         Args:
             text: a sentence; a blank one has a blank translation.
-            beam_size: 1 is greedy, and quickest. length_penalty, coverage_penalty: see `Knobs`.
-            min_ratio, max_ratio: tokens of a translation for each of the source.
+            beam_size: 1 is greedy, and fastest. length_penalty, coverage_penalty: see `Search`.
+            min_ratio, max_ratio: tokens of a translation per token of the source.
+                The bundle's metadata have the defaults.
 
-        Raises: ValueError for a sentence that is too long, or more beams than the bundle has.
+        Raises: ValueError for a sentence that is too long, or a knob that is unknown or out of range.
         """
-        if not 1 <= beam_size <= self.beams or not 1 <= n_best <= beam_size:
-            raise ValueError(f"beam_size must be from 1 to {self.beams}, and n_best from 1 to it")
+        values = filled(self._knobs, knobs)
+        if not 1 <= values["beam_size"] <= self.beams:  # metadata of older bundles have no ranges
+            raise ValueError(f"beam_size: {values['beam_size']} is not a whole number from 1 to {self.beams}")
         ids = self.source.encode_sentence(text)
         if not ids:
             return [Translation("", 0.0, True, [], np.zeros([1, 1], np.float32))]
         if len(ids) >= self._room:
             raise ValueError(f"the sentence has {len(ids)} tokens; at most {self._room - 1} are translated")
-        longest = int(np.float32(len(ids)) * np.float32(max_ratio)) + self._limits["spare"]
+        longest = int(np.float32(len(ids)) * np.float32(values["max_ratio"])) + self._limits["spare"]
         longest = min(longest, self._limits["target"])
-        shortest = min(int(np.float32(len(ids)) * np.float32(min_ratio)), longest)
-        knobs = Knobs(beam_size, length_penalty, coverage_penalty, shortest, longest)
-        return self._search([*ids, END], knobs)[:n_best]
+        shortest = min(int(np.float32(len(ids)) * np.float32(values["min_ratio"])), longest)
+        penalties = values["length_penalty"], values["coverage_penalty"]
+        how = Search(values["beam_size"], *penalties, shortest, longest)
+        return self._search([*ids, END], how)[: values["n_best"]]
 
     def _search(self, source, knobs):
         ids = np.zeros([1, self._room], np.int32)

@@ -1,0 +1,70 @@
+"""What the commands of `kerasapp-lite` do with a runtime, the command's arguments and its knobs."""
+
+import contextlib
+import csv
+import sys
+
+from kerasapp_lite import tables
+
+
+def generate(generator, args, knobs):
+    """Prints the text after a prompt as it comes."""
+    for piece in generator.stream(args.text, **knobs):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    print()
+
+
+def translate(translator, args, knobs):
+    """Prints the translation of TEXT, or of each line of standard input.
+
+    Where several are asked for, their scores stand beside them, as `kerasapp translate` writes them.
+    """
+    if args.text is not None:
+        for found in translator.translate(args.text, **knobs):
+            print(found.text if knobs["n_best"] == 1 else f"{found.score:.4f}\t{found.text}")
+        return 0
+    sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    failed = False
+    for number, line in enumerate(sys.stdin):
+        try:
+            answers = translator.translate(line, **knobs)
+        except ValueError as error:  # that line's affair alone
+            print(flush=True)
+            print(f"line {number + 1}: {error}", file=sys.stderr)
+            failed = True
+            continue
+        for found in answers:
+            several = f"{number} ||| {found.text} ||| {found.score:.4f}"
+            print(found.text if knobs["n_best"] == 1 else several, flush=True)
+    return 2 if failed else 0
+
+
+def synthesize(synthesizer, args, knobs):
+    """Writes the speech of TEXT as a WAV file."""
+    from kerasapp_lite.sound import write_wav
+
+    speech = synthesizer.synthesize(args.text, **knobs)
+    rate = synthesizer.audio["sample_rate"]
+    write_wav(str(args.output), speech.audio, rate)
+    count = speech.left_out
+    left_out = f", {count} character{'s' * (count != 1)} left out" if count else ""
+    seconds = len(speech.audio) / rate
+    print(f"{args.output}: {seconds:.2f} s, ended by {speech.stop_reason}{left_out}", file=sys.stderr)
+
+
+def forecast(forecaster, args, knobs):
+    """Writes a forecast as a CSV table: per step, the mean and the quantiles of each column."""
+    history = tables.read(args.history, forecaster.columns)
+    found = forecaster.forecast(history, **knobs)
+    kinds = ["mean", *(f"q{100 * level:02.0f}" for level in forecaster.levels)]
+    header = ["step", *(f"{column}_{kind}" for column in forecaster.columns for kind in kinds)]
+    with contextlib.ExitStack() as stack:
+        file = sys.stdout
+        if args.output:
+            file = stack.enter_context(open(args.output, "w", encoding="utf-8", newline=""))
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for step, (means, quantiles) in enumerate(zip(*found, strict=True), len(history) + 1):
+            rows = zip(means, quantiles, strict=True)
+            writer.writerow([step, *(f"{value:.6g}" for mean, row in rows for value in (mean, *row))])

@@ -1,0 +1,54 @@
+"""Histories from CSV files: what is read, and what is told of a file that cannot be read."""
+
+import pytest
+
+from kerasapp_lite.tables import read
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(content):
+        path = tmp_path / "history.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return written
+
+
+def test_columns_are_found_by_their_names(write):
+    path = write('\ufeffday,"flow, m3", level\r\n2024-01-01,1.5,-2\n\n2024-01-02, 3e2 ,4\n')
+    assert read(path, ["level", "flow, m3"]).tolist() == [[-2, 1.5], [4, 300]]
+    assert read(path, ["level"]).tolist() == [[-2], [4]]
+    assert read(write("level\n"), ["level"]).shape == (0, 1)
+
+
+def test_the_only_column_has_any_name(write):
+    assert read(write("sunspots\n1\n2\n"), ["level"]).tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "the file is empty"),
+        ("1,2\n3,4\n", "line 1: expected the names of the columns, not numbers"),
+        ("level,depth\n1,2\n", "line 1: no column 'flow'; there is level, depth"),
+        ("flow,level,flow\n1,2,3\n", "line 1: several columns 'flow'; there is flow, level, flow"),
+        ("level,flow\n1,2\n\n3\n", "line 4: 1 values for 2 columns"),
+        ("level,flow\n1,\n", "line 2, column flow: a value is missing; fill it in, or leave the line out"),
+        ("level,flow\n1,2\nx,3\n", "line 3, column level: 'x' is not a number"),
+        ("level,flow\n1,1_000\n", "line 2, column flow: '1_000' is not a number"),
+        ("level,flow\nnan,1\n", "line 2, column level: 'nan' is not a number"),
+        ('level,flow\n1,"2\n', "line 2: not CSV: unexpected end of data"),
+        (b"level,flow\n\xff,2\n", "not UTF-8 (invalid start byte)"),
+    ],
+)
+def test_what_cannot_be_read_is_told(write, content, reason):
+    path = write(content)
+    with pytest.raises(ValueError) as caught:
+        read(path, ["level", "flow"])
+    assert str(caught.value) == f"{path}: {reason}"
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(ValueError, match=r"none\.csv: cannot be read: No such file"):
+        read(tmp_path / "none.csv", ["level"])
