@@ -1,6 +1,7 @@
 """The page in `lite/browser` in a real browser: the same bundle gives the same text as the small runtime."""
 
 import functools
+import json
 import re
 import shutil
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import lite_bundles
 import pytest
 
+from kerasapp.tasks.generation.spec import SPEC
 from kerasapp_lite.bundle import Bundle
 from kerasapp_lite.generation import Generator
 
@@ -140,13 +142,87 @@ def test_page_streams_stops_and_follows_the_scheme(visit, plain_bundle):
         page.page.wait_for_timeout(20)
     page.tab_to("#stop")
     page.page.keyboard.press("Enter")
-    page.wait("a second.")
+    page.wait("per second.")
     assert 300 <= len(page.text()) < 1_000_000
     assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     light = page.page.evaluate("getComputedStyle(document.querySelector('#prompt')).backgroundColor")
     page.page.emulate_media(color_scheme="dark")
     assert page.page.evaluate("getComputedStyle(document.querySelector('#prompt')).backgroundColor") != light
     assert page.problems == []
+
+
+@pytest.fixture
+def other(plain_bundle, tmp_path):
+    """A function that copies the bundle with other metadata."""
+
+    def copied(leave_out=(), **changed):
+        copy = shutil.copytree(plain_bundle, tmp_path / "copy", dirs_exist_ok=True)
+        metadata = json.loads((copy / "metadata.json").read_text()) | changed
+        for key in leave_out:
+            metadata.pop(key)
+        (copy / "metadata.json").write_text(json.dumps(metadata))
+        return copy
+
+    return copied
+
+
+FIELDS = """() => Object.fromEntries(Array.from(document.querySelectorAll("#knobs input"), (field) =>
+    [field.name, [field.value, field.min, field.max, field.step, field.title]]))"""
+ASK = """async (given) => {
+    const { open } = await import("./generate.js");
+    const generator = await open("../bundle", "float32");
+    let text = "";
+    try {
+        for await (const character of generator.stream("ab", given)) text += character;
+    } catch (error) {
+        return error.message;
+    }
+    return text;
+}"""
+
+
+def test_defaults_and_limits_are_the_bundles(visit, other):
+    own = {
+        "length": {"default": 7, "least": 5, "most": 9, "help": "at most"},
+        "temperature": {"default": 0.0, "most": 2.5},
+        "seed": {},
+    }
+    known = [knob.described() for knob in SPEC.knobs]
+    page = visit(other(knobs=[knob | own.get(knob["name"], {}) for knob in known]))
+    page.wait("Ready.")
+    seed = SPEC.knob("seed")
+    assert page.page.evaluate(FIELDS) == {
+        "length": ["7", "5", "9", "1", "at most"],
+        "temperature": ["0", "0", "2.5", "any", SPEC.knob("temperature").help],
+        "seed": ["0", str(seed.least), str(seed.most), "1", seed.help],
+    }
+    page.fill(prompt="ab")
+    page.page.keyboard.press("Control+Enter")
+    page.wait(re.compile("^7 characters, "))
+    assert page.text() == "ab" + lite_bundles.Plain().greedy("ab", 7)
+    page.fill(length=10)
+    page.page.keyboard.press("Enter")
+    assert not page.page.evaluate("document.querySelector('#length').validity.valid")
+    assert page.page.evaluate(ASK, {}) == lite_bundles.Plain().greedy("ab", 7)
+    for given, message in (
+        ({"length": 10}, "length: 10 is not a whole number from 5 to 9"),
+        ({"length": 5.5}, "length: 5.5 is not a whole number from 5 to 9"),
+        ({"temperature": -1}, "temperature: -1 is not a number from 0 to 2.5"),
+        ({"lenght": 9}, "unknown: lenght; there are length, temperature, seed"),
+    ):
+        assert page.page.evaluate(ASK, given) == message
+    assert page.problems == []
+
+
+def test_a_bundle_of_an_older_kerasapp_goes_on_working(visit, other):
+    defaults = SPEC.defaults | {"length": 12, "temperature": 0.0}
+    page = visit(other(("knobs", "command"), defaults=defaults))
+    page.wait("Ready.")
+    assert page.page.evaluate(FIELDS)["length"] == ["12", "", "", "any", ""]
+    page.fill(prompt="ab")
+    page.page.keyboard.press("Control+Enter")
+    page.wait(re.compile("^12 characters, "))
+    assert page.text() == "ab" + lite_bundles.Plain().greedy("ab", 12)
 
 
 def test_damaged_and_other_bundles_are_refused(visit, plain_bundle, tmp_path):

@@ -6,6 +6,7 @@ const FORMAT = 1;
 const PREFERRED = ["float32", "float16", "dynamic", "int8"]; // where none is asked for, the first that is there
 const RUNTIME = "node_modules/@litertjs/core/wasm/"; // beside the page: no other host is asked
 const [UNKNOWN, END] = [1, 3];
+const KNOBS = ["length", "temperature", "seed"]; // those of the bundle that this runtime has
 
 /** Opens a bundle and gives its `Generator`. Throws an Error of one line for a folder that is none, or damaged. */
 export async function open(folder, precision = null) {
@@ -15,9 +16,9 @@ export async function open(folder, precision = null) {
   const file = metadata.precisions[precision ?? PREFERRED.find((name) => name in metadata.precisions)];
   if (!file) throw new Error(`${folder}: has no ${precision}`);
   const entry = metadata.vocabularies.vocabulary;
-  const vocabulary = JSON.parse(new TextDecoder().decode(await checked(folder, entry)));
+  const vocabulary = JSON.parse(new TextDecoder().decode(await bytesOf(folder, entry)));
   if (!vocabulary.characters) throw new Error(`${folder}: its tokens are no characters; this page knows no others`);
-  const content = await checked(folder, file);
+  const content = await bytesOf(folder, file);
   await (open.runtime ??= loadLiteRt(RUNTIME));
   const model = await loadAndCompile(content, { accelerator: "wasm" });
   return new Generator(model, metadata, vocabulary.characters, entry.normalisation);
@@ -27,6 +28,7 @@ export class Generator {
   constructor(model, metadata, characters, form) {
     [this.model, this.metadata, this.characters, this.form] = [model, metadata, characters, form];
     this.ids = new Map(characters.map((character, i) => [character, 4 + i]));
+    this.knobs = knobsOf(metadata).filter(({ name }) => KNOBS.includes(name));
   }
 
   /** The ids of a text, by code points. */
@@ -35,8 +37,9 @@ export class Generator {
     return Array.from(normal, (character) => this.ids.get(character) ?? UNKNOWN);
   }
 
-  /** Yields the characters after `prompt`, `length` of them; `temperature` 0 takes the likeliest. */
-  async *stream(prompt, { length = 200, temperature = 0.8, seed = 0 } = {}) {
+  /** Yields the characters after `prompt`. `given`: some of `knobs` by name; the others have the bundle's defaults. */
+  async *stream(prompt, given = {}) {
+    const { length, temperature, seed } = filled(this.knobs, given);
     let found = await this.#prefill([this.ids.get("\n") ?? 4, ...this.encode(prompt)]);
     try {
       for (let position = 0; position < length; position++) {
@@ -77,6 +80,24 @@ export class Generator {
   }
 }
 
+/** The knobs of a bundle; one written by an older kerasapp has their defaults alone. */
+function knobsOf({ knobs, defaults = {} }) {
+  return knobs ?? Object.entries(defaults).map(([name, value]) => ({ name, default: value }));
+}
+
+/** The value of each knob, the given one or its default. Throws an Error for one that is unknown or out of range. */
+function filled(knobs, given) {
+  const names = knobs.map(({ name }) => name);
+  const unknown = Object.keys(given).filter((name) => !names.includes(name));
+  if (unknown.length) throw new Error(`unknown: ${unknown.join(", ")}; there are ${names.join(", ")}`);
+  return Object.fromEntries(knobs.map((knob) => [knob.name, checked(knob, given[knob.name] ?? knob.default)]));
+}
+
+function checked({ name, type, least = -Infinity, most = Infinity }, value) {
+  if (value >= least && value <= most && (type !== "int32" || Number.isInteger(value))) return value;
+  throw new Error(`${name}: ${value} is not ${type === "int32" ? "a whole number" : "a number"} from ${least} to ${most}`);
+}
+
 /** The likeliest token of logits, or one drawn: `noise` is the place in the cumulative distribution. */
 export function choose(logits, noise, temperature) {
   logits.fill(-Infinity, 0, END + 1); // padding, the unknown, start and end are no text
@@ -115,7 +136,7 @@ async function read(url, content) {
 }
 
 /** The bytes of a file of the bundle, whose SHA-256 the metadata have. */
-async function checked(folder, { file, sha256 }) {
+async function bytesOf(folder, { file, sha256 }) {
   if (!globalThis.crypto.subtle) throw new Error("checksums need https, or localhost");
   const bytes = new Uint8Array(await read(`${folder}/${file}`, (answer) => answer.arrayBuffer()));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

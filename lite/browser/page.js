@@ -15,6 +15,7 @@ async function main() {
   const folder = (asked.get("bundle") ?? "bundle").replace(/\/+$/, "");
   try {
     const generator = await open(folder, asked.get("precision"));
+    document.querySelector("#knobs").append(...generator.knobs.map(field));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (!writing) run(generator);
@@ -24,6 +25,18 @@ async function main() {
   } catch (error) {
     status.textContent = error.message;
   }
+}
+
+/** The field of a knob, with its default and its range. */
+function field({ name, type, default: value, least, most, help = "" }) {
+  const [box, label, input] = ["div", "label", "input"].map((tag) => document.createElement(tag));
+  label.textContent = name[0].toUpperCase() + name.slice(1);
+  label.htmlFor = name;
+  const step = type === "int32" ? 1 : "any";
+  Object.assign(input, { id: name, name, type: "number", min: least ?? "", max: most ?? "", step, title: help });
+  [input.defaultValue, input.required] = [value, true];
+  box.append(label, input);
+  return box;
 }
 
 async function run(generator) {
@@ -45,7 +58,7 @@ async function run(generator) {
       }
     }
     const rate = (1000 * count) / (performance.now() - begun);
-    status.textContent = `${count} characters, ${rate.toFixed(0)} a second.`;
+    status.textContent = `${count} characters, ${rate.toFixed(0)} per second.`;
   } catch (error) {
     status.textContent = error.message;
   }
