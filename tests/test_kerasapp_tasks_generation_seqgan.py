@@ -89,6 +89,19 @@ def test_the_generator_learns_after_the_warm_up_at_every_so_many_steps():
     assert int(model.optimizer.iterations) == 3
 
 
+def test_a_reward_that_all_texts_have_teaches_nothing():
+    """What a token gains beyond the mean of the batch is what counts: a constant moves no weight."""
+    model = build(rollouts=2)
+    for weight in model.discriminator.weights:
+        weight.assign(tf.zeros_like(weight))
+    before = model.generator.get_weights()
+    model.discriminator_optimizer.learning_rate = 0.0
+    tf.function(model.train_step)((tf.constant(random_pieces(8)),))
+    assert int(model.optimizer.iterations) == 1
+    for weight, old in zip(model.generator.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+
+
 def share_of_twos(model, context):
     return np.mean(tf.function(model.write)(context, tf.constant(99)).numpy()[:, CONTEXT:] == 2)
 

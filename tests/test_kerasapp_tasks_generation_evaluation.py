@@ -1,0 +1,48 @@
+"""The figures of an evaluation in several streams, beside the same ones from the model's own logits."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from settings import filled
+from tiny import TEXT
+
+import kerasapp
+from kerasapp.tasks.generation import task as generation
+
+BURN_IN, STREAMS = 5, 3
+
+
+def nats_of_piece(model, tokens, line_break, start, end, burn_in):
+    """-ln p of tokens[start:end], read from `burn_in` tokens before them on, the model at rest."""
+    first = max(0, start - burn_in)
+    before = np.concatenate([[line_break], tokens])[first:end]  # of each token, the one before it
+    log_p = tf.nn.log_softmax(model(before[np.newaxis].astype(np.int32))[0]).numpy().astype(np.float64)
+    return -log_p[np.arange(start - first, end - first), tokens[start:end]].sum()
+
+
+def test_each_stream_reads_the_tokens_before_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(generation, "BURN_IN", BURN_IN)
+    monkeypatch.setattr(generation, "SCORED_AT_ONCE", 16)
+    (tmp_path / "text.txt").write_text(TEXT[:1000], encoding="utf-8")
+    task = kerasapp.Generation(
+        data={"files": [str(tmp_path / "text.txt")], "split": [0.8, 0.1, 0.1]},
+        model={"units": 4, "embedding_size": 3},
+        training={"steps": 1},
+        minimum=1,
+    )
+    model = filled(task.build(training=False))
+    figures = task.evaluate(model, "test", streams=STREAMS)
+
+    tokens = np.asarray(task.tokens("test"))
+    bounds = np.linspace(0, len(tokens), STREAMS + 1).astype(int)
+
+    def expected(burn_in):
+        pieces = itertools.pairwise(bounds)
+        line_break = task.tokenizer.line_break_id
+        return sum(nats_of_piece(model, tokens, line_break, *piece, burn_in) for piece in pieces) / 100
+
+    assert figures["items"] == 100
+    assert figures["nats_per_character"] == pytest.approx(expected(BURN_IN), rel=1e-5)
+    assert abs(expected(BURN_IN) / expected(0) - 1) > 1e-3  # what would be there without

@@ -1,0 +1,52 @@
+"""The figures of an evaluation of series beside the same ones from the model's own densities and paths."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from settings import filled
+
+import kerasapp
+from kerasapp.tasks.series import task as series
+from kerasapp.tasks.series.model import log_density, mixture
+
+BURN_IN, HORIZON = 7, 3
+
+
+@pytest.fixture
+def task(tmp_path, monkeypatch):
+    """A task whose test part is evaluated with less of the past than there is, in several rounds."""
+    values = np.random.default_rng(1).uniform(1, 9, [60, 2])
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in values))
+    for name, value in {"BURN_IN": BURN_IN, "SCORED_AT_ONCE": 4, "ORIGINS": 3, "AT_ONCE": 2}.items():
+        monkeypatch.setattr(series, name, value)
+    return kerasapp.Series(
+        data={"files": [str(table)], "transform": "sqrt", "split": [0.6, 0.2, 0.2], "horizon": HORIZON},
+        model={"units": 4, "components": 2},
+        training={"steps": 1},
+        minimum=1,
+    )
+
+
+def test_the_figures_are_those_of_the_model_after_the_steps_before(task):
+    model = filled(task.build(training=False))
+    figures, values, start = task.evaluate(model, "test"), task.corpus.values, 48
+
+    first = start - BURN_IN
+    scaled = task.tokenizer.scaled(tf.constant(values)).numpy()
+    found = mixture(model(scaled[np.newaxis, first - 1 : -1]), 2)  # before each step, the real one before it
+    nats = -log_density(found, scaled[np.newaxis, first:]).numpy()[0, BURN_IN:]
+    slope = np.log(0.5 / np.sqrt(values[start:] + 0.375) / np.array(task.tokenizer.deviation))
+    assert figures["items"] == 24
+    assert figures["nats_per_value"] == pytest.approx((nats.sum() - slope.sum()) / 24, rel=1e-5)
+
+    origins, horizon = task.origins("test")
+    assert horizon == HORIZON and origins.tolist() == [48, 52, 57]
+    servable, errors = task.servable(model), []
+    for origin in origins:
+        history = values[np.newaxis, origin - BURN_IN : origin]
+        knobs = [tf.constant([value]) for value in (BURN_IN, HORIZON, series.SAMPLES, 0)]
+        paths = servable.simulate(tf.constant(history), *knobs)["paths"].numpy()[0]
+        errors.append(np.abs(np.median(paths, axis=0) - values[origin : origin + HORIZON]))
+    assert figures["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert (figures["origins"], figures["horizon"]) == (3, HORIZON)
