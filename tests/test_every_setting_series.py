@@ -135,3 +135,8 @@ def test_every_setting_acts(key):
 
 def test_all_rows_are_of_settings():
     assert not TABLE.unknown()
+
+
+def test_a_setting_without_a_row_is_told():
+    with pytest.raises(pytest.fail.Exception, match=r"no row for data\.split"):
+        Table(kerasapp.Series, BASE, {}).check("data.split")

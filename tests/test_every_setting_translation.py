@@ -9,6 +9,7 @@ from settings import (
     Table,
     batches,
     becomes,
+    differ,
     grows,
     kept_in_cache,
     losses,
@@ -50,12 +51,17 @@ def sentences(tokenizer, rows):
     return [text.decode() for text in tokenizer.decode(rows, lengths).numpy()]
 
 
+def passes(task):
+    """Batches of the training data, more than a pass has."""
+    return task.training_data().take(12)
+
+
 def learned(task):
-    """The pairs of sentences of a pass over the training data, sorted."""
-    found = []
-    for inputs, targets in task.datasets()[0]:
+    """The pairs of sentences of the training data, each once, sorted."""
+    found = set()
+    for inputs, targets in passes(task):
         sides = zip(task.tokenizer, (inputs["source"].numpy(), targets.numpy()))
-        found += zip(*(sentences(tokenizer, rows) for tokenizer, rows in sides))
+        found |= set(zip(*(sentences(tokenizer, rows) for tokenizer, rows in sides)))
     return sorted(found)
 
 
@@ -69,13 +75,15 @@ def copies(before, after):
 
 
 def altered_alike(before, after):
-    return copies([("", "x")], after) and before != after and len(before) == len(after)
+    """Whether there are other sentences, of the same lengths."""
+    lengths = [{len(source) for source, _ in pairs} for pairs in (before, after)]
+    return copies([("", "x")], after) and differ(before, after) and lengths[0] == lengths[1]
 
 
 def noisy(before, after):
     """Whether sources have lost tokens, and targets none."""
-    fewer = sum(len(a) for a, _ in after) < sum(len(a) for a, _ in before)
-    return fewer and sorted(b for _, b in before) == sorted(b for _, b in after)
+    means = [np.mean([len(source) for source, _ in pairs]) for pairs in (before, after)]
+    return means[1] < means[0] and {target for _, target in before} == {target for _, target in after}
 
 
 def held_out(task):
@@ -115,8 +123,8 @@ def spelt(task):
 
 
 def largest_batch(task):
-    """Of a pass over the training data: most rows, and most positions of source and target together."""
-    shapes = [(*inputs["source"].shape, targets.shape[1]) for inputs, targets in task.datasets()[0]]
+    """Of the training data: most rows of a batch, and most positions of source and target together."""
+    shapes = [(*inputs["source"].shape, targets.shape[1]) for inputs, targets in passes(task)]
     return max(rows for rows, _, _ in shapes), max(rows * (s + t) for rows, s, t in shapes)
 
 
@@ -124,7 +132,7 @@ def longest(task):
     """Most tokens of a sentence in training, and in validation, of which nothing is left out."""
     return [
         max(rows.shape[1] - 1 for inputs, targets in data for rows in (inputs["source"], targets))
-        for data in task.datasets()
+        for data in (passes(task), task.datasets()[1])
     ]
 
 
