@@ -63,7 +63,7 @@ def test_the_file_is_a_png_and_nothing_else_is_left(tmp_path):
 
 def test_drawing_leaves_pyplot_alone():
     code = (
-        "import sys; from kerasapp.plots.alignment import alignment_image as draw; draw(['a'], ['b'], [[1.0]]);"
+        "import sys; from kerasapp.plots.alignment import alignment_image as draw; draw(['a'], ['b'], [[1]]);"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
