@@ -25,7 +25,7 @@ def serving(folder):
     rpc = create_server(engine, "127.0.0.1", 0)
     rpc.start()
     with ThreadPoolExecutor(8) as executor, socket.create_server(("127.0.0.1", 0)) as listener:
-        routes = [*streaming.routes(engine, executor), *page.routes(engine, executor)]
+        routes = [*streaming.routes(engine, executor), *page.routes(engine)]
         app = create_app(engine, executor, routes=routes)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -26,7 +26,8 @@ from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / "kerasapp" / "serving" / "page").iterdir())
+STATIC = ROOT / "kerasapp/serving/page/static"
+FILES = sorted(STATIC.iterdir())
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -42,7 +43,7 @@ def version(number, state="AVAILABLE", signatures=("generate",), path=Path("/now
 
 def listed(*versions):
     engine = SimpleNamespace(registry=SimpleNamespace(all_versions=lambda: list(versions)))
-    return TestClient(Starlette(routes=page.routes(engine, None)))
+    return TestClient(Starlette(routes=page.routes(engine)))
 
 
 def test_the_models_are_listed_newest_version_first(tmp_path):
@@ -84,7 +85,7 @@ def test_all_files_are_served_and_may_reach_no_other_host():
         names = set(re.findall(r"https?://[^\s\"')]+", file.read_text("utf-8")))
         assert names <= {"http://www.w3.org/2000/svg"}  # the name of a language, not an address
         imported = re.findall(r'from "\./([^"]+)"', file.read_text("utf-8"))
-        assert {ROOT / "kerasapp" / "serving" / "page" / name for name in imported} <= set(FILES)
+        assert {STATIC / name for name in imported} <= set(FILES)
     assert client.post("/").status_code == 405
     assert client.get("/kerasapp/page/missing.js").status_code == 404
 
@@ -110,7 +111,7 @@ TEXTS, GROUNDS = ("text", "muted", "accent"), ("ground", "surface", "sunken")
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_have_contrast(scheme):
-    blocks = re.findall(r":root \{(.*?)\}", (ROOT / "kerasapp/serving/page/page.css").read_text(), re.DOTALL)
+    blocks = re.findall(r":root \{(.*?)\}", (STATIC / "page.css").read_text(), re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#\w{6});", blocks[scheme == "dark"]))
     pairs = [
         *((text, ground, 4.5) for text in TEXTS for ground in GROUNDS),
@@ -150,7 +151,7 @@ def registry(tmp_path_factory, tiny_export, reversal_export, speech_export):
 def address(registry):
     engine = Engine(registry, limits=Limits(length=100_000))
     with ThreadPoolExecutor(4) as executor:
-        routes = [*streaming.routes(engine, executor), *page.routes(engine, executor)]
+        routes = [*streaming.routes(engine, executor), *page.routes(engine)]
         with running(create_app(engine, executor, routes=routes)) as address:
             yield address
 

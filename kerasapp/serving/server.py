@@ -97,7 +97,7 @@ def _answer(engine: Engine, rpc, listener: socket.socket, watcher: Watcher, sett
     threads = _WAITING if settings.batching else 4 * (os.cpu_count() or 1)  # TF Serving's own number
     path = settings.monitoring.path if settings.monitoring.enable else None
     with ThreadPoolExecutor(threads, "rest") as executor:
-        routes = [*streaming.routes(engine, executor), *page.routes(engine, executor)]
+        routes = [*streaming.routes(engine, executor), *page.routes(engine)]
         app = create_app(engine, executor, routes=routes, metrics_path=path, log=settings.log)
         line = ready_line(engine.registry.available(), listener, rpc and rpc.port)
         server = Server(app, rpc, line, patience=engine.limits.timeout)

@@ -6,8 +6,8 @@ host.
 """
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
+from pathlib import Path
 
 import yaml
 from starlette.requests import Request
@@ -36,12 +36,11 @@ _HEADERS = {
 }
 
 
-def routes(engine: Engine, executor: ThreadPoolExecutor) -> list[Route]:
-    """The routes of the page, for an application that answers for an engine; GET and HEAD alone.
+def routes(engine: Engine) -> list[Route]:
+    """The routes of the page, for `kerasapp.serving.rest.app.create_app`; they take GET and HEAD only.
 
     Args:
-        engine: whose models are listed.
-        executor: not needed, as the answers are at hand; taken as by the other routes.
+        engine: its models are listed.
     """
 
     async def models(request: Request) -> Response:
@@ -53,11 +52,8 @@ def routes(engine: Engine, executor: ThreadPoolExecutor) -> list[Route]:
 
         return Route("/" if name == "index.html" else f"/kerasapp/page/{name}", endpoint)
 
-    found = [
-        file(path.name, path.read_bytes(), _TYPES[suffix])
-        for path in files("kerasapp.serving").joinpath("page").iterdir()
-        if (suffix := path.name[path.name.rfind(".") :]) in _TYPES
-    ]
+    static = files(__package__).joinpath("static").iterdir()
+    found = [file(path.name, path.read_bytes(), _TYPES[Path(path.name).suffix]) for path in static]
     return [Route("/kerasapp/models", models), *found]
 
 

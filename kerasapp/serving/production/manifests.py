@@ -144,7 +144,7 @@ def make_plan(version: Path, folder: Path) -> Plan:
 
 def render(name: str, values: dict[str, str]) -> str:
     """The template `name` with values in it; KeyError for one that is missing."""
-    text = resources.files("kerasapp.serving").joinpath("templates", name).read_text(encoding="utf-8")
+    text = resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
     return _Template(text).substitute(values)
 
 
