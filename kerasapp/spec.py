@@ -39,7 +39,7 @@ class Stream(NamedTuple):
     """How a server gives a text piece by piece (`kerasapp.serving.rest.streaming`).
 
     signatures: those that an export needs for it. loop: "module:function" of (run, inputs, specs), as
-    `kerasapp.serving.token_loops.generate`. knobs: names of those that a stream takes; None for all.
+    `kerasapp.serving.rest.token_loops.generate`. knobs: names of those that a stream takes; None for all.
     """
 
     signatures: tuple[str, ...]

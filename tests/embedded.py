@@ -20,7 +20,7 @@ from kerasapp.serving.rpc.server import create_server
 def serving(folder):
     """Serves the models of a folder; gives a dict of addresses, "rest" and "grpc"."""
     registry = Registry(find_models(folder))
-    registry.load()
+    registry.update()
     engine = Engine(registry)
     rpc = create_server(engine, "127.0.0.1", 0)
     rpc.start()

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from kerasapp.serving.batching.batcher import Batcher, BatchingParameters, batched_signatures, read_parameters
+from kerasapp.serving.batching.batcher import Batcher, batched_signatures
+from kerasapp.serving.batching.parameters import BatchingParameters, read_parameters
 from kerasapp.serving.batching.queue import BESIDE
 from kerasapp.serving.protocol.errors import ServingError, StatusError
 
@@ -139,7 +140,7 @@ def test_without_a_timeout_a_free_thread_takes_what_is_there(batchers):
         first = executor.submit(batcher.predict, "s", x(1))
         entered.wait(20)
         others = [executor.submit(batcher.predict, "s", x(value)) for value in range(4)]
-        wait_until(lambda: batcher.queued == 4)
+        wait_until(lambda: batcher.queue.rows == 4)
         go.set()
     assert model.sizes == [1, 3, 1]
     assert [future.result()["y"].tolist() for future in [first, *others]] == [[2], [0], [2], [4], [6]]
@@ -203,7 +204,7 @@ def test_a_full_queue_refuses_at_once(batchers):
         running = executor.submit(batcher.predict, "s", x(1))
         entered.wait(20)
         waiting = [executor.submit(batcher.predict, "s", x(value)) for value in range(4)]
-        wait_until(lambda: batcher.queued == 4)
+        wait_until(lambda: batcher.queue.rows == 4)
         with pytest.raises(StatusError, match="to which this task was submitted is full") as caught:
             batcher.predict("s", x(1))
         assert caught.value.code == "RESOURCE_EXHAUSTED"
@@ -230,7 +231,7 @@ def test_a_request_that_is_too_late_is_dropped(batchers):
             batcher.predict("s", x(99), deadline=start + 0.1)
         assert caught.value.code == "DEADLINE_EXCEEDED"
         assert time.monotonic() - start < 5
-        assert batcher.queued == 0
+        assert batcher.queue.rows == 0
         go.set()
         running.result()
     batcher.predict("s", x(2))
@@ -348,7 +349,7 @@ def test_close_answers_what_is_queued(batchers):
     batcher = batchers(model, max_batch_size=100, batch_timeout_micros=LONG)
     with ThreadPoolExecutor(2) as executor:
         asked = [executor.submit(batcher.predict, "s", x(value)) for value in (1, 2)]
-        wait_until(lambda: batcher.queued == 2)
+        wait_until(lambda: batcher.queue.rows == 2)
         batcher.close()
         assert [future.result()["y"].tolist() for future in asked] == [[2], [4]]
     with pytest.raises(StatusError) as caught:
@@ -450,7 +451,7 @@ def test_padding_of_inputs_is_not_done_and_said_so(tmp_path, caplog, batchers):
     path = tmp_path / "batching.txt"
     path.write_text("pad_variable_length_inputs: true")
     assert read_parameters(path).pad_variable_length_inputs
-    assert "pad_variable_length_inputs is not done" in caplog.text
+    assert "pad_variable_length_inputs has no effect" in caplog.text
     model = Recorder()
     batcher = batchers(model, pad_variable_length_inputs=True, batch_timeout_micros=1000)
     answers = ask_all(batcher, [{"x": np.float32([[1, 2]])}, {"x": np.float32([[3, 4, 5]])}])

@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 from embedded import serving
 
-from kerasapp.serving.client import client as client_module
-from kerasapp.serving.client.client import Client
+from kerasapp.serving.client import Client
+from kerasapp.serving.client.transport import Target
 from kerasapp.serving.protocol.errors import StatusError
+from kerasapp.serving.protocol.signatures import Signature
 
 TYPES = {
     "i": tf.int32,
@@ -134,8 +135,8 @@ def test_errors_have_code_and_message(client, words, inputs, code, said):
 
 def test_a_new_version_with_other_outputs_is_noticed(served):
     with Client(served["rest"]) as client:
-        client._signatures[client_module.Target("mirror")] = {  # as of a version that is gone
-            "serving_default": client_module.Signature({}, {"old": None, "older": None})
+        client._signatures[Target("mirror")] = {  # as of a version that is gone
+            "serving_default": Signature({}, {"old": None, "older": None})
         }
         with pytest.raises(StatusError):
             client.predict("mirror", {"text": ["a"]})
@@ -150,7 +151,7 @@ def test_threads_share_a_client(client):
 
 def test_rest_needs_no_tensorflow(served):
     script = (
-        "import sys; from kerasapp.serving.client.client import Client; "
+        "import sys; from kerasapp.serving.client import Client; "
         f"print(Client({served['rest']!r}).predict('mirror', {{'text': ['a']}})['text'].tolist()); "
         "assert not {'tensorflow', 'keras', 'grpc'} & set(sys.modules)"
     )

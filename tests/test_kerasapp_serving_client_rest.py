@@ -8,9 +8,9 @@ import time
 import pytest
 from scripted_server import scripted
 
+from kerasapp.serving.client import Client
 from kerasapp.serving.client import client as client_module
-from kerasapp.serving.client.client import Client
-from kerasapp.serving.client.transport import addresses
+from kerasapp.serving.protocol.addresses import parse_address
 from kerasapp.serving.protocol.errors import StatusError
 
 ROW = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
@@ -172,8 +172,8 @@ def test_a_stream_that_fails(status, body, said):
         ("10.0.0.1:65535", ("http", "10.0.0.1:65535")),
     ],
 )  # fmt: skip
-def test_addresses(text, expected):
-    assert addresses(text, ("http", "https"), 8501) == expected
+def test_parse_address(text, expected):
+    assert parse_address(text, ("http", "https"), 8501) == expected
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_a_model_without_a_version_that_loads(tmp_path):
     server = Server(find_models(tmp_path))
     assert server.states("garbage") == {1: "END"}
     with pytest.raises(StatusError, match=r"Servable not found for request: Latest\(garbage\)"):
-        server.registry.get("garbage")
+        server.registry.acquire("garbage").__enter__()
     with pytest.raises(StatusError, match="Could not find any versions of model other"):
         server.registry.versions("other")
 
@@ -220,9 +220,9 @@ def test_early_labels(folder):
 def test_warm_up_replays_the_records(folder):
     write_warmup(folder / "adder" / "9", 1.0, 2.0)
     server = Server(adder(folder))
-    bundles = {number: server.registry.get("adder", number).bundle for number in (9, 10)}
-    assert bundles[9].warm_up(folder / "adder" / "9") == 2
-    assert bundles[10].warm_up(folder / "adder" / "10") == 0
+    for number, records in {9: 2, 10: 0}.items():
+        with server.registry.acquire("adder", number) as version:
+            assert version.bundle.warm_up(version.path) == records
 
 
 def test_a_failing_warm_up_keeps_the_version_out(folder):

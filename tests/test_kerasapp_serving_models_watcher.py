@@ -24,7 +24,7 @@ def folder(tmp_path):
 
 def test_models_and_versions_come_and_go(folder):
     registry = Registry(find_models(folder))
-    registry.load()
+    registry.update()
     watcher = Watcher(registry, folder_reader(folder), seconds=1)
     (folder / "one" / "2").mkdir()
     (folder / "two" / "1").mkdir(parents=True)
@@ -42,7 +42,7 @@ def test_models_and_versions_come_and_go(folder):
 
 def test_the_folder_of_one_model(folder):
     registry = Registry(find_models(folder / "one"))
-    registry.load()
+    registry.update()
     (folder / "one" / "2").mkdir()
     Watcher(registry, folder_reader(folder / "one"), seconds=1).look()
     assert registry.available() == {"one": [2]}
@@ -50,7 +50,7 @@ def test_the_folder_of_one_model(folder):
 
 def test_a_configuration_that_cannot_be_read_changes_nothing(folder):
     registry, lines = Registry(find_models(folder)), []
-    registry.load()
+    registry.update()
     errors = [ServingError("line 1"), ServingError("line 1"), OSError("away")]
 
     def read():

@@ -1,6 +1,7 @@
 """The counters and their text; R = tensorflow/serving's prometheus_exporter_test.cc."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,13 +10,18 @@ from kerasapp.serving.observing.metrics import Metrics, Monitoring, read_monitor
 from kerasapp.serving.protocol.errors import ServingError
 
 
+def record(model, entrypoint="REST", api="predict", status="OK", seconds=0.0):
+    """What the metrics read of a `RequestRecord`, with a fixed time."""
+    return SimpleNamespace(model=model, entrypoint=entrypoint, api=api, status=status, seconds=seconds)
+
+
 @pytest.fixture
 def metrics():
     found = Metrics()
-    found.request("adder", "OK")
-    found.request("adder", "OK")
-    found.request(None, "NOT_FOUND")
-    found.latency("adder", "predict", "REST", 0.0005)
+    found.request(record("adder", seconds=0.0005))
+    found.request(record("adder", "GRPC", "Predict", seconds=2))
+    found.request(record("adder", api="metadata"))  # TF Serving does not count it
+    found.request(record(None, status="NOT_FOUND"))
     found.run("adder", 0.000018)
     found.loaded(Path("/models/adder/1"), True, 0.25, 0.5)
     found.loaded(Path("/models/adder/2"), False, 0.25, 0.0)
@@ -49,13 +55,13 @@ def test_prometheus_can_read_it(metrics):
     families = {family.name: family for family in text_string_to_metric_families(metrics.text())}
     latency = families[":tensorflow:serving:request_latency"]
     assert latency.type == "histogram"
-    assert sum(sample.name.endswith("_bucket") for sample in latency.samples) == 34
+    assert sum(sample.name.endswith("_bucket") for sample in latency.samples) == 2 * 34  # REST, gRPC
     assert families[":tensorflow:serving:request_count"].type == "counter"
 
 
 def test_names_are_escaped():
     metrics = Metrics()
-    metrics.request('a"b\\c\nd', "OK")
+    metrics.request(record('a"b\\c\nd', status="NOT_FOUND"))
     assert r'model_name="a\"b\\c\nd"' in metrics.text()
     family = next(iter(text_string_to_metric_families(metrics.text())))
     assert family.samples[0].labels["model_name"] == 'a"b\\c\nd'

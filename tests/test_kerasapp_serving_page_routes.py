@@ -20,7 +20,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.page import routes as page
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
@@ -143,7 +144,7 @@ def registry(tmp_path_factory, tiny_export, reversal_export, speech_export):
     for export in (tiny_export, reversal_export, speech_export):
         (folder / export.name).symlink_to(export)
     registry = Registry(find_models(folder))
-    registry.load()
+    registry.update()
     return registry
 
 
@@ -227,7 +228,7 @@ def stop(visit, registry):
     visit.tab_to("#generation .stop")
     visit.page.keyboard.press("Enter")
     visit.wait("#generation .status", "Stopped.")
-    held = registry.get("tiny")
+    (held,) = registry.versions("tiny")
     for _ in range(100):
         if not held.in_flight:
             break

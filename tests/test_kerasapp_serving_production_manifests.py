@@ -13,7 +13,7 @@ from production_checks import CHECKS, Refused, check
 from production_mutations import MUTATIONS
 
 from kerasapp.cli import run
-from kerasapp.serving.client.client import Client
+from kerasapp.serving.client import Client
 from kerasapp.serving.models.model_config import read_model_config
 from kerasapp.serving.observing.metrics import read_monitoring
 from kerasapp.serving.production import manifests as production
@@ -171,9 +171,12 @@ def test_a_file_with_changes_stays_and_the_new_one_is_put_beside_it(models, tmp_
     assert "for version 10" in (folder / "README.md.new").read_text()
 
 
+OTHER = 'model_config_list { config { name: "other" base_path: "/other" model_platform: "tensorflow" } }'
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("model_config_lst { }", "1:1"), ('model_config_list { config { name: "other" } }', "other")],
+    [("model_config_lst { }", "line 1, column 1"), (OTHER, "other")],
 )
 def test_a_strange_models_config_is_not_overwritten(models, tmp_path, capsys, content, said):
     (tmp_path / "models.config").write_text(content)
@@ -223,7 +226,7 @@ def test_a_run_is_exported_measured_and_served_by_its_files(tiny_run, tmp_path, 
     assert capsys.readouterr().out.split() == [str(tmp_path / "models" / "tiny" / "1"), str(folder)]
     for name in CHECKS:
         check(name, (folder / name).read_text())
-    assert "rows a second" in (folder / "batching_parameters.txt").read_text()
+    assert "rows per second" in (folder / "batching_parameters.txt").read_text()
     config = tmp_path / "models.config"
     config.write_text((folder / "models.config").read_text().replace("/models/", f"{tmp_path}/models/"))
     words = ["--model-config-file", config, "--batching-parameters-file", folder / "batching_parameters.txt"]

@@ -43,12 +43,12 @@ def test_the_rule():
         "max_batch_size": 256,  # that a request may have
         "batch_timeout_micros": 1000,  # a twentieth of 20 ms
         "num_batch_threads": 3,
-        "max_enqueued_batches": 3,  # one a thread; 5 s of 100 rows a second would be one full batch
+        "max_enqueued_batches": 3,  # one a thread; 5 s of 100 rows per second would be one full batch
     }
     slow = choose([Timing(1, 30.0)], cores=2)
     assert (slow["max_enqueued_batches"], slow["batch_timeout_micros"]) == (2, 10_000)
     fast = choose([Timing(1, 1e-5), Timing(512, 1e-4)], cores=2)
-    assert fast == {  # 5,120,000 rows a second
+    assert fast == {  # 5,120,000 rows per second
         "max_batch_size": 512,
         "batch_timeout_micros": 0,
         "num_batch_threads": 2,
@@ -84,7 +84,9 @@ def test_a_model_is_measured_and_the_file_says_how(version, tmp_path):
     file.write_text(text)
     parameters = read_parameters(file)
     assert parameters.num_batch_threads == 2
-    sizes = [int(line.split()[1]) for line in text.splitlines() if "rows a second" in line and " ms " in line]
+    sizes = [
+        int(line.split()[1]) for line in text.splitlines() if "rows per second" in line and " ms " in line
+    ]
     assert sizes == [2**i for i in range(len(sizes))]
     assert parameters.batch_limit == 256 and not parameters.enable_large_batch_splitting
     assert "reverser, version 4" in text and "serving_default" in text

@@ -14,7 +14,7 @@ from kerasapp.serving.models.model_config import ALL, find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 from kerasapp.serving.rest.app import create_app
-from kerasapp.serving.rest.http_messages import status_answer
+from kerasapp.serving.rest.http_messages import error_answer
 
 
 class Everything(tf.Module):
@@ -60,7 +60,7 @@ def engine(tmp_path_factory):
     (folder / "every thing" / "3").mkdir()
     (model,) = find_models(folder, ALL).values()
     registry = Registry({model.name: replace(model, labels={"first": 1})})
-    registry.load()
+    registry.update()
     return Engine(registry, limits=Limits(body=10_000, batch=100))
 
 
@@ -288,8 +288,8 @@ def test_metrics(client):
 
 
 def test_a_full_queue_is_503():
-    assert status_answer(QueueFullError("full")).status_code == 503
-    assert status_answer(StatusError("RESOURCE_EXHAUSTED", "OOM")).status_code == 429
+    assert error_answer(QueueFullError("full")).status_code == 503
+    assert error_answer(StatusError("RESOURCE_EXHAUSTED", "OOM")).status_code == 429
 
 
 def test_status_does_not_wait_behind_models(engine):

@@ -63,7 +63,7 @@ def test_refused(text, message):
 
 def test_nested_too_deeply():
     for text in (b"[" * 200_000, b"[" * 200_000 + b"]" * 200_000, b"[Inf," * 200_000):
-        with pytest.raises(RecursionError):
+        with pytest.raises(StatusError, match="nested too deeply"):
             parse_json(text)
 
 

@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 from kerasapp import spec
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import StatusError
-from kerasapp.serving.protocol.tensors import TensorSpec
+from kerasapp.serving.protocol.signatures import TensorSpec
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
 
@@ -47,8 +48,8 @@ class OneModel:
         time.sleep(self.seconds)
         return self.model(signature, inputs)
 
-    def knows(self, name):
-        return name == "model"
+    def known(self, name):
+        return name if name == "model" else None
 
     @contextmanager
     def acquire(self, model, number=None, label=None):
@@ -308,7 +309,7 @@ def test_many_streams_at_once_are_each_whole():
 
 def loaded(export):
     registry = Registry(find_models(export))
-    registry.load()
+    registry.update()
     return registry
 
 

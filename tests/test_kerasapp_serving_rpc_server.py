@@ -22,10 +22,11 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import ServingError, StatusError
-from kerasapp.serving.protocol.proto_tensors import to_array, write_array
+from kerasapp.serving.protocol.proto_tensors import array_from_proto, array_to_proto
 from kerasapp.serving.rpc.server import create_server
 
 MEBIBYTE = 2**20
@@ -50,7 +51,7 @@ def engine(tmp_path_factory):
     signatures = {"serving_default": module.double, "count": module.count}
     tf.saved_model.save(module, str(folder / "model" / "1"), signatures=signatures)
     registry = Registry(find_models(folder))
-    registry.load()
+    registry.update()
     return Engine(registry, limits=Limits(body=MEBIBYTE, timeout=30.0))
 
 
@@ -112,13 +113,13 @@ ARRAYS = [
 @pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{list(array.shape)}")
 def test_tensors_are_tensorflows(array):
     written = tensor_pb2.TensorProto()
-    write_array(array, written)
+    array_to_proto(array, written)
     assert not written.tensor_content
     back = tf.make_ndarray(written)
     assert back.shape == array.shape
     np.testing.assert_array_equal(back, array)
     for proto in (written, tf.make_tensor_proto(array)):  # typed values, and TensorFlow's packed content
-        read = to_array(proto, MEBIBYTE)
+        read = array_from_proto(proto, MEBIBYTE)
         assert (read.dtype, read.shape) == (array.dtype, array.shape)
         np.testing.assert_array_equal(read, array)
 
@@ -128,13 +129,13 @@ def test_fields_around_many_values():
     proto = tensor_pb2.TensorProto(dtype=2, version_number=3, double_val=values)
     proto.tensor_shape.dim.add(size=1000, name="rows")
     proto.MergeFromString(b"\xa5\x06abcd\xa1\x06abcdefgh")  # fields that no TensorProto has
-    np.testing.assert_array_equal(to_array(proto, MEBIBYTE), values)
+    np.testing.assert_array_equal(array_from_proto(proto, MEBIBYTE), values)
 
 
 def test_strings_in_packed_content_with_long_lengths():
     proto = tensor_pb2.TensorProto(dtype=7, tensor_content=b"\xac\x02" + b"\x01" + b"x" * 300 + b"y")
     proto.tensor_shape.dim.add(size=2)
-    assert to_array(proto, MEBIBYTE).tolist() == [b"x" * 300, b"y"]
+    assert array_from_proto(proto, MEBIBYTE).tolist() == [b"x" * 300, b"y"]
 
 
 @pytest.mark.parametrize(
@@ -146,19 +147,19 @@ def test_strings_in_packed_content_that_is_wrong(content):
     proto = tensor_pb2.TensorProto(dtype=7, tensor_content=content)
     proto.tensor_shape.dim.add(size=2)
     if not content:  # no content at all: empty strings
-        assert to_array(proto, MEBIBYTE).tolist() == [b"", b""]
+        assert array_from_proto(proto, MEBIBYTE).tolist() == [b"", b""]
         return
     with pytest.raises(ValueError):
-        to_array(proto, MEBIBYTE)
+        array_from_proto(proto, MEBIBYTE)
 
 
 def test_a_few_bytes_do_not_become_a_large_array():
     proto = tensor_pb2.TensorProto(dtype=1, float_val=[1.0])
     proto.tensor_shape.dim.add(size=MEBIBYTE // 4)
-    assert to_array(proto, MEBIBYTE).nbytes == MEBIBYTE
+    assert array_from_proto(proto, MEBIBYTE).nbytes == MEBIBYTE
     proto.tensor_shape.dim.add(size=2)
     with pytest.raises(ValueError, match="more than"):
-        to_array(proto, MEBIBYTE)
+        array_from_proto(proto, MEBIBYTE)
 
 
 def test_predict_and_its_line_in_the_log(stub, log, engine):

@@ -321,7 +321,7 @@ def test_the_package_imports_no_tensorflow_and_a_server_no_keras():
         "import kerasapp.commands.serve\n"
         "found = lambda: [name for name in ('tensorflow', 'keras', 'grpc') if name in sys.modules]\n"
         "print(found())\n"
-        "from kerasapp.serving.lean import import_tensorflow\n"
+        "from kerasapp.serving.models.tensorflow_import import import_tensorflow\n"
         "import_tensorflow()\n"
         "import kerasapp.serving.models.bundle, kerasapp.serving.rpc.services, kerasapp.threads\n"
         "print(found())\n"

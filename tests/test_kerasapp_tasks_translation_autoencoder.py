@@ -15,7 +15,8 @@ from tensorflow.core.util import event_pb2
 import kerasapp
 from kerasapp.cli import run
 from kerasapp.serving.engine import Engine
-from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.rest.app import create_app
 
 SENTENCES = ["a b c", "c b a", "", "d", "b x b", "a a b c d", "  a   b c "]
@@ -127,7 +128,7 @@ def test_the_savedmodel_embeds_as_the_local_model(echo, echo_export):
 
 def test_a_server_embeds_over_rest(echo, echo_export):
     registry = Registry(find_models(echo_export.parent))
-    registry.load()
+    registry.update()
     with ThreadPoolExecutor(2) as executor:
         client = TestClient(create_app(Engine(registry), executor))
         body = {"signature_name": "embed", "instances": SENTENCES}

@@ -12,7 +12,8 @@ from tiny import reversed_words
 
 import kerasapp
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.models.registry import Registry, find_models
+from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.rest.app import create_app
 
 SOURCES = ["a b c", "h g f e d c", "", "👍 a", "b x b"]
@@ -34,7 +35,7 @@ def translator(reversal_run):
 @pytest.fixture(scope="module")
 def client(reversal_export):
     registry = Registry(find_models(reversal_export.parent))
-    registry.load()
+    registry.update()
     with ThreadPoolExecutor(2) as executor:
         yield TestClient(create_app(Engine(registry, limits=Limits(body=1_000_000)), executor))
 

@@ -4,7 +4,7 @@ from kerasapp import spec
 from kerasapp.commands.arguments import number, protected_text
 from kerasapp.errors import ConfigError
 from kerasapp.knobs import columns
-from kerasapp.serving.client.client import Client
+from kerasapp.serving.client import Client
 from kerasapp.serving.protocol.errors import StatusError
 
 TIMEOUT = 300.0  # seconds for a batch; a server has limits of its own

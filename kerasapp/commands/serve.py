@@ -20,7 +20,7 @@ def main(argv):
     if args.folder and args.model_config_file:
         raise ConfigError("give a folder or --model-config-file, not both (see kerasapp serve --help)")
 
-    from kerasapp.serving.lean import import_tensorflow
+    from kerasapp.serving.models.tensorflow_import import import_tensorflow
     from kerasapp.serving.protocol.errors import ServingError
 
     try:

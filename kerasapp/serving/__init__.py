@@ -1,11 +1,12 @@
 """A TF-Serving-compatible server for the SavedModels that kerasapp exports, and for any other.
 
-- What is served: `model_config` says which models and versions, `versions` is one of them and `bundle` its
-  SavedModel in memory, `registry` holds them all, `watcher` keeps it in line with the disk.
-- How it answers: `engine` puts limits, deadlines, `batching` and `metrics` before the models; `rest` and
-  `rpc` are the two interfaces, `requests` and `responses` turn JSON into tensors and back, `streaming` and
-  `page` are additions. `calls` and `logs` tell what was asked, `errors` what can go wrong.
-- `server` runs it all. `client` asks a server, this one or TF Serving; `production` writes files for that.
+- `server`: the process. It starts everything and stops it.
+- `engine`: every request passes through it: limits, deadlines, batching, metrics.
+- `models`: which models and versions there are, loaded, labelled, watched.
+- `batching`: requests of several clients in one run of the model.
+- `rest` and `rpc`: the two interfaces. `rest` also has the streams, `page` is the page at `/`.
+- `protocol`: what the interfaces and their clients share. `observing`: logs and metrics.
+- `client`: asks a server, this one or TF Serving. `production`: files to run an export in production.
 
-Importing this package imports neither TensorFlow nor Keras.
+The import of this package imports neither TensorFlow nor Keras.
 """

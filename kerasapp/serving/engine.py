@@ -1,4 +1,4 @@
-"""What stands between the interfaces and the models: limits, deadlines, batching and counts in one place."""
+"""Runs models for both interfaces: limits, deadlines, batching and metrics in one place."""
 
 import threading
 import time
@@ -8,40 +8,41 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasapp.serving.batching.batcher import Batcher, BatchingParameters, batched_signatures
+from kerasapp.serving.batching.batcher import Batcher, batched_signatures
+from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.metrics import Metrics
 from kerasapp.serving.protocol.errors import StatusError, deadline_exceeded, invalid
 
-_LENGTH = "length"  # the input that says how much is to be generated
-_MOST_AXES = 8  # of an input: what TensorFlow's operations take; strings with over 32 end the process
+_LENGTH = "length"  # the input that says how much to generate
+_MOST_AXES = 8  # of an input, as in TensorFlow's operations; over 32 axes of strings end the process
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a request may ask for; more is refused before any model is run."""
+    """The most that a request may ask for. More is refused before a model is run."""
 
     body: int = 64 * 2**20
     """Bytes of a request."""
     text: int = 2**20
     """Bytes of one string."""
     batch: int = 1024
-    """Rows of a request: the first axis of an input where the model leaves its size free."""
+    """Rows of a request: the first axis of an input, if the model leaves its size free."""
     length: int = 10_000
-    """What an input named "length" may ask for."""
+    """The largest value of an input named "length"."""
     timeout: float = 60.0
-    """Seconds a request may take, where the client gives it no less."""
+    """Seconds that a request may take; a client can ask for less."""
 
 
 class Engine:
-    """Answers requests whichever way they came; safe to call from several threads.
+    """Answers the requests of both interfaces; safe to call from several threads.
 
     Args:
         registry: the models.
         limits: the most that a request may ask for.
-        batching: how concurrent requests are put together; None runs each by itself.
-        metrics: what counts the runs.
+        batching: how concurrent requests are batched; None runs each by itself.
+        metrics: counts the runs.
 
     Example:
         >>> with engine.acquire("adder") as version:  # doctest: +SKIP
@@ -64,7 +65,7 @@ class Engine:
     def acquire(
         self, model: str, number: int | None = None, label: str | None = None
     ) -> AbstractContextManager[Version]:
-        """An available version, which is not unloaded before the block ends; see `Registry.acquire`."""
+        """An available version; it is not unloaded before the block ends. See `Registry.acquire`."""
         return self.registry.acquire(model, number, label)
 
     def run(
@@ -73,7 +74,6 @@ class Engine:
         signature_name: str,
         inputs: Mapping[str, np.ndarray],
         *,
-        outputs: tuple[str, ...] = (),
         deadline: float | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature of a version that is held by `acquire`.
@@ -82,39 +82,28 @@ class Engine:
             version: the version.
             signature_name: "" is the default one.
             inputs: exactly the signature's; strings as object arrays of bytes.
-            outputs: the names of those to give back; empty for all.
             deadline: the value of `time.monotonic()` after which nobody waits for the answer.
 
         Returns:
             The outputs by name.
 
         Raises:
-            StatusError: INVALID_ARGUMENT for a limit or an unknown output, DEADLINE_EXCEEDED,
-                RESOURCE_EXHAUSTED where the queue is full, and what the model itself raises.
+            StatusError: INVALID_ARGUMENT for a limit, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED if the queue is
+                full, and what the model raises.
         """
         self.check_limits(inputs, version.bundle.inputs(signature_name))
         if deadline is not None and time.monotonic() >= deadline:
             raise deadline_exceeded()
         if self.batching is None:
-            found = self._run(version, signature_name, inputs, deadline)
-        else:
-            found = self._batcher(version).predict(signature_name, inputs, deadline)
-        if not outputs:
-            return found
-        for name in outputs:
-            if name not in found:  # PreProcessPrediction in TF Serving's predict_util.cc
-                raise invalid(
-                    f"output tensor alias not found in signature: {name} "
-                    f"Outputs expected to be in the set {{{','.join(sorted(found))}}}."
-                )
-        return {name: found[name] for name in outputs}
+            return self._run(version, signature_name, inputs, deadline)
+        return self._batcher(version).predict(signature_name, inputs, deadline)
 
     def check_limits(self, inputs: Mapping[str, np.ndarray], specs: Mapping | None = None) -> None:
-        """Refuses inputs that ask for more than the limits allow: StatusError INVALID_ARGUMENT.
+        """Raises StatusError INVALID_ARGUMENT for inputs that ask for more than the limits allow.
 
         Args:
-            inputs: the inputs of a request.
-            specs: the signature's, by name; without them the first axis of each input counts as rows.
+            inputs: the inputs of a request by name.
+            specs: the signature's inputs by name; without them the first axis of each input counts as rows.
         """
         limits = self.limits
         for name, array in inputs.items():
@@ -140,7 +129,7 @@ class Engine:
             with self._starting:
                 if version.batcher is None:
                     version.batcher = Batcher(
-                        # Nobody's deadline is that of the whole batch, and no batch may take for ever.
+                        # The deadline of one request must not end the others of its batch.
                         lambda name, inputs: self._run(
                             version, name, inputs, time.monotonic() + self.limits.timeout
                         ),

@@ -1,4 +1,4 @@
-"""The server process: binds, loads, says so, answers until told to stop."""
+"""The server process: listens, loads, answers until a signal comes."""
 
 import os
 import signal
@@ -10,21 +10,19 @@ from pathlib import Path
 
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.listening import listen, ready_line
 from kerasapp.serving.models.model_config import ModelConfig, find_models, read_model_config
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.models.watcher import Watcher, folder_reader
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.metrics import Metrics, Monitoring
 from kerasapp.serving.page import routes as page
+from kerasapp.serving.protocol.addresses import GRPC_PORT, REST_PORT, join_address
 from kerasapp.serving.protocol.errors import ServingError
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
-from kerasapp.serving.rest.stopping import Server
+from kerasapp.serving.rest.http_server import Server, listen
 
-GRPC_PORT = 8500
-
-_WAITING = 128  # threads for REST where requests are batched: each that waits for its batch holds one
+_WAITING = 128  # threads of REST with batching: a request that waits for its batch holds one
 
 
 @dataclass(frozen=True)
@@ -32,40 +30,40 @@ class Settings:
     """How a server is set up."""
 
     host: str = "127.0.0.1"
-    """The address to bind to; "0.0.0.0" opens the server to the network."""
-    rest_port: int = 8501
+    """The address to listen at; "0.0.0.0" opens the server to the network."""
+    rest_port: int = REST_PORT
     """The port of REST, 0 for a free one."""
     grpc_port: int | None = None
-    """The port of gRPC, 0 for a free one, -1 for no gRPC; None for 8500, or a free one if that is taken."""
+    """The port of gRPC, 0 for a free one, -1 for no gRPC; None for 8500, or a free one if 8500 is taken."""
     model_config_file: str | os.PathLike | None = None
-    """TF Serving's ModelServerConfig, in place of a folder."""
+    """A file with TF Serving's ModelServerConfig, in place of a folder."""
     early_labels: bool = False
     """See `Registry`."""
     limits: Limits = field(default_factory=Limits)
     """The most that a request may ask for."""
     batching: BatchingParameters | None = None
-    """How concurrent requests are put together; None runs each by itself."""
+    """How concurrent requests are batched; None runs each by itself."""
     monitoring: Monitoring = field(default_factory=Monitoring)
-    """Whether and where there are metrics."""
+    """Whether there are metrics, and at which path."""
     poll_seconds: float = 1.0
-    """How often to look for new models, versions and configuration; 0 for never."""
+    """Seconds between two looks for new models, versions and configuration; 0 for no looks."""
     log: Log = field(default_factory=Log)
-    """What is written about requests."""
+    """The log of requests and events."""
 
 
 def serve(folder: str | os.PathLike | None = None, **options) -> None:
     """Serves models over TF Serving's REST and gRPC interfaces until SIGTERM or SIGINT.
 
-    Prints one line on standard output when it answers; loading is reported on standard error. On a signal no
-    new connection is taken, the requests in flight are answered, and the function returns (SIGTERM) or raises
-    KeyboardInterrupt (SIGINT). A second signal ends the process at once.
+    Prints one line on standard output once it answers, and reports loading on standard error. At a signal it
+    takes no new connection, answers the requests in flight, and returns (SIGTERM) or raises KeyboardInterrupt
+    (SIGINT). A second signal ends the process at once.
 
     Args:
-        folder: `NAME/VERSION/...` for each model, or one model's own folder; its newest version is served.
+        folder: holds `NAME/VERSION/...`, or is the folder of one model. The newest versions are served.
         options: see `Settings`.
 
     Raises:
-        ServingError: one line, where there is no model that loads, or an address cannot be had.
+        ServingError: one line, if no model could be loaded or an address cannot be had.
 
     Example:
         >>> serve("saved_models", rest_port=0)  # doctest: +SKIP
@@ -73,9 +71,7 @@ def serve(folder: str | os.PathLike | None = None, **options) -> None:
     """
     settings, metrics = Settings(**options), Metrics()
     models, read = _models(folder, settings.model_config_file)
-    with listen(
-        settings.host, settings.rest_port
-    ) as listener:  # first of all: a port in use is known at once
+    with listen(settings.host, settings.rest_port) as listener:  # first, to tell of a used port at once
         registry = Registry(
             models,
             early_labels=settings.early_labels,
@@ -93,13 +89,13 @@ def serve(folder: str | os.PathLike | None = None, **options) -> None:
 
 
 def _answer(engine: Engine, rpc, listener: socket.socket, watcher: Watcher, settings: Settings) -> int | None:
-    """Answers until a signal comes, which it returns."""
+    """Answers until a signal comes, and returns the signal."""
     threads = _WAITING if settings.batching else 4 * (os.cpu_count() or 1)  # TF Serving's own number
     path = settings.monitoring.path if settings.monitoring.enable else None
     with ThreadPoolExecutor(threads, "rest") as executor:
-        routes = [*streaming.routes(engine, executor), *page.routes(engine)]
+        routes = [*streaming.routes(engine, executor, settings.log), *page.routes(engine)]
         app = create_app(engine, executor, routes=routes, metrics_path=path, log=settings.log)
-        line = ready_line(engine.registry.available(), listener, rpc and rpc.port)
+        line = _ready_line(engine.registry.available(), listener, rpc and rpc.port)
         server = Server(app, rpc, line, patience=engine.limits.timeout)
         if settings.poll_seconds:
             watcher.start()
@@ -113,7 +109,7 @@ def _answer(engine: Engine, rpc, listener: socket.socket, watcher: Watcher, sett
 def _models(
     folder: str | os.PathLike | None, config_file: str | os.PathLike | None
 ) -> tuple[dict[str, ModelConfig], Callable[[], Mapping[str, ModelConfig]]]:
-    """What is to be served, and the function that finds out again."""
+    """The models to serve, and the function that reads them again."""
     if (folder is None) == (config_file is None):
         raise ServingError("expected either a folder of models or a model config file")
     if config_file is not None:
@@ -126,7 +122,7 @@ def _models(
 
 
 def _load(registry: Registry, log: Log) -> None:
-    registry.load(log.event)
+    registry.update(log.event)
     if registry.available():
         return
     broken = registry.all_versions()
@@ -137,17 +133,34 @@ def _load(registry: Registry, log: Log) -> None:
 
 
 def _rpc(engine: Engine, settings: Settings):
-    """The gRPC server, None where there is to be none."""
+    """The gRPC server; None if there is to be none."""
     host, port, log = settings.host, settings.grpc_port, settings.log
     if port == -1:
         return None
-    from kerasapp.serving.rpc.server import create_server  # here, as grpcio takes a while
+    from kerasapp.serving.rpc.server import create_server  # late, as the import of grpcio is slow
 
     if port is None:
         port = GRPC_PORT
         try:
-            listen(host, port).close()  # gRPC would write lines of its own about a port that is taken
+            listen(host, port).close()  # gRPC itself would log lines about a port that is taken
         except ServingError:
             log.event(f"port {GRPC_PORT} is taken: gRPC gets a free one (--grpc-port chooses one)")
             port = 0
     return create_server(engine, host, port, log)
+
+
+def _ready_line(available: Mapping[str, list[int]], listener: socket.socket, grpc_port: int | None) -> str:
+    """The line that a server prints once it answers.
+
+    Args:
+        available: the available versions by model.
+        listener: the socket of REST.
+        grpc_port: None without gRPC.
+    """
+    host, port = listener.getsockname()[:2]
+    models = [
+        f"{name} (version{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))})"
+        for name, numbers in available.items()
+    ]
+    grpc = "" if grpc_port is None else f", gRPC at {join_address(host, grpc_port)}, REST"
+    return f"Serving {', '.join(models)}{grpc} at http://{join_address(host, port)}"

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from kerasapp import spec
-from kerasapp.serving.client.client import Client
+from kerasapp.serving.client import Client
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
 
 EXACT = ("keras", "saved_model", "cc_loader", "rest", "grpc")  # the arithmetic of all is float32

@@ -1,1 +1,1 @@
-"""Requests of several clients in one run of the model."""
+"""Dynamic batching: the requests of several clients in one run of the model."""

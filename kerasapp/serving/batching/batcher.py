@@ -1,7 +1,7 @@
 """Dynamic batching: concurrent requests run as one, and each gets its own rows back.
 
-Follows TF Serving's tensorflow_serving/batching/batching_session.cc. Where it differs, it does so for one
-rule: an answer never depends on what else is in the batch.
+Follows TF Serving's tensorflow_serving/batching/batching_session.cc. All differences serve one rule: an
+answer never depends on what else is in the batch.
 """
 
 import threading
@@ -10,13 +10,10 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 
 import numpy as np
 
-from kerasapp.serving.batching.parameters import BatchingParameters, read_parameters
+from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.batching.queue import BatchQueue, Request
 from kerasapp.serving.protocol.errors import deadline_exceeded
-
-__all__ = ["Batcher", "BatchingParameters", "batched_signatures", "read_parameters"]
-
-_DEFAULT_SIGNATURE = "serving_default"
+from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -44,24 +41,26 @@ def batched_signatures(signature_defs: Mapping) -> frozenset[str]:
 class Batcher:
     """Runs the requests of one version in batches; safe to call from several threads.
 
-    Requests share a batch if they ask for the same signature with inputs of the same types, and of the same
-    shapes beyond the first axis. TF Serving can instead pad shorter inputs, with the first element of each
-    (pad_variable_length_inputs); that changes the answer of any model that does not mask what it gets, so it
-    is not done here.
+    Requests share a batch if they ask for the same signature, with inputs of the same types and of the same
+    shapes beyond the first axis. TF Serving can also pad shorter inputs with their first element
+    (pad_variable_length_inputs). That changes the answer of a model that does not mask it, so it is not done
+    here.
 
-    Run alone is a request of a signature that is not in `batched`, one whose inputs do not have the same
-    number of rows, one without rows, and one of more rows than a batch may have. The last is cut into several
-    batches where `enable_large_batch_splitting` says so and the answers can be joined.
+    A request runs alone if its signature is not in `batched`, if its inputs differ in their number of rows,
+    or if it has no rows or more than a batch may have. In the last case, `enable_large_batch_splitting` cuts
+    it into several batches if the answers can be joined.
 
-    An answer is the request's own rows. Outputs whose further axes are as long as the longest row needs, such
-    as padded tokens, may come with more padding than alone.
+    An answer is the request's own rows. An output that is padded to the longest row, such as tokens, may have
+    more padding than if the request had run alone.
 
-    Where a batch fails, its halves are run, then theirs, until only the requests that fail by themselves do.
+    If a batch fails, its halves run, then theirs, until only requests fail that also fail alone.
 
     Args:
-        run: signature name and inputs -> outputs by name; called by `num_batch_threads` threads at once.
+        run: function (signature name, inputs) -> outputs, which `num_batch_threads` threads call at once.
         parameters: sizes, times and threads; None for TF Serving's defaults.
         batched: the signatures that may be batched, see `batched_signatures`; None for all.
+
+    `queue` holds the requests that wait for a thread.
 
     Example:
         >>> batcher = Batcher(lambda signature, inputs: {"y": inputs["x"] + 1})
@@ -79,9 +78,9 @@ class Batcher:
     ):
         parameters = parameters or BatchingParameters()
         self._run, self._parameters, self._batched = run, parameters, batched
-        self._queue = BatchQueue(parameters)
-        self._not_batched = set()  # signatures whose outputs turned out to have other rows than their inputs
-        self._not_cut = set()  # signatures whose answers to the parts of a request could not be joined
+        self.queue = BatchQueue(parameters)
+        self._not_batched = set()  # signatures whose outputs proved to have other rows than their inputs
+        self._not_cut = set()  # signatures whose answers to parts of a request could not be joined
         self._threads = [
             threading.Thread(target=self._work, name=f"{parameters.thread_pool_name}_{index}", daemon=True)
             for index in range(parameters.num_batch_threads)
@@ -101,35 +100,30 @@ class Batcher:
             All outputs by name.
 
         Raises:
-            StatusError: RESOURCE_EXHAUSTED at once where the queue is full, DEADLINE_EXCEEDED once the
-                deadline has passed, UNAVAILABLE after `close`.
+            StatusError: RESOURCE_EXHAUSTED at once if the queue is full, DEADLINE_EXCEEDED once the deadline
+                has passed, UNAVAILABLE after `close`.
             Exception: what `run` raises for this request.
         """
-        name = signature_name or _DEFAULT_SIGNATURE
-        rows = _rows(inputs)
+        name = signature_name or DEFAULT_SIGNATURE
+        rows = _count_rows(inputs)
         request = Request(name, inputs, max(rows, 1), self._key(name, inputs, rows), deadline)
-        self._queue.add(request)
+        self.queue.add(request)
         try:
             return request.future.result(None if deadline is None else deadline - time.monotonic())
         except TimeoutError:
             if request.future.done():
-                raise  # the model's own
-            self._queue.drop(request)
+                raise  # the model's own error
+            self.queue.drop(request)
             raise deadline_exceeded() from None
 
-    @property
-    def queued(self) -> int:
-        """The rows that wait for a thread."""
-        return self._queue.rows
-
     def close(self) -> None:
-        """Answers what is queued, then ends the threads; no request is taken any more."""
-        self._queue.close()
+        """Takes no more requests, answers those in the queue, then ends the threads."""
+        self.queue.close()
         for thread in self._threads:
             thread.join()
 
     def _key(self, name: str, inputs: Arrays, rows: int) -> Hashable | None:
-        """What requests that may share a batch have in common; None for one that is run alone."""
+        """Requests of one key may share a batch; None for a request that runs alone."""
         if not self._is_batched(name) or not 0 < rows <= self._parameters.batch_limit:
             return None
         return name, tuple((key, array.dtype.str, array.shape[1:]) for key, array in sorted(inputs.items()))
@@ -138,14 +132,14 @@ class Batcher:
         return (self._batched is None or name in self._batched) and name not in self._not_batched
 
     def _work(self) -> None:
-        while batch := self._queue.take():
+        while batch := self.queue.take():
             self._answer(batch)
-            self._queue.done(batch)
+            self.queue.done(batch)
 
     def _answer(self, batch: list[Request]) -> None:
         try:
             answers = [self._run_one(batch[0])] if len(batch) == 1 else self._run_together(batch)
-        except Exception as error:  # whatever the model raises is the answer
+        except Exception as error:  # what the model raises is the answer
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
                 return
@@ -159,7 +153,7 @@ class Batcher:
             request.future.set_result(answer)
 
     def _run_together(self, batch: list[Request]) -> list[Arrays] | None:
-        """The answer to each request of a batch; None where the signature proves to have no batch."""
+        """The answer to each request of a batch; None if the signature proves to have no batch axis."""
         name = batch[0].signature_name
         if not self._is_batched(name):
             return None
@@ -182,8 +176,8 @@ class Batcher:
         return self._run(name, dict(request.inputs)) if outputs is None else outputs
 
     def _run_padded(self, name: str, inputs: Arrays) -> Arrays | None:
-        """Runs rows that fit a batch, the last repeated up to an allowed size; None as `_run_together`."""
-        rows = _rows(inputs)
+        """Runs rows that fit a batch, filled up to an allowed size with the last; None as `_run_together`."""
+        rows = _count_rows(inputs)
         sizes = self._parameters.allowed_batch_sizes or (rows,)
         padding = next(size for size in sizes if size >= rows) - rows
         padded = {
@@ -191,13 +185,13 @@ class Batcher:
             for key, array in inputs.items()
         }
         outputs = self._run(name, padded)
-        if any(_rows({key: array}) != rows + padding for key, array in outputs.items()):
+        if any(_count_rows({key: array}) != rows + padding for key, array in outputs.items()):
             self._not_batched.add(name)
             return None
         return {key: array[:rows] for key, array in outputs.items()} if padding else outputs
 
     def _run_parts(self, request: Request) -> Arrays | None:
-        """Runs a request of too many rows in parts; None where that is not asked for or cannot be."""
+        """Runs a request of too many rows in parts; None if splitting is off or joining fails."""
         limit, name = self._parameters.batch_limit, request.signature_name
         if not self._parameters.enable_large_batch_splitting or name in self._not_cut:
             return None
@@ -209,12 +203,12 @@ class Batcher:
                 return None
         for key in parts[0]:
             if len({part[key].shape[1:] for part in parts}) > 1:
-                self._not_cut.add(name)  # how to pad these only the model knows
+                self._not_cut.add(name)  # only the model knows how to pad these
                 return None
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _rows(arrays: Arrays) -> int:
-    """The length of the first axis that all arrays share; 0 without one."""
+def _count_rows(arrays: Arrays) -> int:
+    """The length of the first axis, if all arrays share it; otherwise 0."""
     lengths = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
     return lengths.pop() if len(lengths) == 1 else 0

@@ -1,20 +1,18 @@
-"""TF Serving's batching parameters: the file, strictly read, and what its fields mean here."""
+"""TF Serving's batching parameters, and the file that holds them."""
 
 import logging
 import os
 from dataclasses import dataclass, fields
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
-
 from kerasapp.serving.protocol.errors import ServingError
-from kerasapp.serving.protocol.text_proto import parse_file
+from kerasapp.serving.protocol.text_proto import REPEATED, Field, message_class, parse_file
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class BatchingParameters:
-    """How concurrent requests are put together; names and defaults are TF Serving's.
+    """How concurrent requests are batched.
 
     The names are those of BatchingParameters in
     tensorflow_serving/servables/tensorflow/session_bundle_config.proto, the defaults those of
@@ -22,23 +20,23 @@ class BatchingParameters:
     """
 
     max_batch_size: int = 1000
-    """Rows of a batch, at most. A request of more rows is run alone."""
+    """The most rows of a batch. A request of more rows runs alone."""
     batch_timeout_micros: int = 0
-    """How long a request waits for others while a thread is free; 0 runs what is there (see `BatchQueue`)."""
+    """The longest that a request waits for others while a thread is free (see `BatchQueue`)."""
     max_enqueued_batches: int = 10
-    """The queue holds this many times the rows of the largest batch; beyond, requests are refused."""
+    """The queue holds this many times the rows of the largest batch; more requests are refused."""
     num_batch_threads: int = os.cpu_count() or 1
-    """Batches that run at once."""
+    """The number of batches that run at once."""
     thread_pool_name: str = "batch"
-    """The name of the threads."""
+    """The prefix of the threads' names."""
     allowed_batch_sizes: tuple[int, ...] = ()
-    """A batch is filled up to the next of these sizes, ascending, the last being the largest batch."""
+    """A batch is filled up to the next of these sizes. They ascend; the last is the largest batch."""
     pad_variable_length_inputs: bool = False
-    """Known and not done: inputs of different shapes never share a batch (see `Batcher`)."""
+    """Has no effect: inputs of different shapes never share a batch (see `Batcher`)."""
     enable_large_batch_splitting: bool = False
     """Whether a request of more rows than a batch is cut into several."""
     max_execution_batch_size: int | None = None
-    """Rows of a batch at most, where large batches are split; None stands for `max_batch_size`."""
+    """The most rows of a batch, if large requests are split; None stands for `max_batch_size`."""
 
     def __post_init__(self):
         for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
@@ -62,7 +60,7 @@ class BatchingParameters:
 
     @property
     def batch_limit(self) -> int:
-        """Rows of a batch, at most: GetMaxExecutionBatchSize of shared_batch_scheduler.h."""
+        """The most rows of a batch: GetMaxExecutionBatchSize in shared_batch_scheduler.h."""
         if self.enable_large_batch_splitting and self.max_execution_batch_size is not None:
             return self.max_execution_batch_size
         return self.max_batch_size
@@ -72,7 +70,7 @@ def read_parameters(path: str | os.PathLike) -> BatchingParameters:
     """Reads a batching_parameters file, the text form of TF Serving's BatchingParameters message.
 
     Args:
-        path: the file; a field that is not there has TF Serving's default.
+        path: the file. A field that is not in it has TF Serving's default.
 
     Raises:
         ServingError: one line that names the file, and the line or the field that is wrong.
@@ -82,7 +80,7 @@ def read_parameters(path: str | os.PathLike) -> BatchingParameters:
         >>> read_parameters("batching.txt").max_batch_size  # doctest: +SKIP
         32
     """
-    message = parse_file(path, _message_class()())
+    message = parse_file(path, _message()())
     found = {}
     for field, value in message.ListFields():
         if field.message_type is not None:
@@ -94,20 +92,15 @@ def read_parameters(path: str | os.PathLike) -> BatchingParameters:
         raise ServingError(f"{path}: {error}") from None
     if parameters.pad_variable_length_inputs:
         _logger.warning(
-            "%s: pad_variable_length_inputs is not done: requests whose inputs differ in shape run in "
+            "%s: pad_variable_length_inputs has no effect: requests whose inputs differ in shape run in "
             "batches of their own, so that an answer never depends on other requests",
             path,
         )
     return parameters
 
 
-def _message_class() -> type:
-    """BatchingParameters as a message class, which the wheel of tensorflow-serving-api lacks.
-
-    Built in a pool of its own, where no other package's definition can be in the way. The numbers are those
-    of session_bundle_config.proto.
-    """
-    field = descriptor_pb2.FieldDescriptorProto
+def _message() -> type:
+    """The message BatchingParameters of session_bundle_config.proto."""
     int64, string, boolean = (f".google.protobuf.{name}Value" for name in ("Int64", "String", "Bool"))
     types = {
         "max_batch_size": (1, int64),
@@ -115,29 +108,10 @@ def _message_class() -> type:
         "max_enqueued_batches": (3, int64),
         "num_batch_threads": (4, int64),
         "thread_pool_name": (5, string),
-        "allowed_batch_sizes": (6, field.TYPE_INT64),
-        "pad_variable_length_inputs": (7, field.TYPE_BOOL),
+        "allowed_batch_sizes": (6, Field.TYPE_INT64, REPEATED),
+        "pad_variable_length_inputs": (7, Field.TYPE_BOOL),
         "enable_large_batch_splitting": (8, boolean),
         "max_execution_batch_size": (9, int64),
     }
     assert types.keys() == {field.name for field in fields(BatchingParameters)}
-    file = descriptor_pb2.FileDescriptorProto(
-        name="batching_parameters.proto", package="tensorflow.serving", syntax="proto3"
-    )
-    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
-    message = file.message_type.add(name="BatchingParameters")
-    for name, (number, kind) in types.items():
-        repeated = name == "allowed_batch_sizes"
-        added = message.field.add(
-            name=name, number=number, label=field.LABEL_REPEATED if repeated else field.LABEL_OPTIONAL
-        )
-        if isinstance(kind, str):
-            added.type, added.type_name = field.TYPE_MESSAGE, kind
-        else:
-            added.type = kind
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(
-        pool.FindMessageTypeByName("tensorflow.serving.BatchingParameters")
-    )
+    return message_class({"BatchingParameters": types})

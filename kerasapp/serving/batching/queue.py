@@ -1,7 +1,7 @@
-"""The queue of dynamic batching: requests that may share a batch, how long they wait, and how many there are.
+"""The queue of dynamic batching: which requests share a batch, and how long they wait.
 
-The rules are those of TF Serving's queue, tensorflow/core/kernels/batching_util/shared_batch_scheduler.h, but
-for one that keeps batches large where several run at once (see `BatchQueue`).
+The rules are those of TF Serving's queue, tensorflow/core/kernels/batching_util/shared_batch_scheduler.h. One
+more rule keeps batches large if several run at once (see `BatchQueue`).
 """
 
 import threading
@@ -16,19 +16,19 @@ import numpy as np
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError, deadline_exceeded
 
-BESIDE = 0.1  # seconds
+BESIDE = 0.1  # seconds; see `BatchQueue`
 
 
 @dataclass(eq=False)
 class Request:
-    """One request on its way through the queue.
+    """One request in the queue.
 
     Args:
         signature_name: the signature.
         inputs: its inputs by name.
-        rows: how many rows of a batch it takes.
-        key: requests of one key may share a batch; None: it is run alone.
-        deadline: the value of `time.monotonic()` after which nobody waits for it; None: never.
+        rows: the number of rows of a batch that it takes.
+        key: requests of one key may share a batch; None for a request that runs alone.
+        deadline: the value of `time.monotonic()` after which nobody waits for it; None for no deadline.
     """
 
     signature_name: str
@@ -40,7 +40,7 @@ class Request:
     future: Future = field(default_factory=Future)
 
     def is_wanted(self) -> bool:
-        """Whether it is to be run: not if it was given up or is too late, which its future is told."""
+        """Whether to run it: false if it was dropped or is too late. Sets the future's error if too late."""
         if not self.future.set_running_or_notify_cancel():
             return False
         late = self.deadline is not None and time.monotonic() > self.deadline
@@ -56,17 +56,19 @@ class _Group(deque):
 
 
 class BatchQueue:
-    """Requests that wait for a thread; safe to use from several.
+    """Requests that wait for a thread; safe to use from several threads.
 
-    A group of requests is due once it fills a batch, or its oldest has waited for `batch_timeout_micros`; the
-    one that has been due longest goes first. Beside a batch of its key that still runs it waits to become as
-    large, `BESIDE` seconds at most: otherwise the first client to come back from a batch would be served
-    alone, and of 32 clients at two threads eight shared a batch instead of sixteen.
+    A group of requests is due once it fills a batch, or once its oldest has waited for
+    `batch_timeout_micros`. The group that has been due longest goes first.
+
+    While a batch of its key runs, a smaller group waits to become as large, for at most `BESIDE` seconds.
+    Otherwise the first client to return from a batch would be served alone: with 32 clients and two threads,
+    8 requests shared a batch instead of 16.
 
     Args:
         parameters: sizes and times.
 
-    `rows` is how many rows wait.
+    `rows` is the number of rows that wait.
     """
 
     def __init__(self, parameters: BatchingParameters):
@@ -80,11 +82,11 @@ class BatchQueue:
         self._changed = threading.Condition()
 
     def add(self, request: Request) -> None:
-        """Queues a request; StatusError RESOURCE_EXHAUSTED where there is no room, UNAVAILABLE if closed."""
+        """Queues a request; StatusError RESOURCE_EXHAUSTED if there is no room, UNAVAILABLE if closed."""
         with self._changed:
             if self._closed:
                 raise StatusError("UNAVAILABLE", "The version is being unloaded")
-            # An empty queue takes a request of any size, which could never be answered otherwise.
+            # An empty queue takes a request of any size, as otherwise a large one could never be answered.
             if self.rows and self.rows + request.rows > self._room:
                 raise QueueFullError(
                     "The batch scheduling queue to which this task was submitted is full; currently "
@@ -97,7 +99,7 @@ class BatchQueue:
             self._changed.notify()
 
     def drop(self, request: Request) -> None:
-        """Gives a request up that nobody waits for; one that already runs is left to run."""
+        """Drops a request that nobody waits for, unless it runs already."""
         request.future.cancel()
         with self._changed:
             group = self._groups.get(_key(request), ())
@@ -105,33 +107,33 @@ class BatchQueue:
                 self._remove(request, group)
 
     def take(self) -> list[Request]:
-        """Waits for a batch that is due; none of them once the queue is closed and empty."""
+        """Waits for a batch that is due; an empty list once the queue is closed and empty."""
         with self._changed:
             while self._groups or not self._closed:
                 group, seconds = self._most_urgent()
                 if seconds > 0:
                     self._changed.wait(seconds if group else None)
                 elif batch := self._take_from(group):
-                    self._running.setdefault(_key(batch[0]), []).append(_rows(batch))
+                    self._running.setdefault(_key(batch[0]), []).append(_total_rows(batch))
                     return batch
             return []
 
     def done(self, batch: list[Request]) -> None:
-        """Says that a batch from `take` does not run any more."""
+        """Tells the queue that a batch of `take` has ended."""
         with self._changed:
             running = self._running[_key(batch[0])]
-            running.remove(_rows(batch))
+            running.remove(_total_rows(batch))
             if not running:
                 del self._running[_key(batch[0])]
 
     def close(self) -> None:
-        """Takes no more requests; those in the queue are due now."""
+        """Takes no more requests; those in the queue are due at once."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _most_urgent(self) -> tuple[_Group | None, float]:
-        """The group to run next and the seconds until then; without any, None and infinity."""
+        """The group to run next, and the seconds until it is due; None and infinity if there is no group."""
         now = time.monotonic()
         best, least = None, float("inf")
         for key, group in self._groups.items():
@@ -144,7 +146,7 @@ class BatchQueue:
         return best, least
 
     def _take_from(self, group: _Group) -> list[Request]:
-        """The group's first requests that fit one batch, without those that nobody waits for any more."""
+        """The group's first requests that fit one batch, without those that nobody waits for."""
         batch, rows = [], 0
         while group and (not batch or rows + group[0].rows <= self._limit):
             request = group[0]
@@ -164,7 +166,7 @@ class BatchQueue:
             del self._groups[_key(request)]
 
 
-def _rows(batch: list[Request]) -> int:
+def _total_rows(batch: list[Request]) -> int:
     return sum(request.rows for request in batch)
 
 

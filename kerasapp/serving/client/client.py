@@ -1,6 +1,6 @@
 """A client for servers of TF Serving's protocol, over REST or gRPC, with retries and deadlines.
 
-Over REST nothing here needs TensorFlow; the stubs of gRPC import it.
+REST needs no TensorFlow; the stubs of gRPC import it.
 """
 
 import random
@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from kerasapp.serving.client.transport import Signature, Target, Transport, VersionStatus
+from kerasapp.serving.client.transport import Target, Transport, VersionStatus
 from kerasapp.serving.protocol.errors import StatusError, invalid
+from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE, Signature, signature_not_found
 
 RETRIED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")  # no connection or 503; 429
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds before a retry, at most; twice the one before each time
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # the most seconds before a retry; they double each time
 
 _NUMPY = {"float": np.float32, "double": np.float64, "half": np.float16, "string": object}
 
@@ -21,16 +22,16 @@ _NUMPY = {"float": np.float32, "double": np.float64, "half": np.float16, "string
 class Client:
     """Asks a server; safe to use from several threads.
 
-    A request that finds no connection, or a server that is overloaded, is tried again after a pause, which
-    grows and is drawn at random (exponential backoff with full jitter): answers have no side effects.
+    A request that finds no connection, or an overloaded server, is tried again after a pause (exponential
+    backoff with full jitter). Requests have no side effects, so this is safe.
 
     Args:
         address: "host:8501", "http://…" or "https://…" for REST, "grpc://host:8500" for gRPC.
         timeout: seconds that a call may take, with all its retries.
-        retries: how often a request is tried again.
+        retries: the most times that a request is tried again.
 
     Raises:
-        ValueError: for an address that is none.
+        ValueError: the address is none.
 
     Example:
         >>> client = Client("127.0.0.1:8501")  # doctest: +SKIP
@@ -68,17 +69,17 @@ class Client:
 
         Args:
             model: its name.
-            inputs: an array, or nested lists, of each input; strings as str or bytes.
+            inputs: an array or nested lists per input; strings are str or bytes.
             signature_name: "" is the default one.
             version: a version's number, or
-            label: its label; with neither the newest version answers.
+            label: its label; without both, the newest version answers.
             timeout: seconds; by default the client's.
 
         Returns:
             The outputs by name; strings as object arrays of bytes.
 
         Raises:
-            StatusError: with the server's code and message, or UNAVAILABLE, DEADLINE_EXCEEDED.
+            StatusError: the server's code and message, or UNAVAILABLE, DEADLINE_EXCEEDED.
         """
         target, deadline = _target(model, version, label), self._deadline(timeout)
         try:
@@ -90,7 +91,7 @@ class Client:
             )
         except StatusError as error:
             if error.code not in RETRIED:
-                self._signatures.pop(target, None)  # a new version may have others
+                self._signatures.pop(target, None)  # a new version may have other signatures
             raise
 
     def stream(
@@ -103,18 +104,16 @@ class Client:
         timeout: float | None = None,
         **knobs: object,
     ) -> Iterator[str]:
-        """Yields the text that a model makes of another, piece by piece; kerasapp's server alone, over REST.
+        """Yields the text that a model writes, piece by piece. Only kerasapp's server does it, over REST.
 
         Args:
             model: its name.
             text: the prompt, or the source.
-            version: a version's number, or
-            label: its label; with neither the newest version answers.
-            timeout: seconds; by default the client's.
+            version, label, timeout: see `predict`.
             **knobs: such as length and temperature.
 
         Raises:
-            StatusError: as of `predict`; also in the middle.
+            StatusError: as of `predict`; also between two pieces.
         """
         target, deadline = _target(model, version, label), self._deadline(timeout)
         request = {"text": text, **knobs}
@@ -128,7 +127,7 @@ class Client:
         label: str | None = None,
         timeout: float | None = None,
     ) -> list[VersionStatus]:
-        """The versions of a model, or the one asked for; StatusError NOT_FOUND where there is none."""
+        """The versions of a model, or the one with that number or label; StatusError NOT_FOUND if none."""
         target = _target(model, version, label)
         return self._retried(lambda left: self._transport.status(target, left), self._deadline(timeout))
 
@@ -140,13 +139,15 @@ class Client:
         label: str | None = None,
         timeout: float | None = None,
     ) -> dict[str, Signature]:
-        """The signatures of a model by name; StatusError NOT_FOUND where there is no version."""
+        """The signatures of a model by name; StatusError NOT_FOUND if there is no version."""
         target = _target(model, version, label)
         return self._retried(lambda left: self._transport.metadata(target, left), self._deadline(timeout))
 
     def models(self, *, timeout: float | None = None) -> list[dict]:
-        """All models with their versions, as kerasapp's server alone lists them, over REST (see
-        `kerasapp.serving.page.routes.list_models`); StatusError where a server does not."""
+        """All models with their versions; see `kerasapp.serving.page.routes.list_models`.
+
+        Only kerasapp's server has this list, over REST; another one gives a StatusError.
+        """
         return self._retried(self._transport.models, self._deadline(timeout))
 
     def _deadline(self, timeout: float | None) -> float:
@@ -157,10 +158,10 @@ class Client:
             self._signatures[target] = self._retried(
                 lambda left: self._transport.metadata(target, left), deadline
             )
-        found = self._signatures[target].get(name or "serving_default")
-        if found is None:
-            raise invalid(f'Serving signature name: "{name or "serving_default"}" not found in signature def')
-        return found
+        name = name or DEFAULT_SIGNATURE
+        if name not in self._signatures[target]:
+            raise signature_not_found(name)
+        return self._signatures[target][name]
 
     def _retried(self, call: Callable, deadline: float):
         pause = FIRST_PAUSE
@@ -179,16 +180,9 @@ class Client:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def to_array(value: object, dtype: str | None) -> np.ndarray:
-    """An input as an array of TensorFlow's type `dtype`, None for whichever fits.
-
-    Raises:
-        StatusError: INVALID_ARGUMENT for a ragged list or values of another type.
-
-    Example:
-        >>> to_array(["a", b"b"], "string")
-        array([b'a', b'b'], dtype=object)
-    """
+def _input(name: str, value: object, signature: Signature) -> np.ndarray:
+    """An input as an array of the signature's type; StatusError INVALID_ARGUMENT for other values."""
+    dtype = signature.inputs[name].dtype if name in signature.inputs else None  # the server will refuse it
     try:
         if dtype == "string" or (dtype is None and np.asarray(value).dtype.kind in "OSU"):
             array = np.array(value, dtype=object)
@@ -198,15 +192,7 @@ def to_array(value: object, dtype: str | None) -> np.ndarray:
             return array
         return np.asarray(value, None if dtype is None else _NUMPY.get(dtype, dtype))
     except (ValueError, TypeError, OverflowError) as error:
-        raise invalid(f"expected {dtype or 'an array'}: {error}") from None
-
-
-def _input(name: str, value: object, signature: Signature) -> np.ndarray:
-    spec = signature.inputs.get(name)
-    try:
-        return to_array(value, spec and spec.dtype)
-    except StatusError as error:
-        raise invalid(f"{name}: {error.message}") from None
+        raise invalid(f"{name}: expected {dtype or 'an array'}: {error}") from None
 
 
 def _string(item: object) -> bytes:

@@ -1,4 +1,4 @@
-"""How `Client` asks over TF Serving's REST interface (tensorflow_serving/g3doc/api_rest.md)."""
+"""The transport of `Client` over TF Serving's REST interface (tensorflow_serving/g3doc/api_rest.md)."""
 
 import base64
 import json
@@ -9,26 +9,15 @@ import numpy as np
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError, SSLError
 
-from kerasapp.serving.client.transport import Signature, Target, VersionStatus, addresses
-from kerasapp.serving.protocol import tensors
+from kerasapp.serving.client.transport import Target, VersionStatus
+from kerasapp.serving.protocol.addresses import REST_PORT, parse_address
 from kerasapp.serving.protocol.errors import StatusError
-from kerasapp.serving.protocol.tensors import TensorSpec
+from kerasapp.serving.protocol.http_names import HTTP_STATUS, MODELS_PATH, REQUEST_TIMEOUT, STREAM
+from kerasapp.serving.protocol.json_tensors import BASE64_KEY, array_from_json
+from kerasapp.serving.protocol.signatures import Signature, TensorSpec
 
-_CODES = {  # the inverse of ToHTTPStatusCode in tensorflow_serving/model_servers/http_server.cc
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    408: "DEADLINE_EXCEEDED",
-    409: "ABORTED",
-    413: "INVALID_ARGUMENT",
-    429: "RESOURCE_EXHAUSTED",
-    499: "CANCELLED",
-    501: "UNIMPLEMENTED",
-    502: "UNAVAILABLE",  # these two come from proxies
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
+_CODES = {status: code for code, status in reversed(HTTP_STATUS.items())}
+_CODES |= {408: "DEADLINE_EXCEEDED", 413: "INVALID_ARGUMENT", 502: "UNAVAILABLE"}  # also from proxies
 _CONNECTIONS = 16  # kept open
 _CONNECT = 10.0  # seconds to connect, at most
 
@@ -41,7 +30,7 @@ class RestTransport:
     """
 
     def __init__(self, address: str):
-        scheme, self.where = addresses(address, ("http", "https"), 8501)
+        scheme, self.where = parse_address(address, ("http", "https"), REST_PORT)
         self._pool = urllib3.connection_from_url(
             f"{scheme}://{self.where}", maxsize=_CONNECTIONS, retries=False
         )
@@ -59,7 +48,7 @@ class RestTransport:
         if "outputs" not in answer:
             raise self._strange(answer)
         outputs, specs = answer["outputs"], signature.outputs
-        if len(specs) == 1:  # then without its name
+        if len(specs) == 1:  # then the answer lacks the name
             outputs = dict.fromkeys(specs, outputs)
         if not isinstance(outputs, dict) or outputs.keys() != specs.keys():
             raise self._strange(answer)
@@ -85,14 +74,14 @@ class RestTransport:
         try:
             found = answer["metadata"]["signature_def"]["signature_def"]
             return {
-                name: Signature(*(_specs(definition.get(side, {})) for side in ("inputs", "outputs")))
+                name: Signature(*(_read_specs(definition.get(side, {})) for side in ("inputs", "outputs")))
                 for name, definition in found.items()
             }
         except (KeyError, TypeError, ValueError, AttributeError):
             raise self._strange(answer) from None
 
     def stream(self, target: Target, request: dict, left: float) -> Iterator[str]:
-        path = f"{_path(target)}:generate_stream"
+        path = f"{_path(target)}:{STREAM}"
         request = {
             key: _text(value.encode("utf-8", "surrogateescape")) if isinstance(value, str) else value
             for key, value in request.items()
@@ -106,13 +95,13 @@ class RestTransport:
         return self._pieces(answer)
 
     def models(self, left: float) -> list[dict]:
-        answer = self._ask("GET", "/kerasapp/models", left)
+        answer = self._ask("GET", MODELS_PATH, left)
         if "models" not in answer:
             raise self._strange(answer)
         return answer["models"]
 
     def _pieces(self, answer: urllib3.BaseHTTPResponse) -> Iterator[str]:
-        """The texts of server-sent events, up to the event `end`."""
+        """The texts of the server-sent events, up to the event `end`."""
         try:
             for name, data in _events(answer):
                 if name == "end":
@@ -129,7 +118,7 @@ class RestTransport:
             answer.close()
 
     def _ask(self, method: str, path: str, left: float, request: dict | None = None) -> dict:
-        """The JSON object that the server answers with; StatusError with its error."""
+        """The JSON object of the server's answer; StatusError with the server's error."""
         answer = self._request(method, path, left, request)
         if answer.status != 200:
             raise self._error(answer.status, answer.data)
@@ -144,7 +133,7 @@ class RestTransport:
     def _request(self, method, path, left, request, **options) -> urllib3.BaseHTTPResponse:
         body = None if request is None else json.dumps(request).encode()
         timeout = urllib3.Timeout(connect=min(left, _CONNECT), read=left)
-        headers = {"X-Request-Timeout": f"{max(left, 0.001):.3f}"}  # what kerasapp's server gives up after
+        headers = {REQUEST_TIMEOUT: f"{max(left, 0.001):.3f}"}  # kerasapp's server then stops the work
         if body:
             headers["Content-Type"] = "application/json"
         try:
@@ -184,7 +173,7 @@ def _path(target: Target) -> str:
 
 
 def _plain(array: np.ndarray):
-    """An array as JSON values; strings that are no UTF-8 as {"b64": ...}."""
+    """An array as JSON values. Strings that are no UTF-8 become {"b64": ...}."""
     if array.dtype == object:
         flat = [_text(item) for item in array.reshape(-1)]
         for size in array.shape[:0:-1]:
@@ -197,17 +186,18 @@ def _text(item: bytes):
     try:
         return item.decode()
     except UnicodeDecodeError:
-        return {tensors.BASE64_KEY: base64.b64encode(item).decode()}
+        return {BASE64_KEY: base64.b64encode(item).decode()}
 
 
 def _array(value, spec: TensorSpec) -> np.ndarray:
-    array = tensors.to_array(value, spec.dtype)
+    array = array_from_json(value, spec.dtype)
     if array.size == 0 and spec.shape is not None and array.ndim < len(spec.shape):
         return np.empty(array.shape + (0,) * (len(spec.shape) - array.ndim), array.dtype)  # [] has no more
     return array
 
 
-def _specs(infos: Mapping[str, dict]) -> dict[str, TensorSpec]:
+def _read_specs(infos: Mapping[str, dict]) -> dict[str, TensorSpec]:
+    """The specs of TensorInfo messages in JSON form."""
     found = {}
     for name, info in infos.items():
         shape = info.get("tensor_shape", {})

@@ -1,10 +1,9 @@
-"""How `Client` asks over TF Serving's gRPC interface; its stubs import TensorFlow."""
+"""The transport of `Client` over TF Serving's gRPC interface. The stubs import TensorFlow."""
 
 from collections.abc import Iterator, Mapping
 
 import grpc
 import numpy as np
-from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import error_codes_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -14,12 +13,13 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from kerasapp.serving.client.transport import Signature, Target, VersionStatus, addresses
+from kerasapp.serving.client.transport import Target, VersionStatus
+from kerasapp.serving.protocol.addresses import GRPC_PORT, parse_address
 from kerasapp.serving.protocol.errors import StatusError, invalid
-from kerasapp.serving.protocol.proto_tensors import to_array, write_array
-from kerasapp.serving.protocol.tensors import TensorSpec
+from kerasapp.serving.protocol.proto_tensors import array_from_proto, array_to_proto
+from kerasapp.serving.protocol.signatures import Signature, read_specs
 
-_LARGEST = 2**31 - 1  # bytes of an answer's tensor; a message of protobuf has no more
+_LARGEST = 2**31 - 1  # bytes of an answer's tensor; a protobuf message has no more
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -35,7 +35,7 @@ class RpcTransport:
     """
 
     def __init__(self, address: str):
-        _, self.where = addresses(address, ("grpc",), 8500)
+        _, self.where = parse_address(address, ("grpc",), GRPC_PORT)
         self._channel = grpc.insecure_channel(self.where, _OPTIONS)
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
@@ -51,11 +51,11 @@ class RpcTransport:
         request.model_spec.signature_name = name
         for key, array in inputs.items():
             try:
-                write_array(array, request.inputs[key])
+                array_to_proto(array, request.inputs[key])
             except ValueError as error:
                 raise invalid(f"{key}: {error}") from None
         answer = self._call(self._prediction.Predict, request, left)
-        return {key: to_array(proto, _LARGEST) for key, proto in answer.outputs.items()}
+        return {key: array_from_proto(proto, _LARGEST) for key, proto in answer.outputs.items()}
 
     def status(self, target: Target, left: float) -> list[VersionStatus]:
         request = get_model_status_pb2.GetModelStatusRequest()
@@ -78,7 +78,7 @@ class RpcTransport:
         found = get_model_metadata_pb2.SignatureDefMap()
         answer.metadata["signature_def"].Unpack(found)
         return {
-            name: Signature(_specs(definition.inputs), _specs(definition.outputs))
+            name: Signature(read_specs(definition.inputs), read_specs(definition.outputs))
             for name, definition in found.signature_def.items()
         }
 
@@ -109,12 +109,3 @@ def _fill(spec, target: Target) -> None:
         spec.version.value = target.version
     if target.label is not None:
         spec.version_label = target.label
-
-
-def _specs(infos) -> dict[str, TensorSpec]:
-    found = {}
-    for name, info in infos.items():
-        dtype = types_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower()
-        sizes = tuple(dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim)
-        found[name] = TensorSpec(dtype, None if info.tensor_shape.unknown_rank else sizes)
-    return found

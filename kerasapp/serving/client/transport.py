@@ -1,25 +1,17 @@
-"""What `Client` and its two ways to ask share: what is asked, what comes back, addresses."""
+"""What `Client` and its two transports share: what is asked, and what comes back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from kerasapp.serving.protocol.tensors import TensorSpec
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Inputs and outputs of a signature by name."""
-
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
+from kerasapp.serving.protocol.signatures import Signature
 
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """A version's state in TF Serving's words, and why it is none: "OK" and "", or a code and a message."""
+    """A version's state in TF Serving's words, with "OK" and "", or the code and message of an error."""
 
     version: int
     state: str
@@ -29,7 +21,7 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class Target:
-    """What is asked: a model, and a version by number or label; by neither, the newest."""
+    """What is asked: a model, and a version by number or label; without both, the newest."""
 
     model: str
     version: int | None = None
@@ -37,8 +29,10 @@ class Target:
 
 
 class Transport(Protocol):
-    """One way to ask; each method takes the seconds that are left and raises StatusError. `where`: host and
-    port, with which the messages of errors begin that are not the server's."""
+    """REST or gRPC. Each method takes the seconds that are left, and raises StatusError.
+
+    `where` is host and port. It begins the message of every error that is not the server's.
+    """
 
     where: str
 
@@ -55,21 +49,3 @@ class Transport(Protocol):
     def stream(self, target: Target, request: dict, left: float) -> Iterator[str]: ...
 
     def close(self) -> None: ...
-
-
-def addresses(text: str, schemes: Sequence[str], port: int) -> tuple[str, str]:
-    """Scheme, and host with port, of an address; ValueError for one that is none.
-
-    Example:
-        >>> addresses("localhost", ("http",), 8501)
-        ('http', 'localhost:8501')
-    """
-    scheme, mark, rest = text.partition("://")
-    scheme, rest = (scheme, rest) if mark else (schemes[0], text)
-    host, _, given = rest.rpartition(":") if rest.count(":") == 1 or "]:" in rest else (rest, "", str(port))
-    bare = host.removeprefix("[").removesuffix("]")
-    odd = not bare or set(bare) & set("/?#@ []") or (":" in bare and bare == host)
-    if scheme not in schemes or odd or not given.isdecimal() or not 0 < int(given) < 2**16:
-        forms = " or ".join(["HOST:PORT", *(f"{name}://HOST:PORT" for name in schemes)])
-        raise ValueError(f"{text!r} is not a server's address, {forms}")
-    return scheme, f"{host}:{given}"

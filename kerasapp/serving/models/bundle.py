@@ -15,16 +15,18 @@ from tensorflow.python.eager import cancellation  # there is no public way to st
 
 from kerasapp.serving.models.deadlines import Watchdog
 from kerasapp.serving.protocol.errors import StatusError, deadline_exceeded, invalid
-from kerasapp.serving.protocol.tensors import TensorSpec
-
-DEFAULT_SIGNATURE = "serving_default"
+from kerasapp.serving.protocol.signatures import (
+    DEFAULT_SIGNATURE,
+    TensorSpec,
+    read_specs,
+    signature_not_found,
+)
 
 _TAGS = ["serve"]
-_DTYPE_NAMES = {"float32": "float", "float64": "double", "float16": "half"}  # TensorFlow's DataTypeString
 _WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 _MAX_WARMUP_RECORDS = 1000  # TF Serving's own limit
 
-# The operations of tensorflow-text, which a SavedModel may use; without the package, which imports Keras.
+# A SavedModel may use the operations of tensorflow-text. The package itself would import Keras.
 tf.load_library(str(Path(find_spec("tensorflow_text").origin).parent / "python" / "ops"))
 
 _watchdog = Watchdog()
@@ -37,24 +39,21 @@ class Bundle:
         path: the version's folder.
 
     Raises:
-        StatusError: NOT_FOUND where the folder holds no SavedModel, or none for serving.
-        Exception: whatever TensorFlow raises on a broken one.
+        StatusError: NOT_FOUND if the folder holds no SavedModel, or none for serving.
+        Exception: what TensorFlow raises for a broken SavedModel.
     """
 
     def __init__(self, path: Path):
         self.signature_defs = dict(_read_meta_graph(path).signature_def)
-        self._model = tf.saved_model.load(str(path), tags=_TAGS)  # holds what the functions refer to
+        self._model = tf.saved_model.load(str(path), tags=_TAGS)  # keeps alive what the functions refer to
         self._functions = {name: _function(signature) for name, signature in self._model.signatures.items()}
-        self._inputs = {
-            name: {key: _spec(info) for key, info in sorted(definition.inputs.items())}
-            for name, definition in self.signature_defs.items()
-        }
+        self._inputs = {name: read_specs(found.inputs) for name, found in self.signature_defs.items()}
 
     def inputs(self, signature_name: str) -> dict[str, TensorSpec]:
-        """The inputs of a signature, "" being the default one; StatusError where there is none."""
+        """The inputs of a signature, "" being the default one; StatusError if there is no such signature."""
         name = signature_name or DEFAULT_SIGNATURE
         if name not in self._inputs:
-            raise invalid(f'Serving signature name: "{name}" not found in signature def')
+            raise signature_not_found(name)
         return self._inputs[name]
 
     def predict(
@@ -71,8 +70,7 @@ class Bundle:
             All outputs by name; strings as object arrays of bytes.
 
         Raises:
-            StatusError: with TensorFlow's code and message where the run fails, DEADLINE_EXCEEDED where it
-                was stopped.
+            StatusError: TensorFlow's code and message if the run fails, DEADLINE_EXCEEDED if it was stopped.
         """
         function = self._functions[signature_name or DEFAULT_SIGNATURE]
         try:
@@ -85,16 +83,16 @@ class Bundle:
         return {name: _to_numpy(tensor) for name, tensor in outputs.items()}
 
     def warm_up(self, path: Path, threads: int = 1) -> int:
-        """Replays the predict requests recorded beside the SavedModel at `path`.
+        """Replays the predict requests that are recorded in the version's folder.
 
         The first run of a signature builds its graph for this machine, which takes longer than most requests.
 
         Args:
             path: the version's folder.
-            threads: how many are run at once.
+            threads: the number of requests that run at once.
 
         Returns:
-            How many there were.
+            The number of requests.
         """
 
         def run(request: tuple[str, dict[str, np.ndarray]]) -> None:
@@ -107,10 +105,10 @@ class Bundle:
 
 
 def warmup_requests(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yields signature name and inputs of each predict request recorded beside the SavedModel at `path`.
+    """Yields signature name and inputs of each predict request that is recorded in a version's folder.
 
     Raises:
-        StatusError: INVALID_ARGUMENT where there are more than TF Serving allows.
+        StatusError: INVALID_ARGUMENT if there are more than TF Serving allows.
     """
     records = path / _WARMUP_FILE
     if not records.is_file():
@@ -133,7 +131,7 @@ def _function(signature) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor
     """A signature as a function of tensors by name.
 
     TensorFlow's own call binds arguments and looks at every variable, which takes three times as long as
-    running a small model; the function beneath does neither. Where it does not look as expected, such as in
+    the run of a small model. The inner function does neither. If it does not look as expected, such as in
     SavedModels of TensorFlow 1, the signature is called as usual.
     """
     names, inner = getattr(signature, "_arg_keywords", None), getattr(signature, "inference_fn", None)
@@ -153,7 +151,7 @@ def _run_until(deadline: float, function: Callable, tensors: dict[str, tf.Tensor
 
 
 def status_code(error: Exception) -> str:
-    """The canonical name of the status that an exception stands for."""
+    """The canonical name of an exception's status."""
     if isinstance(error, StatusError):
         return error.code
     names = {value: name for name, value in vars(tf.errors).items() if isinstance(value, int)}
@@ -176,21 +174,15 @@ def _read_meta_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
     raise StatusError("NOT_FOUND", "Could not find meta graph def matching supplied tags: { serve }")
 
 
-def _spec(info: meta_graph_pb2.TensorInfo) -> TensorSpec:
-    name = tf.as_dtype(info.dtype).name
-    sizes = [dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim]
-    return TensorSpec(_DTYPE_NAMES.get(name, name), None if info.tensor_shape.unknown_rank else tuple(sizes))
-
-
 def _to_numpy(tensor: tf.Tensor) -> np.ndarray:
     value = tensor.numpy()
-    if tensor.dtype == tf.string:  # a scalar comes as bytes, which NumPy alone would cut at a NUL
+    if tensor.dtype == tf.string:  # a scalar is bytes, which NumPy would cut at a NUL
         value = np.array(value, dtype=object)
     return np.asarray(value)
 
 
 def _plain_message(error: tf.errors.OpError) -> str:
-    """TensorFlow's message without what the Python call put around it."""
+    """TensorFlow's message without what the Python call adds to it."""
     message = re.sub(
         r"^Graph execution error:.*<stack traces unavailable>\n", "", error.message, flags=re.DOTALL
     )

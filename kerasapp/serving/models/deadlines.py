@@ -1,4 +1,4 @@
-"""Calls back what takes too long: one thread for all deadlines of a server."""
+"""Calls functions at deadlines, with one thread for all deadlines of a server."""
 
 import threading
 import time
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 
 class Watchdog:
-    """Calls a function at a deadline, unless the work it belongs to is done by then.
+    """Calls a function at a deadline, unless the work that it belongs to is done by then.
 
-    Its thread sleeps until the nearest deadline and starts with the first.
+    Its thread starts with the first deadline and sleeps until the nearest one.
 
     Example:
         >>> with Watchdog().at(time.monotonic() + 10, lambda: print("too late")):
@@ -28,7 +28,7 @@ class Watchdog:
         key = object()
         with self._changed:
             self._waiting[key] = deadline, call
-            if deadline < self._wake:  # mostly a new deadline is the last of all, and the thread may sleep on
+            if deadline < self._wake:  # most new deadlines are the latest of all, and the thread can sleep on
                 self._wake = deadline
                 self._changed.notify()
             if self._thread is None:

@@ -1,4 +1,4 @@
-"""Which models are served, and which of their versions: a plain folder, or TF Serving's ModelServerConfig.
+"""Which models and versions are served: read from a folder, or from TF Serving's ModelServerConfig.
 
 The rules are those of tensorflow_serving/model_servers/server_core.cc (what a configuration may hold) and
 tensorflow_serving/sources/storage_path/file_system_storage_path_source.cc (which versions a policy means).
@@ -32,8 +32,8 @@ class VersionPolicy:
 
         Args:
             numbers: those on disk.
-            broken: those that could not be loaded. "latest" passes over them, so that the one before serves
-                on; TF Serving, started with a broken newest version, would serve none.
+            broken: those that could not be loaded. "latest" skips them, so that the version before serves
+                on. TF Serving, started with a broken newest version, would serve none.
 
         Example:
             >>> VersionPolicy().choose([1, 2, 3], broken=[3])
@@ -50,7 +50,7 @@ ALL = VersionPolicy("all")
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One model: the folder that holds its versions, which of them are served, and what labels mean."""
+    """One model: the folder that holds its versions, which of them are served, and the version per label."""
 
     name: str
     base_path: Path
@@ -59,7 +59,7 @@ class ModelConfig:
 
 
 def find_versions(folder: Path) -> dict[int, Path]:
-    """The version folders in a model's folder, by number, a positive integer; all else is ignored."""
+    """The version folders in a model's folder, by number; names that are no positive integer are ignored."""
     return {
         int(path.name): path
         for path in folder.iterdir()
@@ -69,11 +69,11 @@ def find_versions(folder: Path) -> dict[int, Path]:
 
 
 def find_models(folder: Path, policy: VersionPolicy = LATEST) -> dict[str, ModelConfig]:
-    """The models in a folder `NAME/VERSION/...`, or the one model that the folder itself is, by name.
+    """The models in a folder, by name.
 
     Args:
-        folder: the folder.
-        policy: which versions of each are served; by default the newest, as TF Serving does.
+        folder: holds `NAME/VERSION/...`, or is the folder of one model.
+        policy: which versions of each model are served; by default the newest, as in TF Serving.
 
     Raises:
         ServingError: there is no such folder, or no model in it.
@@ -94,7 +94,7 @@ def find_models(folder: Path, policy: VersionPolicy = LATEST) -> dict[str, Model
 
 
 def model_folders(folder: Path) -> list[Path]:
-    """The folders in a folder that hold versions, by name; hidden ones are left out."""
+    """The subfolders that hold versions, sorted by name, without hidden ones."""
     paths = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     return [path for path in paths if find_versions(path)]
 
@@ -103,7 +103,7 @@ def read_model_config(path: Path) -> dict[str, ModelConfig]:
     """Reads a models.config, the text form of TF Serving's ModelServerConfig.
 
     Args:
-        path: the file. The folders that it names need not be there.
+        path: the file. The folders that it names need not exist.
 
     Returns:
         The models by name, in the file's order.

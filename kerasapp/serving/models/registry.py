@@ -1,8 +1,7 @@
-"""The models and versions that a server knows, each with its state in TF Serving's words.
+"""The models and versions of a server, and their states.
 
-A new version takes over only once it is AVAILABLE, and an old one is unloaded only after the requests that
-hold it are answered: TF Serving's AvailabilityPreservingPolicy, of
-tensorflow_serving/core/availability_preserving_policy.cc.
+A new version takes over once it is AVAILABLE. An old version is unloaded once the requests that hold it are
+answered: AvailabilityPreservingPolicy in tensorflow_serving/core/availability_preserving_policy.cc.
 """
 
 import os
@@ -11,22 +10,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from kerasapp.serving.models.model_config import ModelConfig, find_models, find_versions
+from kerasapp.serving.models.model_config import ModelConfig, find_versions
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.protocol.errors import StatusError, invalid
-
-__all__ = ["Registry", "Report", "Version", "find_models", "find_versions"]
 
 Report = Callable[[str], None]
 
 
 class Registry:
-    """All models of a server. Any thread may ask it; one at a time loads and unloads.
+    """All models of a server. Any thread may call it; one thread at a time loads and unloads.
 
     Args:
-        models: each by its name.
-        early_labels: whether a label that has no meaning yet may be given to a version before it is
-            available: TF Serving's allow_version_labels_for_unavailable_models.
+        models: by name.
+        early_labels: whether a new label may be given to a version before it is available: TF Serving's
+            allow_version_labels_for_unavailable_models.
         loaded: gets each version after an attempt to load it.
     """
 
@@ -40,60 +37,54 @@ class Registry:
         self._configs = dict(models)
         self._early_labels, self._loaded = early_labels, loaded
         self._models: dict[str, dict[int, Version]] = {}
-        self._serving: dict[str, dict[int, Version]] = {}  # what can be asked, oldest first
+        self._serving: dict[str, dict[int, Version]] = {}  # the available versions, oldest first
         self._labels: dict[str, dict[str, int]] = {}
-        self._lock = threading.Lock()  # guards what is above, and every version's state and in_flight
+        self._lock = threading.Lock()  # guards the above, and every version's state and in_flight
         self._updating = threading.Lock()
-        self._told: dict[str, str] = {}  # what was reported last of each model, to say it once
+        self._reported: dict[str, str] = {}  # the last problem of each model, to report it once
 
     def configure(self, models: Mapping[str, ModelConfig]) -> None:
-        """Serves other models from the next `update` on; those left out are unloaded then."""
+        """Serves other models from the next `update` on; the others are unloaded then."""
         self._configs = dict(models)
 
-    def load(self, report: Report = lambda line: None) -> None:
-        """Loads what the configuration wants, one version after the other, and reports each in a line."""
-        self.update(report)
-
     def update(self, report: Report = lambda line: None) -> None:
-        """Brings what is loaded in line with the configuration and the folders.
+        """Brings the loaded versions in line with the configuration and the folders.
 
-        Loads what is new, gives labels their meaning, and unloads what is wanted no more and held by nobody.
-        Takes as long as loading takes; requests are answered meanwhile.
+        Loads new versions, one after the other, assigns the labels, and unloads versions that are not wanted
+        and that no request holds. It returns when all are loaded; requests are answered meanwhile.
+
+        Args:
+            report: gets a line per version that was loaded or unloaded, and per problem.
         """
         with self._updating:
             for name in {**self._models, **self._configs}:
                 self._update_model(name, report)
 
     def all_versions(self) -> list[Version]:
-        """Every version of every model, in whatever state."""
+        """Every version of every model, in any state."""
         with self._lock:
             return [version for versions in self._models.values() for version in versions.values()]
 
     def available(self) -> dict[str, list[int]]:
-        """The versions that can be asked, by model, oldest first; models without one are left out."""
+        """The available versions by model, oldest first, without models that have none."""
         with self._lock:
             return {name: list(versions) for name, versions in self._serving.items() if versions}
 
-    def knows(self, model: str) -> bool:
-        """Whether there is, or was, a model of that name."""
-        return model in self._models
-
-    def labels(self, model: str) -> dict[str, int]:
-        """The versions that a model's labels mean."""
-        with self._lock:
-            return dict(self._labels.get(model, {}))
-
-    def get(self, model: str, number: int | None = None) -> Version:
-        """An available version, the newest by default; StatusError NOT_FOUND in TF Serving's words."""
-        with self._lock:
-            return self._get(model, number)
+    def known(self, model: str) -> str | None:
+        """The name, if there is or was a model of that name; otherwise None."""
+        return model if model in self._models else None
 
     @contextmanager
     def acquire(self, model: str, number: int | None = None, label: str | None = None) -> Iterator[Version]:
-        """An available version, the newest by default, that is not unloaded before the block ends.
+        """An available version, the newest by default. It is not unloaded before the block ends.
+
+        Args:
+            model: its name.
+            number: the version's number, or
+            label: a label of the version.
 
         Raises:
-            StatusError: NOT_FOUND where there is none; INVALID_ARGUMENT for a label without a meaning.
+            StatusError: NOT_FOUND if there is none, INVALID_ARGUMENT for an unknown label.
         """
         with self._lock:
             if label is not None:
@@ -109,7 +100,7 @@ class Registry:
                 version.in_flight -= 1
 
     def versions(self, model: str, number: int | None = None) -> list[Version]:
-        """The versions of a model, newest first, or the one asked for; StatusError NOT_FOUND if none."""
+        """The versions of a model, newest first, or the one of that number; StatusError if there is none."""
         with self._lock:
             versions = self._models.get(model, {})
             if number is None:
@@ -133,8 +124,8 @@ class Registry:
         versions, config = self._models.get(name, {}), self._configs.get(name)
         try:
             paths = find_versions(config.base_path) if config else {}
-        except OSError as error:  # what is loaded serves on, as in PollFileSystemForServable
-            self._tell(report, name, f"{name}: cannot look into {config.base_path}: {error.strerror}")
+        except OSError as error:  # the loaded versions serve on, as in PollFileSystemForServable
+            self._report_once(report, name, f"{name}: cannot look into {config.base_path}: {error.strerror}")
             return
         while True:  # a version that cannot be loaded may make another one wanted
             broken = {
@@ -142,7 +133,7 @@ class Registry:
             }
             wanted = config.policy.choose(paths, broken) if config else set()
             gone = {number for number, version in versions.items() if version.state == "END"}
-            new = wanted - broken - (versions.keys() - gone)  # one that is still being unloaded comes later
+            new = wanted - broken - (versions.keys() - gone)  # a version in UNLOADING is loaded later
             if not new:
                 break
             versions = self._load(Version(name, max(new), paths[max(new)]), report)
@@ -154,7 +145,7 @@ class Registry:
             versions = self._models.setdefault(version.model, {})
             versions[version.number] = version
         start = time.perf_counter()
-        threads = 1 if self.available() else os.cpu_count() or 1  # those who are answered come first
+        threads = 1 if self.available() else os.cpu_count() or 1  # requests that are answered come first
         success = version.load(threads)
         with self._lock:
             version.state = "AVAILABLE" if success else "END"
@@ -166,17 +157,17 @@ class Registry:
         return versions
 
     def _serve(self, name: str) -> None:
-        """Publishes which versions can be asked; the lock is held."""
+        """Publishes which versions are available; the caller holds the lock."""
         versions = self._models[name]
         self._serving[name] = {
             number: versions[number] for number in sorted(versions) if versions[number].state == "AVAILABLE"
         }
 
     def _label(self, name: str, wanted: Mapping[str, int], report: Report) -> None:
-        """Gives labels their meaning: UpdateModelVersionLabelMap in server_core.cc.
+        """Assigns the labels: UpdateModelVersionLabelMap in server_core.cc.
 
-        There one label that cannot be given refuses the whole configuration. Here it keeps its old meaning,
-        or none, until its version is available.
+        There, one label that cannot be assigned refuses the whole configuration. Here it keeps its old
+        version, or none, until the new version is available.
         """
         with self._lock:
             serving, before, labels = self._serving.get(name, {}), self._labels.get(name, {}), {}
@@ -192,10 +183,10 @@ class Registry:
             for number, version in self._models.get(name, {}).items():
                 version.labels = tuple(label for label, meant in labels.items() if meant == number)
         line = f"{name}: cannot assign label {', '.join(refused)}, which is not available for inference"
-        self._tell(report, name, line if refused else "")
+        self._report_once(report, name, line if refused else "")
 
     def _unload(self, versions: Mapping[int, Version], wanted: set[int], report: Report) -> None:
-        """Takes unwanted versions out of service, and frees those that nobody holds any more."""
+        """Takes unwanted versions out of service, and frees those that no request holds."""
         with self._lock:
             states = {number: version.state for number, version in versions.items()}
             if not wanted or any(states.get(number) == "AVAILABLE" for number in wanted):
@@ -210,7 +201,7 @@ class Registry:
                 version.state = "END"
             report(f"{version.model} version {version.number}: unloaded")
 
-    def _tell(self, report: Report, name: str, line: str) -> None:
-        if line and self._told.get(name) != line:
+    def _report_once(self, report: Report, name: str, line: str) -> None:
+        if line and self._reported.get(name) != line:
             report(line)
-        self._told[name] = line
+        self._reported[name] = line

@@ -1,4 +1,4 @@
-"""One version of a model: from its folder to a loaded SavedModel, and back."""
+"""One version of a model: loads and unloads its SavedModel."""
 
 import gc
 import time
@@ -6,14 +6,15 @@ from pathlib import Path
 
 
 class Version:
-    """One version of a model: START, LOADING, AVAILABLE, UNLOADING, END; `code` and `message` say why.
+    """One version of a model.
 
-    Whoever answers a request holds the version (`Registry.acquire`), and with it the loaded SavedModel, until
-    the answer is there.
+    `state` is one of TF Serving's: START, LOADING, AVAILABLE, UNLOADING, END. `code` and `message` say why a
+    version could not be loaded. A request holds its version, and with it the loaded SavedModel, until it is
+    answered (`Registry.acquire`).
 
-    `bundle` is the SavedModel while it is loaded, `batcher` what gathers its requests, where batching is on,
-    `labels` are those that mean this version, `in_flight` is how many requests hold it, `seconds` and
-    `warmup_seconds` are what loading took.
+    `bundle` is the SavedModel while it is loaded, `batcher` gathers its requests if batching is on, `labels`
+    are those that mean this version, `in_flight` is the number of requests that hold it, `seconds` and
+    `warmup_seconds` are the times of loading and warming up.
     """
 
     def __init__(self, model: str, number: int, path: Path):
@@ -27,20 +28,20 @@ class Version:
         self._fingerprint = None
 
     def is_broken(self, path: Path) -> bool:
-        """Whether it could not be loaded, and what is at `path` has not changed since."""
+        """Whether it could not be loaded, and the files at `path` have not changed since."""
         return self.code != "OK" and self._fingerprint == _fingerprint(path)
 
     def load(self, threads: int = 1) -> bool:
-        """Loads, and warms up in so many threads; what goes wrong becomes `code` and `message`."""
+        """Loads, and warms up in so many threads. An error becomes `code` and `message`."""
         from kerasapp.serving.models.bundle import Bundle, status_code  # here, as it imports TensorFlow
 
         self.state, start = "LOADING", time.perf_counter()
-        self._fingerprint = _fingerprint(self.path)  # first: a folder still being written changes
+        self._fingerprint = _fingerprint(self.path)  # before loading: the folder may still be written to
         try:
             bundle = Bundle(self.path)
             self.seconds = time.perf_counter() - start
             bundle.warm_up(self.path, threads)
-        except Exception as error:  # a broken SavedModel may raise anything, and the others are to serve on
+        except Exception as error:  # a broken SavedModel may raise anything, and other models must serve on
             self.code, self.message = status_code(error), getattr(error, "message", None) or str(error)
             return False
         self.warmup_seconds = time.perf_counter() - start - self.seconds
@@ -48,7 +49,7 @@ class Version:
         return True
 
     def unload(self) -> None:
-        """Frees the SavedModel; nobody may hold the version."""
+        """Frees the SavedModel; no request may hold the version."""
         if self.batcher is not None:
             self.batcher.close()
         self.bundle = self.batcher = None
@@ -56,7 +57,7 @@ class Version:
 
 
 def _fingerprint(path: Path) -> tuple:
-    """What changes when a file in the folder does."""
+    """A value that changes when a file in the folder changes."""
     found = []
     for file in sorted(path.rglob("*")):
         try:

@@ -1,4 +1,4 @@
-"""Looks again and again: at the configuration, and at the folders of the models."""
+"""Watches the configuration and the models' folders."""
 
 import logging
 import threading
@@ -13,9 +13,9 @@ _logger = logging.getLogger(__name__)
 
 
 def folder_reader(folder: Path) -> Callable[[], dict[str, ModelConfig]]:
-    """A function that finds the models in a folder as they are at the time; none is no error.
+    """A function that finds the models that are in a folder when it is called; there may be none.
 
-    What the folder is, one model or several, is settled here once.
+    Whether the folder is one model or holds several is decided here, once.
     """
     folder = folder.resolve()
     one = bool(find_versions(folder))
@@ -30,13 +30,13 @@ def folder_reader(folder: Path) -> Callable[[], dict[str, ModelConfig]]:
 class Watcher:
     """Keeps a registry in line with its configuration and folders, in a thread of its own.
 
-    A configuration that cannot be read is reported, once, and the one before stays.
+    A configuration that cannot be read is reported once, and the one before stays.
 
     Args:
-        registry: what is kept up.
+        registry: is updated.
         read: gives the configuration; may raise ServingError or OSError.
         seconds: between two looks.
-        report: gets a line for each change and each problem.
+        report: gets a line per change and per problem.
     """
 
     def __init__(
@@ -49,34 +49,34 @@ class Watcher:
         self._registry, self._read, self._seconds, self._report = registry, read, seconds, report
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
-        self._told = ""
+        self._reported = ""
 
     def start(self) -> None:
-        """Looks from now on."""
+        """Starts to look."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Looks no more; waits for a version that is being loaded, which nothing can stop."""
+        """Ends; waits for a version that is being loaded, as that cannot be stopped."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def look(self) -> None:
-        """Looks once: takes the configuration over, if it can be read, and updates the registry."""
+        """Looks once: reads the configuration, if it can be read, and updates the registry."""
         try:
             self._registry.configure(self._read())
         except (ServingError, OSError) as error:
             line = f"the configuration stays as it was: {error}"
-            if line != self._told:
+            if line != self._reported:
                 self._report(line)
-            self._told = line
+            self._reported = line
         else:
-            self._told = ""
+            self._reported = ""
         self._registry.update(self._report)
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._seconds):
             try:
                 self.look()
-            except Exception:  # whatever it is, the next look may go better, and requests are answered
+            except Exception:  # requests are answered, and the next look may succeed
                 _logger.exception("looking for new versions failed")

@@ -1,7 +1,7 @@
-"""Structured logs: a JSON object a line, on standard error.
+"""Structured logs on standard error, one JSON object per line.
 
-No text of a user stands in them: a request is told by its id, the model, the signature and the rows; and of
-an exception, whose message may repeat what was asked, only its type and the places in the code.
+A log holds no text of a user. A line about a request has its id, model, signature and number of rows. A line
+about an exception has its type and the places in the code; the message may repeat what was asked.
 """
 
 import json
@@ -11,7 +11,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import TextIO
 
-from kerasapp.serving.observing.request_record import Call
+from kerasapp.serving.observing.request_record import RequestRecord
+from kerasapp.serving.protocol.errors import StatusError
 
 LEVELS = {
     "none": "nothing about requests",
@@ -25,45 +26,54 @@ class Log:
 
     Args:
         level: one of `LEVELS`.
-        stream: where to; standard error by default.
+        stream: where to write; standard error by default.
 
     Example:
-        >>> Log("requests", sys.stdout).call(Call("7", "REST", "predict", "adder"))  # doctest: +SKIP
+        >>> record = RequestRecord("7", "REST", "predict", "adder")
+        >>> Log("requests", sys.stdout).request(record)  # doctest: +SKIP
         {"time": "2026-01-31T12:00:00.000+00:00", "event": "request", "id": "7", "entrypoint": "REST", ...}
     """
 
     def __init__(self, level: str = "errors", stream: TextIO | None = None):
         self._level, self._stream = level, stream
 
-    def call(self, call: Call) -> None:
-        """Writes a line about an answered request, where the level asks for it."""
-        failed = call.status in ("INTERNAL", "UNKNOWN", "DATA_LOSS") or (call.http_status or 0) >= 500
+    def request(self, record: RequestRecord) -> None:
+        """Writes a line about an answered request, if the level asks for it."""
+        failed = record.status in ("INTERNAL", "UNKNOWN", "DATA_LOSS") or (record.http_status or 0) >= 500
         if self._level == "none" or (self._level == "errors" and not failed):
             return
         self._write(
             "request",
-            id=call.id,
-            entrypoint=call.entrypoint,
-            api=call.api,
-            model=call.model,
-            version=call.version,
-            signature=call.signature,
-            rows=call.rows,
-            milliseconds=round(1000 * call.seconds, 3),
-            status=call.status,
-            **({"http_status": call.http_status} if call.http_status else {}),
+            id=record.id,
+            entrypoint=record.entrypoint,
+            api=record.api,
+            model=record.model,
+            version=record.version,
+            signature=record.signature,
+            rows=record.rows,
+            milliseconds=round(1000 * record.seconds, 3),
+            status=record.status,
+            **({"http_status": record.http_status} if record.http_status else {}),
         )
 
-    def failure(self, call: Call, error: Exception) -> None:
-        """Writes a line about an exception that nobody expected: its type and where it was raised."""
-        frames = traceback.extract_tb(error.__traceback__)
-        places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        self._write("failure", id=call.id, error=type(error).__name__, places=places)
+    def failure(self, record: RequestRecord, error: Exception) -> StatusError:
+        """What the client reads of an error; its code becomes the record's status.
+
+        An error that is no StatusError was not expected: the log gets its type and where it was raised, the
+        client INTERNAL and the type.
+        """
+        if not isinstance(error, StatusError):
+            frames = traceback.extract_tb(error.__traceback__)
+            places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+            self._write("failure", id=record.id, error=type(error).__name__, places=places)
+            error = StatusError("INTERNAL", f"Internal error: {type(error).__name__}")
+        record.status = error.code
+        return error
 
     def event(self, message: str) -> None:
         """Writes a line about the server itself, such as a version that was loaded.
 
-        Plain, for whoever reads along, unless every request is logged: then every line is JSON.
+        The line is plain text for people, or JSON if the level logs every request.
         """
         if self._level == "requests":
             self._write("server", message=message)
@@ -74,15 +84,15 @@ class Log:
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"time": time, "event": event, **values}, ensure_ascii=False)
         stream = self._stream or sys.stderr
-        stream.write(f"{line}\n")  # in one piece, so that lines of several threads do not mix
+        stream.write(f"{line}\n")  # one call, so that lines of several threads do not mix
         stream.flush()
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats what libraries log as the lines of `Log`, without the values of what they raise."""
+    """Formats what libraries log as the lines of `Log` do; of an exception it gives the type only."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One JSON object; an exception as its type."""
+        """One JSON object."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "event": record.levelname.lower(),

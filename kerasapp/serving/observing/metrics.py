@@ -1,4 +1,4 @@
-"""What a server counts, under TF Serving's names and in its format, for Prometheus.
+"""Metrics for Prometheus, under TF Serving's names and in its format.
 
 The names, labels and buckets are those of tensorflow_serving/servables/tensorflow/util.cc (requests),
 saved_model_warmup_util.cc (warm-up) and tensorflow/cc/saved_model/loader.cc (loading); the text is that of
@@ -9,22 +9,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import ServingError
-from kerasapp.serving.protocol.text_proto import parse_file
+from kerasapp.serving.protocol.text_proto import Field, message_class, parse_file
 
 DEFAULT_PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _BUCKETS = [10 * 1.8**exponent for exponent in range(33)]  # microseconds, to some 20 minutes
-_UNKNOWN = "(unknown)"  # in place of whatever name a client made up
+_UNKNOWN = "(unknown)"  # stands for every name that the server does not know
+_COUNTED = "predict"  # TF Serving counts these requests only, not those for status and metadata
 
 
 @dataclass(frozen=True)
 class Monitoring:
-    """Whether there are metrics at all, and at which path of the REST interface."""
+    """Whether there are metrics, and at which path of the REST interface."""
 
     enable: bool = True
     path: str = DEFAULT_PATH
@@ -35,10 +36,10 @@ class Metrics:
 
     Example:
         >>> metrics = Metrics()
-        >>> metrics.request("adder", "OK")
+        >>> metrics.request(RequestRecord("7", "REST", "predict", "adder", status="NOT_FOUND"))
         >>> print(metrics.text(), end="")
         # TYPE :tensorflow:serving:request_count counter
-        :tensorflow:serving:request_count{model_name="adder",status="OK"} 1
+        :tensorflow:serving:request_count{model_name="adder",status="NOT_FOUND"} 1
     """
 
     def __init__(self):
@@ -51,33 +52,29 @@ class Metrics:
         self._load_time = self._counter("cc:saved_model:load_latency", "model_path")
         self._warmup = self._histogram("serving:model_warmup_latency", "model_path", "status")
 
-    def request(self, model: str | None, status: str) -> None:
-        """Counts a request that was answered.
-
-        Args:
-            model: one that the server knows, None for any other.
-            status: the canonical name of the status, such as "OK".
-        """
-        self._requests.labels(model or _UNKNOWN, status).inc()
-
-    def latency(self, model: str, api: str, entrypoint: str, seconds: float) -> None:
-        """Records how long a request took that succeeded; `api` is "predict" for REST, "Predict" for gRPC."""
-        self._latency.labels(model, api, entrypoint).observe(seconds * 1e6)
+    def request(self, record: RequestRecord) -> None:
+        """Counts an answered request to predict, and records how long it took if it succeeded."""
+        if record.api.lower() != _COUNTED:
+            return
+        self._requests.labels(record.model or _UNKNOWN, record.status).inc()
+        if record.status == "OK":
+            latency = self._latency.labels(record.model, record.api, record.entrypoint)
+            latency.observe(record.seconds * 1e6)
 
     def run(self, model: str, seconds: float) -> None:
-        """Records a run of a model, whether of one request or of a batch of them."""
+        """Records one run of a model, for one request or for a batch."""
         self._runs.inc()
         self._runtime.labels(model, "Predict", "TF1").observe(seconds * 1e6)
 
     def loaded(self, path: Path, success: bool, seconds: float, warmup_seconds: float) -> None:
-        """Counts an attempt to load a version, and the seconds that loading and warming up took."""
+        """Counts an attempt to load a version, and records the seconds of loading and of warming up."""
         self._loads.labels(path, "success" if success else "fail").inc()
         if success:
             self._load_time.labels(path).inc(seconds * 1e6)
             self._warmup.labels(path, "OK").observe(warmup_seconds * 1e6)
 
     def text(self) -> str:
-        """All counters in the text format of Prometheus; those that count nothing yet are left out."""
+        """All counters that have counted something, in the text format of Prometheus."""
         lines = []
         for metric in self._registry.collect():
             samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
@@ -94,8 +91,9 @@ class Metrics:
 
 
 def _line(name: str, sample) -> str:
-    labels = {key: f"{float(value):g}" if key == "le" else value for key, value in sample.labels.items()}
-    labels = {key: value.replace("inf", "+Inf") if key == "le" else value for key, value in labels.items()}
+    labels = dict(sample.labels)
+    if "le" in labels:
+        labels["le"] = f"{float(labels['le']):g}".replace("inf", "+Inf")
     pairs = ",".join(f'{key}="{_escape(value)}"' for key, value in labels.items())
     value = int(sample.value) if sample.value == int(sample.value) else sample.value
     return f"{name}{{{pairs}}} {value}"
@@ -109,38 +107,22 @@ def read_monitoring(path: str | os.PathLike) -> Monitoring:
     """Reads a monitoring config, the text form of TF Serving's MonitoringConfig.
 
     Args:
-        path: the file; as in http_server.cc, metrics are off unless it says `enable: true`.
+        path: the file. As in http_server.cc, metrics are off unless it says `enable: true`.
 
     Raises:
         ServingError: one line that names the file, and the line or the field that is wrong.
     """
-    found = parse_file(path, _message_class()()).prometheus_config
+    found = parse_file(path, _message()()).prometheus_config
     if found.path and not found.path.startswith("/"):
         raise ServingError(f"{path}: prometheus_config.path: must begin with /; it is {found.path!r}")
     return Monitoring(found.enable, found.path or DEFAULT_PATH)
 
 
-def _message_class() -> type:
-    """MonitoringConfig as a message class, which the wheel of tensorflow-serving-api lacks.
-
-    In a pool of its own, where no other package's definition can be in the way; the numbers are those of
-    tensorflow_serving/config/monitoring_config.proto.
-    """
-    field = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name="monitoring_config.proto", package="tensorflow.serving", syntax="proto3"
+def _message() -> type:
+    """The message MonitoringConfig of tensorflow_serving/config/monitoring_config.proto."""
+    return message_class(
+        {
+            "PrometheusConfig": {"enable": (1, Field.TYPE_BOOL), "path": (2, Field.TYPE_STRING)},
+            "MonitoringConfig": {"prometheus_config": (1, ".tensorflow.serving.PrometheusConfig")},
+        }
     )
-    inner = file.message_type.add(name="PrometheusConfig")
-    inner.field.add(name="enable", number=1, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL)
-    inner.field.add(name="path", number=2, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
-    outer = file.message_type.add(name="MonitoringConfig")
-    outer.field.add(
-        name="prometheus_config",
-        number=1,
-        type=field.TYPE_MESSAGE,
-        type_name=".tensorflow.serving.PrometheusConfig",
-        label=field.LABEL_OPTIONAL,
-    )
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.MonitoringConfig"))

@@ -1,8 +1,7 @@
-"""The page at `/`: the loaded models, to be tried in a browser; and the list of them that it needs.
+"""The page at `/`, to try the loaded models in a browser, and the list of models that it needs.
 
-Both are additions of kerasapp's to TF Serving's REST interface. The page is a few static files of the
-package; it calls the interface that everybody calls, and its Content-Security-Policy lets it reach no other
-host.
+Both are additions of kerasapp to TF Serving's REST interface. The page is the files in `static/`. It calls
+the public interface, and its Content-Security-Policy allows no other host.
 """
 
 import json
@@ -16,6 +15,7 @@ from starlette.routing import Route
 
 from kerasapp import spec
 from kerasapp.serving.engine import Engine
+from kerasapp.serving.protocol.http_names import MODELS_PATH
 from kerasapp.serving.rest.http_messages import json_answer
 
 _TYPES = {
@@ -54,15 +54,15 @@ def routes(engine: Engine) -> list[Route]:
 
     static = files(__package__).joinpath("static").iterdir()
     found = [file(path.name, path.read_bytes(), _TYPES[Path(path.name).suffix]) for path in static]
-    return [Route("/kerasapp/models", models), *found]
+    return [Route(MODELS_PATH, models), *found]
 
 
 def list_models(engine: Engine) -> list[dict]:
     """All models by name, each with its versions, newest first.
 
-    A version has its number as a string, state, labels, the message of what went wrong or "", the names of
-    its signatures, the name of its task (None for any other SavedModel), what a form needs to ask it, and,
-    where it is one of kerasapp's voices, the settings of its spectrograms.
+    A version has its number as a string, its state and labels, an error message or "", the names of its
+    signatures, the name of its task (None for any other SavedModel), what a form needs to ask it, and, if it
+    is one of kerasapp's voices, the settings of its spectrograms.
 
     Example:
         >>> list_models(engine)  # doctest: +SKIP
@@ -81,9 +81,9 @@ def list_models(engine: Engine) -> list[dict]:
 
 
 def _describe(version) -> dict:
-    bundle = version.bundle  # held here: the version may be unloaded meanwhile
+    bundle = version.bundle  # kept, as the version may be unloaded meanwhile
     names = bundle.signature_defs if bundle else ()
-    signatures = sorted(name for name in names if not name.startswith("__"))  # those are TensorFlow's own
+    signatures = sorted(name for name in names if not name.startswith("__"))  # these are TensorFlow's own
     task = spec.of_signatures(signatures)
     return {
         "version": str(version.number),
@@ -110,10 +110,10 @@ def _form(task, signatures) -> dict:
 
 
 def _audio(folder) -> dict | None:
-    """The lowest and the highest frequency of the spectrograms, Hz, where the export tells them."""
+    """The lowest and the highest frequency of the spectrograms in Hz; None if the export does not say."""
     try:
         text = (folder / "assets.extra" / "kerasapp" / "config.yaml").read_text("utf-8")
         audio = yaml.safe_load(text)["audio"]
         return {"f_min": float(audio["f_min"]), "f_max": float(audio["f_max"] or audio["sample_rate"] / 2)}
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        return None  # another's export: the page then numbers the bands
+        return None  # not an export of kerasapp: the page numbers the bands

@@ -1,7 +1,7 @@
-"""The files that run an export in production: TensorFlow Serving in Docker, Kubernetes and KServe.
+"""Writes the files that run an export in production: TensorFlow Serving in Docker, Kubernetes and KServe.
 
-The texts are in `templates/`; "@{name}" stands for a value of `Plan`. Nothing here can run what it writes:
-tests/test_kerasapp_serving_production_manifests.py checks each file against the format of its reader.
+The texts are in `templates/`; "@{name}" stands for a value of `Plan`. As there is no Docker and no cluster to
+try them, tests/test_kerasapp_serving_production_manifests.py checks each against the format of its reader.
 """
 
 import math
@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from kerasapp.artefact import versions
+from kerasapp.serving.models.model_config import read_model_config
 from kerasapp.serving.protocol.errors import ServingError
 from pipelines.atomic import write_text
 
@@ -30,29 +31,24 @@ KEPT = (
 )
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-_LONGEST_SLUG = 40  # with what is added, names in Kubernetes stay below 63 characters
+_LONGEST_SLUG = 40  # characters; with the suffixes, names in Kubernetes stay below 63
 _VERSIONS = {"serving": "2.20.0", "prometheus": "v3.13.5", "python": "3.12.12"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the files say of a model.
+    """What the files say about a model."""
 
-    model: its name. slug: that as a name in Kubernetes. stable, canary: the versions that the labels mean.
-    models: the folder that holds the model's folder, as seen from the files. memory: MiB a server may use.
-    storage: GiB of a volume for the versions.
-    """
-
-    model: str
-    slug: str
-    stable: int
+    model: str  # its name
+    slug: str  # its name in Kubernetes
+    stable: int  # the version that the label means
     canary: int
-    models: str
-    memory: int
-    storage: int
+    models: str  # the folder that holds the model's folder, relative to the files
+    memory: int  # MiB that a server may use
+    storage: int  # GiB of a volume for the versions
 
     def values(self) -> dict[str, str]:
-        """What stands for each name in a template."""
+        """The text for each name in a template."""
         loaded = "\n".join(f"        versions: {number}" for number in sorted({self.stable, self.canary}))
         pinned = {f"{name}_version": version for name, version in _VERSIONS.items()}
         return {**{name: str(value) for name, value in asdict(self).items()}, **pinned, "versions": loaded}
@@ -73,7 +69,7 @@ def check_name(model: str) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises ServingError where files cannot be written to `folder`; makes it if it is not there."""
+    """Makes the folder if it is not there; ServingError if files cannot be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -85,24 +81,24 @@ def check_folder(folder: Path) -> None:
 def write(
     version: Path, folder: Path, batching: str, report: Callable[[str], None] = lambda line: None
 ) -> list[Path]:
-    """Writes all production files of an exported version, each whole or not at all.
+    """Writes all production files of an exported version, each file atomically.
 
-    The version gets the label `canary`. `stable` stays where the folder's models.config has it; the first
-    time it is the version before, or the only one. `REWRITTEN` are written anew. Another file that is there
-    with other content may hold somebody's changes: it stays, the new one is put beside it as FILE.new.
+    The version gets the label `canary`. `stable` stays as it is in the folder's models.config; the first time
+    it is the version before, or the only one. The files `REWRITTEN` are replaced. Any other file that differs
+    may hold somebody's changes, so it stays, and the new one is put beside it as FILE.new.
 
     Args:
         version: `.../NAME/NUMBER`.
-        folder: where to write; is made if it is not there.
+        folder: where to write; it is made if it is not there.
         batching: the text of batching_parameters.txt (see `kerasapp.serving.production.tuning`).
-        report: gets a line for each file that was kept.
+        report: gets a line per file that was kept.
 
     Returns:
         The paths written.
 
     Raises:
-        ServingError: for a name that cannot be used, a folder that cannot be written to, or a models.config
-            there that is of another model or none.
+        ServingError: the model's name cannot be used, the folder cannot be written to, or its models.config
+            is of another model or none.
     """
     plan = make_plan(version, folder)
     check_folder(folder)
@@ -121,7 +117,7 @@ def write(
 
 
 def make_plan(version: Path, folder: Path) -> Plan:
-    """The `Plan` for a version, with regard to the models.config in `folder`; ServingError as of `write`."""
+    """The `Plan` for a version and the models.config in `folder`; ServingError as of `write`."""
     version = version.resolve()
     model = version.parent.name
     check_name(model)
@@ -143,31 +139,23 @@ def make_plan(version: Path, folder: Path) -> Plan:
 
 
 def render(name: str, values: dict[str, str]) -> str:
-    """The template `name` with values in it; KeyError for one that is missing."""
+    """The template `name`, filled with values; KeyError if one is missing."""
     text = resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
     return _Template(text).substitute(values)
 
 
 def _slug(model: str) -> str:
-    """A name by RFC 1035, as Kubernetes wants it of a Service: small letters, digits, -, a letter first."""
+    """A name by RFC 1035, as Kubernetes requires for a Service: small letters, digits, -, a letter first."""
     slug = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")[:_LONGEST_SLUG].strip("-")
     return slug if slug[:1].isalpha() else f"model-{slug}".strip("-")
 
 
 def _stable_in(path: Path, model: str) -> int | None:
-    """The version that `stable` means in a models.config; None where there is no such file."""
-    from google.protobuf import text_format
-    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
-
+    """The version that `stable` means in a models.config; None if there is no such file."""
     if not path.is_file():
         return None
-    try:
-        config = text_format.Parse(path.read_text(encoding="utf-8"), ModelServerConfig())
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ServingError(f"{path}: not a ModelServerConfig: {reason}; repair or remove it") from None
-    labels = {entry.name: entry.version_labels for entry in config.model_config_list.config}
-    if list(labels) != [model]:
-        found = ", ".join(labels) or "no model"
+    models = read_model_config(path)
+    if list(models) != [model]:
+        found = ", ".join(models) or "no model"
         raise ServingError(f"{path}: is of {found}, not of {model} alone; give each model its own folder")
-    return labels[model].get("stable")
+    return models[model].labels.get("stable")

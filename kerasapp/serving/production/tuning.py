@@ -1,16 +1,16 @@
-"""Parameters of batching that fit a model on this machine: its batches are timed, and a rule chooses.
+"""Batching parameters that fit a model on this machine: times batches, and chooses by a rule.
 
-The rule, for a server that answers people as they wait:
+The rule, for a server that answers waiting people:
 
-- `max_batch_size`: the least size that gives `ENOUGH` of the most rows a second, but at least `ROWS`,
-  which a request may have. A larger request is refused, not cut (`enable_large_batch_splitting`): TensorFlow
-  Serving joins the answers of the parts, which fails for tokens and alignments, as wide as each part needs.
-- `batch_timeout_micros`: a request waits for company a twentieth of the time of one row, 10 ms at most.
-- `num_batch_threads`: the cores.
-- `max_enqueued_batches`: as many full ones as are worked off in `QUEUE` seconds, at least one a thread; what
-  comes on top is refused at once, for another server to answer.
+- `max_batch_size`: the least size that gives `ENOUGH` of the best rows per second, but at least `ROWS`, which
+  a request may have. A larger request is refused and not split (`enable_large_batch_splitting`): TensorFlow
+  Serving joins the answers of the parts, which fails for outputs that are padded to the longest row.
+- `batch_timeout_micros`: a request waits for others for a twentieth of the time of one row, at most 10 ms.
+- `num_batch_threads`: the number of cores.
+- `max_enqueued_batches`: the number of full batches that run in `QUEUE` seconds, but at least one per thread.
+  More requests are refused at once, so that another server can answer them.
 
-Where these come from: tensorflow/serving, tensorflow_serving/batching/README.md.
+Source: tensorflow/serving, tensorflow_serving/batching/README.md.
 """
 
 import math
@@ -24,16 +24,17 @@ from pathlib import Path
 import numpy as np
 
 from kerasapp.serving.protocol.errors import ServingError, StatusError
+from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE
 
-LARGEST = 256  # rows that are tried at most
+LARGEST = 256  # the most rows that are tried
 ENOUGH = 0.9
 QUEUE = 5.0  # seconds
-ROWS = 256  # that any request may have: the commands count the tokens of so many texts at once
-BUDGET = 10.0  # seconds that all batches may take together
-NOTHING_MORE = 1.05  # twice the rows: less than so many times the rows a second is no gain
+ROWS = 256  # any request may have as many: the commands count the tokens of so many texts at once
+BUDGET = 10.0  # seconds for all batches together
+NO_GAIN = 1.05  # with twice the rows, a smaller factor of rows per second is no gain
 
 _HEADER = """\
-# How requests are gathered into batches; read at the start. Fitted to {model}, version {version}:
+# How requests are batched; read at the start. Fitted to {model}, version {version}:
 {how}
 #
 """
@@ -42,26 +43,26 @@ _PARAMETERS = """\
 max_batch_size {{ value: {size} }}
 # The longest that a request waits for others{why_timeout}.
 batch_timeout_micros {{ value: {timeout} }}
-# Batches at work at the same time: the cores of the machine that measured. Set those of the server.
+# Batches that run at once: the cores of the machine that measured. Set the number of the server's cores.
 num_batch_threads {{ value: {threads} }}
-# Batches that wait{why_queue}; a request beyond them is refused at once.
+# Batches that wait{why_queue}; more requests are refused at once.
 max_enqueued_batches {{ value: {queue} }}
-# Requests of different lengths do not share a batch: padding would be a tensor's first element, which changes
-# answers (tensorflow/serving#1279). Texts are single strings and need none.
+# Inputs of different lengths do not share a batch: padding repeats their first element, which changes answers
+# (tensorflow/serving#1279). Texts are single strings and need no padding.
 pad_variable_length_inputs: false
 """
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a batch takes: `rows` in it, `seconds` in the median."""
+    """The median time of a batch of `rows` rows, in seconds."""
 
     rows: int
     seconds: float
 
     @property
     def rate(self) -> float:
-        """Rows a second."""
+        """Rows per second."""
         return self.rows / self.seconds
 
 
@@ -70,11 +71,11 @@ def measured(version: Path, cores: int | None = None, budget: float = BUDGET) ->
 
     Args:
         version: `.../NAME/NUMBER`, with warm-up requests.
-        cores: those of the server; by default of this machine.
-        budget: seconds that all batches may take together.
+        cores: of the server; by default of this machine.
+        budget: seconds for all batches together.
 
     Raises:
-        ServingError: where the version cannot be loaded, or does not answer its own warm-up requests.
+        ServingError: the version cannot be loaded, or does not answer its own warm-up requests.
     """
     from kerasapp.serving.models.bundle import Bundle, warmup_requests  # imports TensorFlow
 
@@ -85,16 +86,16 @@ def measured(version: Path, cores: int | None = None, budget: float = BUDGET) ->
         timings = time_batches(lambda rows: bundle.predict(signature, _tiled(inputs, rows)), budget)
     except StatusError as error:
         raise ServingError(f"{version}: cannot be measured: {error.message}") from None
-    return text(version, timings, cores, signature or "serving_default")
+    return text(version, timings, cores, signature or DEFAULT_SIGNATURE)
 
 
 def time_batches(run: Callable[[int], object], budget: float = BUDGET) -> list[Timing]:
-    """Times batches of 1, 2, 4 ... rows, until more rows give nothing more or `budget` seconds are over.
+    """Times batches of 1, 2, 4 ... rows, until more rows bring no gain or `budget` seconds are over.
 
     Args:
         run: runs a batch of so many rows.
     """
-    run(1)  # prepares graphs, once
+    run(1)  # builds the graphs
     started, timings, flat, rows = time.perf_counter(), [], 0, 1
     while rows <= LARGEST and flat < 2:
         run(rows)  # warms up
@@ -105,16 +106,16 @@ def time_batches(run: Callable[[int], object], budget: float = BUDGET) -> list[T
             taken.append(time.perf_counter() - start)
         best = max((timing.rate for timing in timings), default=0.0)
         timings.append(Timing(rows, statistics.median(taken)))
-        flat = flat + 1 if timings[-1].rate < NOTHING_MORE * best else 0
+        flat = flat + 1 if timings[-1].rate < NO_GAIN * best else 0
         left = budget - (time.perf_counter() - started)
-        if left < 8 * timings[-1].seconds:  # twice the rows, run four times
+        if left < 8 * timings[-1].seconds:  # twice the rows, four times
             break
         rows *= 2
     return timings
 
 
 def choose(timings: list[Timing], cores: int) -> dict[str, int]:
-    """The parameters by the rule above, by their names.
+    """The parameters that the rule gives, by name.
 
     Example:
         >>> choose([Timing(1, 0.1), Timing(2, 0.11), Timing(4, 0.21)], cores=2)["max_batch_size"]
@@ -132,27 +133,27 @@ def choose(timings: list[Timing], cores: int) -> dict[str, int]:
 
 
 def text(version: Path, timings: list[Timing], cores: int, signature: str) -> str:
-    """A batching_parameters.txt with what was measured as comments."""
+    """The text of a batching_parameters.txt, with the measurement as comments."""
     chosen = choose(timings, cores)
     table = "\n".join(
-        f"#   {timing.rows:4d} rows {1000 * timing.seconds:10.1f} ms {timing.rate:10.1f} rows a second"
+        f"#   {timing.rows:4d} rows {1000 * timing.seconds:10.1f} ms {timing.rate:10.1f} rows per second"
         for timing in timings
     )
-    how = f"# example texts, each to {signature}, on {cores} cores, the median of several batches\n{table}"
+    how = f"# example texts for {signature}, on {cores} cores, median of several batches\n{table}"
     return _HEADER.format(model=version.parent.name, version=version.name, how=how) + _PARAMETERS.format(
         size=chosen["max_batch_size"],
-        why_size=f": the least that gives {ENOUGH:.0%} of the most rows a second, {ROWS} at least",
+        why_size=f": the least that gives {ENOUGH:.0%} of the best rows per second, but at least {ROWS}",
         timeout=chosen["batch_timeout_micros"],
-        why_timeout=": a twentieth of the time for one row, 10 ms at most",
+        why_timeout=": a twentieth of the time of one row, at most 10 ms",
         threads=chosen["num_batch_threads"],
         queue=chosen["max_enqueued_batches"],
-        why_queue=f": what is worked off in {QUEUE:g} seconds",
+        why_queue=f": as many as run in {QUEUE:g} seconds",
     )
 
 
 def unmeasured(version: Path) -> str:
-    """A batching_parameters.txt without a measurement: values to begin with."""
-    how = "# nothing was measured; these are values to begin with (`kerasapp export --production` measures)"
+    """The text of a batching_parameters.txt without a measurement: values to start with."""
+    how = "# nothing was measured; these are values to start with (`kerasapp export --production` measures)"
     values = {"size": ROWS, "timeout": 1000, "threads": os.cpu_count() or 1, "queue": 100}
     reasons = dict.fromkeys(("why_size", "why_timeout", "why_queue"), "")
     header = _HEADER.format(model=version.parent.name, version=version.name, how=how)
@@ -160,8 +161,11 @@ def unmeasured(version: Path) -> str:
 
 
 def _example(default, requests, version: Path) -> tuple[str, dict[str, np.ndarray]]:
-    """A signature and inputs for it, from the warm-up requests: the default signature (whose inputs are
-    `default`) where one of strings is all it takes, or else that of the first request."""
+    """A signature, and inputs for it from the warm-up requests.
+
+    It is the default signature if its only input (see `default`) is of strings, or else that of the first
+    request.
+    """
     for signature, inputs in requests:
         texts = [array for array in inputs.values() if array.dtype == object and array.ndim == 1]
         if texts and [spec.dtype for spec in default.values()] == ["string"]:
@@ -171,5 +175,5 @@ def _example(default, requests, version: Path) -> tuple[str, dict[str, np.ndarra
 
 
 def _tiled(inputs: dict[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
-    """The inputs with so many rows: theirs over and over."""
+    """The inputs, repeated to so many rows."""
     return {name: array[np.arange(rows) % len(array)] for name, array in inputs.items()}

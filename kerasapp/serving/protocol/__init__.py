@@ -1,1 +1,1 @@
-"""What REST and gRPC share: tensors, errors, numbers, text protobufs."""
+"""What REST, gRPC and their clients share: tensors, signatures, errors, addresses, text protobufs."""

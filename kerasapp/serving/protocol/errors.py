@@ -1,4 +1,4 @@
-"""The two errors of the server: one for whoever starts it, one for whoever asks it."""
+"""Errors of the server: `ServingError` for whoever starts it, `StatusError` for whoever asks it."""
 
 
 class ServingError(ValueError):
@@ -9,8 +9,8 @@ class StatusError(Exception):
     """A request cannot be answered.
 
     Args:
-        code: the canonical name of the status, such as "NOT_FOUND"; each transport maps it to its own number.
-        message: what the client is told, in TF Serving's words where it has some.
+        code: the canonical name of the status, such as "NOT_FOUND". REST and gRPC have a number for each.
+        message: what the client reads, in TF Serving's words where TF Serving has this error.
     """
 
     def __init__(self, code: str, message: str):
@@ -20,17 +20,24 @@ class StatusError(Exception):
 
 
 class QueueFullError(StatusError):
-    """More requests wait than the server is to hold; REST answers with 503 and gRPC with the code."""
+    """The queue is full. REST answers with 503, gRPC with the code."""
 
     def __init__(self, message: str):
         super().__init__("RESOURCE_EXHAUSTED", message)
 
 
+class BodyTooLargeError(StatusError):
+    """The body of a request has more than `limit` bytes. REST answers with 413."""
+
+    def __init__(self, limit: int):
+        super().__init__("INVALID_ARGUMENT", f"Request body is larger than {limit} bytes")
+
+
 def invalid(message: str) -> StatusError:
-    """The error of a request that is itself wrong."""
+    """The error of a request that is wrong."""
     return StatusError("INVALID_ARGUMENT", message)
 
 
 def deadline_exceeded() -> StatusError:
-    """The error of a request that nobody waits for any more."""
+    """The error of a request whose deadline has passed."""
     return StatusError("DEADLINE_EXCEEDED", "Deadline exceeded before the answer was there")

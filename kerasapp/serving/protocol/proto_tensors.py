@@ -1,8 +1,8 @@
-"""TensorProto to NumPy and back, by the rules of TensorFlow's own tensor.cc.
+"""TensorProto messages to NumPy arrays and back.
 
 The rules are those of Tensor::FromProto and Tensor::AsProtoField in tensorflow/core/framework/tensor.cc.
-tf.make_ndarray and tf.make_tensor_proto differ from them (a value list of the wrong length is an error there,
-answers hold packed bytes) and are slower. Nothing here needs TensorFlow.
+tf.make_ndarray and tf.make_tensor_proto differ (they refuse a value list of the wrong length, and write
+packed bytes) and are slower. Nothing here needs TensorFlow.
 """
 
 import math
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import ml_dtypes
 import numpy as np
 
-_MAX_RANK = 64  # NumPy's limit
+from kerasapp.serving.protocol.signatures import MAX_RANK
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A type that a TensorProto can carry: TensorFlow's name of it, NumPy's, and the field of its values."""
+    """A type that a TensorProto can carry: TensorFlow's name, NumPy's type, and the field of the values."""
 
     name: str
     dtype: np.dtype
@@ -48,38 +48,38 @@ _KINDS = {
 _NUMBERS = {kind.dtype: number for number, kind in _KINDS.items()}
 
 # Fields whose packed form in the wire format is the array's own bytes: dtype -> the field's tag. They are
-# read and written as such, as each number would otherwise become a Python object.
+# copied as bytes, as otherwise each number would become a Python object.
 _PACKED = {np.dtype(np.float32): 0x2A, np.dtype(np.float64): 0x32, np.dtype(np.bool_): 0x5A}
-_MANY = 256  # values; of fewer, Python objects are quicker
+_MANY = 256  # values; for fewer, Python objects are quicker
 
 
 def kind_name(number: int) -> str:
-    """TensorFlow's name of a type ("float", "int64"), or the number where it has none here."""
+    """TensorFlow's name of a type ("float", "int64"), or the number of a type that is not known here."""
     return _KINDS[number].name if number in _KINDS else str(number)
 
 
-def to_array(proto, max_bytes: int) -> np.ndarray:
+def array_from_proto(proto, max_bytes: int) -> np.ndarray:
     """A TensorProto as an array; strings are an object array of bytes.
 
-    Too few values are filled up with the last one, too many are cut, none at all means zeros: so does
-    TensorFlow. A message of a few bytes can thus stand for any number of values, hence the limit.
+    As in TensorFlow, the last value fills up a list that is too short, a list that is too long is cut, and an
+    empty list means zeros. So a few bytes can stand for any number of values, hence the limit.
 
     Args:
         proto: the message.
-        max_bytes: the largest array that may come out.
+        max_bytes: the most bytes of the array.
 
     Raises:
         ValueError: an unknown type, an impossible shape, content of another size, or too large an array.
 
     Example:
-        >>> to_array(TensorProto(dtype=1, tensor_shape=..., float_val=[2.0]), 100)  # doctest: +SKIP
+        >>> array_from_proto(TensorProto(dtype=1, tensor_shape=..., float_val=[2.0]), 100)  # doctest: +SKIP
         array([2., 2., 2.], dtype=float32)
     """
     kind = _KINDS.get(proto.dtype)
     if kind is None:
         raise ValueError(f"type {proto.dtype}")
     shape = tuple(dim.size for dim in proto.tensor_shape.dim)
-    if len(shape) > _MAX_RANK or any(size < 0 for size in shape):
+    if len(shape) > MAX_RANK or any(size < 0 for size in shape):
         raise ValueError(f"shape {shape}")
     count = math.prod(shape)
     if count * kind.dtype.itemsize > max_bytes:
@@ -121,7 +121,7 @@ def _strings(content: bytes, count: int) -> np.ndarray:  # port::DecodeStringLis
 def _values(proto, kind: Kind) -> np.ndarray:
     values = getattr(proto, kind.field)
     if len(values) > _MANY and kind.dtype in _PACKED:
-        proto.DiscardUnknownFields()  # they may be of any form
+        proto.DiscardUnknownFields()  # they may have any form
         return np.frombuffer(_field(proto.SerializeToString(), _PACKED[kind.dtype]), kind.dtype)
     if kind.dtype == object:
         array = np.empty(len(values), object)
@@ -132,13 +132,13 @@ def _values(proto, kind: Kind) -> np.ndarray:
     if kind.dtype.kind == "c":  # real and imaginary parts in turn
         part = np.float32 if kind.name == "complex64" else np.float64
         return np.fromiter(values, part, len(values) // 2 * 2).view(kind.dtype)
-    if kind.field == "int_val":  # what does not fit is cut, as a C++ cast does
+    if kind.field == "int_val":  # values that do not fit wrap around, as in a C++ cast
         return np.fromiter(values, np.int64, len(values)).astype(kind.dtype)
     return np.fromiter(values, kind.dtype, len(values))
 
 
 def _field(message: bytes, wanted: int) -> bytes:
-    """The bytes of a field in the wire format; fields of a lower number may stand before it."""
+    """The bytes of a field in the wire format. Fields with lower numbers come before it."""
     position = 0
     while True:
         tag, position = message[position], position + 1
@@ -148,8 +148,8 @@ def _field(message: bytes, wanted: int) -> bytes:
         position += number if tag & 7 == 2 else 0
 
 
-def write_array(array: np.ndarray, proto) -> None:
-    """Fills a TensorProto with an array, each value in the typed field, as TF Serving answers by default.
+def array_to_proto(array: np.ndarray, proto) -> None:
+    """Fills a TensorProto with an array. The values go into the typed field, as in TF Serving by default.
 
     Args:
         array: strings are an object array of bytes.
@@ -179,7 +179,7 @@ def write_array(array: np.ndarray, proto) -> None:
 
 
 def _read_varint(content: bytes, position: int) -> tuple[int, int]:
-    """The number at a position, and the position after it; ValueError where there is none of 32 bits."""
+    """The number at a position, and the position after it; ValueError if it has more than 32 bits."""
     number = shift = 0
     while True:
         if position >= len(content) or shift > 28:

@@ -1,79 +1,78 @@
-"""What the HTTP interfaces share: reading a request, answering with JSON, TF Serving's status codes.
+"""What all REST endpoints share: deadlines, bodies, answers, errors.
 
-The codes are those of tensorflow_serving/model_servers/http_server.cc, the form of an error that of
-http_rest_api_handler.cc.
+The form of an error is that of tensorflow_serving/model_servers/http_rest_api_handler.cc.
 """
 
+import asyncio
 import json
 import math
+import time
 import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from kerasapp.serving.protocol.errors import QueueFullError, StatusError, invalid
+from kerasapp.serving.observing.logs import Log
+from kerasapp.serving.observing.request_record import RequestRecord
+from kerasapp.serving.protocol.errors import (
+    BodyTooLargeError,
+    QueueFullError,
+    StatusError,
+    deadline_exceeded,
+    invalid,
+)
+from kerasapp.serving.protocol.http_names import HTTP_STATUS, REQUEST_TIMEOUT
 
-_TIMEOUT_HEADER = "x-request-timeout"
+RECORD_KEY = "kerasapp.record"  # of an ASGI scope
 
-_CODES = {  # ToHTTPStatusCode
-    "CANCELLED": 499,
-    "UNKNOWN": 500,
-    "INVALID_ARGUMENT": 400,
-    "DEADLINE_EXCEEDED": 504,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403,
-    "RESOURCE_EXHAUSTED": 429,
-    "FAILED_PRECONDITION": 400,
-    "ABORTED": 409,
-    "OUT_OF_RANGE": 400,
-    "UNIMPLEMENTED": 501,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DATA_LOSS": 500,
-    "UNAUTHENTICATED": 401,
-}
+Answer = Callable[[Request, RequestRecord], Awaitable[Response]]
 
 
-async def read_body(request: Request, limit: int) -> bytes | None:
-    """The body of a request, unpacked if it is packed with gzip, or None where it is larger than the limit.
-
-    What calls itself gzip and is not counts as empty, as in TF Serving's evhttp_request.cc.
+def make_endpoint(answer: Answer, log: Log) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that answers as `answer` does. An error becomes the answer that the client reads.
 
     Args:
-        request: the request.
-        limit: in bytes, of what was sent and of what comes out of it.
+        answer: gets the request and its record, to which it adds what it finds out.
+        log: gets the errors that nobody expected.
     """
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit:
-        return None
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            return None
-    if "gzip" in request.headers.get("content-encoding", ""):
-        return await run_in_threadpool(_gunzip, bytes(body), limit)
-    return bytes(body)
+
+    async def endpoint(request: Request) -> Response:
+        record = request.scope[RECORD_KEY]
+        try:
+            return await answer(request, record)
+        except Exception as error:
+            return error_answer(log.failure(record, error))
+
+    return endpoint
 
 
-def _gunzip(body: bytes, limit: int) -> bytes | None:
-    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        text = reader.decompress(body, limit + 1)
-    except zlib.error:
-        return b""
-    return None if len(text) > limit else text
+@asynccontextmanager
+async def within_deadline(request: Request, timeout: float) -> AsyncIterator[float]:
+    """Stops waiting at the request's deadline; gives the deadline, a value of `time.monotonic()`.
 
-
-def timeout_of(request: Request, most: float) -> float:
-    """The seconds that a request may take: what its header X-Request-Timeout asks for, at most the limit.
+    Args:
+        request: the request. Its header X-Request-Timeout can ask for fewer seconds.
+        timeout: the most seconds that it may take.
 
     Raises:
-        StatusError: INVALID_ARGUMENT where the header is no positive number.
+        StatusError: DEADLINE_EXCEEDED; CANCELLED if the client closed the connection; INVALID_ARGUMENT if
+            the header is no positive number.
     """
-    text = request.headers.get(_TIMEOUT_HEADER)
+    deadline = time.monotonic() + _seconds(request, timeout)
+    try:
+        async with asyncio.timeout(deadline - time.monotonic()):
+            yield deadline
+    except TimeoutError:  # an operation that cannot be stopped may go on in its thread
+        raise deadline_exceeded() from None
+    except ClientDisconnect:
+        raise StatusError("CANCELLED", "The client closed the connection") from None
+
+
+def _seconds(request: Request, most: float) -> float:
+    text = request.headers.get(REQUEST_TIMEOUT)
     if text is None:
         return most
     try:
@@ -81,8 +80,44 @@ def timeout_of(request: Request, most: float) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise invalid("X-Request-Timeout: expected a positive number of seconds")
+        raise invalid(f"{REQUEST_TIMEOUT}: expected a positive number of seconds")
     return min(seconds, most)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of a request, unpacked if it is packed with gzip.
+
+    A body that is called gzip but is not counts as empty, as in TF Serving's evhttp_request.cc.
+
+    Args:
+        request: the request.
+        limit: the most bytes, both of what was sent and of what is unpacked.
+
+    Raises:
+        BodyTooLargeError: the body is larger.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise BodyTooLargeError(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLargeError(limit)
+    if "gzip" in request.headers.get("content-encoding", ""):
+        return await run_in_threadpool(_gunzip, bytes(body), limit)
+    return bytes(body)
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        text = reader.decompress(body, limit + 1)
+    except zlib.error:
+        return b""
+    if len(text) > limit:
+        raise BodyTooLargeError(limit)
+    return text
 
 
 def json_answer(body: bytes, status: int = 200) -> Response:
@@ -90,13 +125,12 @@ def json_answer(body: bytes, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
-def error_answer(status: int, message: str) -> Response:
+def error_answer(error: StatusError) -> Response:
     """An error in TF Serving's form, {"error": message}."""
-    text = json.dumps({"error": message}, indent=4, ensure_ascii=False)
+    status = HTTP_STATUS.get(error.code, 500)
+    if isinstance(error, QueueFullError):
+        status = 503
+    elif isinstance(error, BodyTooLargeError):
+        status = 413
+    text = json.dumps({"error": error.message}, indent=4, ensure_ascii=False)
     return json_answer(text.encode(errors="replace"), status)
-
-
-def status_answer(error: StatusError) -> Response:
-    """The answer to a request that cannot be answered; 503 where too many wait."""
-    status = 503 if isinstance(error, QueueFullError) else _CODES.get(error.code, 500)
-    return error_answer(status, error.message)

@@ -1,8 +1,8 @@
-"""JSON text to Python values: what RapidJSON accepts, what it refuses, and its words for why.
+"""JSON text to Python values, by the rules and with the error messages of RapidJSON.
 
 TF Serving parses requests with RapidJSON 1.1.0 (include/rapidjson/reader.h) and its kParseNanAndInfFlag, see
-ParseJson in tensorflow_serving/util/json_tensor.cc. Python's parser does the work; what it refuses, or might
-read another way, is read again by `_Reader`, which follows RapidJSON step by step.
+ParseJson in tensorflow_serving/util/json_tensor.cc. Python's parser does the work. A text that it refuses, or
+might read in another way, is read again by `_Reader`, which follows RapidJSON step by step.
 """
 
 import json
@@ -10,26 +10,27 @@ import math
 import re
 
 from kerasapp.serving.protocol.errors import StatusError, invalid
+from kerasapp.serving.protocol.json_tensors import nested_too_deeply, quote
 
-_MAX_REREAD = 2**20  # bytes; a larger text that is wrong is only told roughly where
+_MAX_REREAD = 2**20  # bytes; the error of a larger text has no detail
 
-# Python takes a number that overflows, and the first half of a surrogate pair alone; RapidJSON takes neither.
-# Each pattern begins with a fixed byte, which is what makes the search quick.
+# Python accepts a number that overflows, and the first half of a surrogate pair alone; RapidJSON does not.
+# Each pattern begins with a fixed byte, which makes the search quick.
 _LARGE = [re.compile(rb"e\+?[0-9]{3}"), re.compile(rb"E\+?[0-9]{3}")]
 _HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _BOM = b"\xef\xbb\xbf"
 
 
 def parse_json(text: bytes):
-    """The value of a JSON text, of UTF-8.
+    """The value of a JSON text in UTF-8.
 
-    NaN, Infinity, Inf and their negatives count as numbers, a byte order mark is skipped, and of two members
-    of the same name the first counts. Strings must be UTF-8, although RapidJSON copies any byte: binary
+    NaN, Infinity, Inf and their negatives count as numbers, a byte order mark is skipped, and the first of
+    two members with the same name counts. Strings must be UTF-8, although RapidJSON copies any byte; binary
     strings have a form of their own, {"b64": "..."}.
 
     Raises:
-        StatusError: INVALID_ARGUMENT with RapidJSON's message and the offset in bytes.
-        RecursionError: the text is nested too deeply.
+        StatusError: INVALID_ARGUMENT with RapidJSON's message and the offset in bytes, or because the text is
+            nested too deeply.
 
     Example:
         >>> parse_json(b'{"x": [1, 2.5, NaN]}')
@@ -37,6 +38,21 @@ def parse_json(text: bytes):
     """
     if not text:
         raise invalid("JSON Parse error: The document is empty")
+    try:
+        return _parse(text)
+    except RecursionError:
+        raise nested_too_deeply() from None
+
+
+def parse_object(text: bytes) -> dict:
+    """The JSON object that a text is; StatusError INVALID_ARGUMENT where it is none."""
+    document = parse_json(text)
+    if not isinstance(document, dict):
+        raise invalid(f"JSON Value: {quote(document)} Is not object")
+    return document
+
+
+def _parse(text: bytes):
     try:
         if not _HALF_PAIR.search(text):
             large = any(pattern.search(text) for pattern in _LARGE)
@@ -60,7 +76,7 @@ def _finite(text: str) -> float:
 
 
 def _object(pairs: list[tuple]) -> dict:
-    """An object's members; the first of a name, as RapidJSON's FindMember finds it."""
+    """An object's members. The first one of each name counts, as in RapidJSON's FindMember."""
     found = dict(pairs)
     if len(found) != len(pairs):
         found.update(reversed(pairs))
@@ -182,7 +198,7 @@ class _Reader:
                 )
             parts.append(self._escape())
         try:
-            # Half of a surrogate pair is written as it stands if it is the second half, as RapidJSON does.
+            # The second half of a surrogate pair is allowed alone, as in RapidJSON.
             return b"".join(parts).decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:
             raise self._fail("Invalid encoding in string.", start) from None

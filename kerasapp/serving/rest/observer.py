@@ -1,31 +1,30 @@
-"""Watches every request over HTTP, whoever answers it: its id, its line in the log, its count."""
+"""Observes every HTTP request, whatever answers it: its id, its line in the log, its metrics."""
 
 import asyncio
 import contextlib
 
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.logs import Log
-from kerasapp.serving.observing.request_record import Call, request_id
+from kerasapp.serving.observing.request_record import RequestRecord, request_id
+from kerasapp.serving.protocol.http_names import REQUEST_ID
+from kerasapp.serving.rest.http_messages import RECORD_KEY
 
-_KEY = "kerasapp.call"
+_ID = REQUEST_ID.encode()
 _DRAINING = 1.0  # seconds for the rest of a body that nobody reads
-_PREDICT = "predict"  # what TF Serving counts; status and metadata it does not
-
-
-def call_of(scope) -> Call:
-    """What is known of the request of an ASGI scope; whoever answers it adds what it finds out."""
-    return scope[_KEY]
 
 
 class Observer:
-    """An ASGI application around another.
+    """An ASGI application around another one.
+
+    Each request gets a `RequestRecord` in its scope, under `RECORD_KEY`; whatever answers the request adds
+    what it finds out.
 
     Args:
-        app: what answers.
-        engine: whose metrics count, and which models are known.
+        app: the application that answers.
+        engine: its metrics count the requests.
         log: gets each request once it is answered.
 
-    `draining`: whether connections are closed after their next answer, so that none is cut off at the end.
+    `draining`: whether each connection is closed after its next answer, so that none is cut off at the end.
     """
 
     def __init__(self, app, engine: Engine, log: Log):
@@ -36,15 +35,15 @@ class Observer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for key, value in scope["headers"] if key == b"x-request-id"), b"")
-        call = scope[_KEY] = Call(request_id(given.decode("latin-1")), "REST")
+        given = next((value for key, value in scope["headers"] if key == _ID), b"")
+        record = scope[RECORD_KEY] = RequestRecord(request_id(given.decode("latin-1")), "REST")
         body = _Body(receive)
 
         async def observed(message) -> None:
             if message["type"] == "http.response.start":
                 await body.drain(self._engine.limits.body)
-                call.http_status = message["status"]
-                message.setdefault("headers", []).append((b"x-request-id", call.id.encode()))
+                record.http_status = message["status"]
+                message.setdefault("headers", []).append((_ID, record.id.encode()))
                 if self.draining:
                     message["headers"].append((b"connection", b"close"))
             await send(message)
@@ -52,22 +51,15 @@ class Observer:
         try:
             await self._app(scope, body.receive, observed)
         finally:
-            self._done(call)
-
-    def _done(self, call: Call) -> None:
-        if call.api == _PREDICT:
-            metrics = self._engine.metrics
-            metrics.request(call.model, call.status)
-            if call.status == "OK":
-                metrics.latency(call.model, call.api, call.entrypoint, call.seconds)
-        self._log.call(call)
+            self._engine.metrics.request(record)
+            self._log.request(record)
 
 
 class _Body:
     """The body of a request as it comes in.
 
-    An answer before its end, such as that to a path which is not there, could be lost: a connection that is
-    closed with bytes unread is reset, and the client, still sending, reads no more.
+    An answer that is sent before the body has ended, such as a 404, could get lost: a connection that is
+    closed with unread bytes is reset, and a client that is still sending does not read the answer.
     """
 
     def __init__(self, receive):
@@ -80,7 +72,7 @@ class _Body:
         return message
 
     async def drain(self, most: int) -> None:
-        """Reads what is left, but no more than `most` bytes, and not for long."""
+        """Reads the rest of the body: at most `most` bytes, for at most a second."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DRAINING):
                 while self._open and most > 0:

@@ -1,16 +1,17 @@
-"""Text as it is made: `POST /v1/models/NAME:generate_stream`, for tasks that stream.
+"""Text token by token: `POST /v1/models/NAME:generate_stream`, for tasks that stream.
 
-An addition of kerasapp's: TF Serving's REST interface has no streams. The answer is a stream of server-sent
-events (https://html.spec.whatwg.org/multipage/server-sent-events.html), one for each token that adds text:
+This is an addition of kerasapp; TF Serving's REST interface has no streams. The answer is a stream of
+server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), one per token that adds
+text:
 
     data: {"text": "To", "tokens": 2}
 
     event: end
     data: {"full_text": "To be", "stop_reason": "length", "tokens": 5}
 
-The texts of the events, joined, are the full text. What is wrong before the first event is answered with a
-status code and {"error": message}; what goes wrong later is an `event: error` with {"error": message, "code":
-name of the status}.
+The texts of the events, joined, are the full text. An error before the first event is answered with a status
+code and {"error": message}. A later error is an `event: error` with {"error": message, "code": name of the
+status}.
 """
 
 import asyncio
@@ -25,21 +26,20 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from kerasapp import spec
-from kerasapp.serving import token_loops
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.logs import Log
-from kerasapp.serving.observing.request_record import Call
-from kerasapp.serving.protocol.errors import StatusError, deadline_exceeded, invalid
-from kerasapp.serving.protocol.tensors import quote, to_array
-from kerasapp.serving.rest.http_messages import error_answer, read_body, status_answer, timeout_of
-from kerasapp.serving.rest.json_text import parse_json
-from kerasapp.serving.rest.observer import call_of
-from kerasapp.serving.token_loops import End, Piece
+from kerasapp.serving.observing.request_record import RequestRecord
+from kerasapp.serving.protocol.errors import StatusError, invalid
+from kerasapp.serving.protocol.http_names import STREAM
+from kerasapp.serving.protocol.json_tensors import array_from_json, quote
+from kerasapp.serving.rest import token_loops
+from kerasapp.serving.rest.http_messages import make_endpoint, read_body, within_deadline
+from kerasapp.serving.rest.json_text import parse_object
+from kerasapp.serving.rest.token_loops import End, Piece
 from kerasapp.spec import TaskSpec
 
 _TYPES = {int: "int32", float: "float", str: "string"}  # of TensorFlow Serving's JSON
-_API = "generate_stream"
 _GRACE = 5.0  # seconds after the deadline in which the last event may reach a slow client
 
 
@@ -49,54 +49,40 @@ def routes(engine: Engine, executor: ThreadPoolExecutor, log: Log | None = None)
     Args:
         engine: its limits, deadline and batching hold for each token.
         executor: where the tokens are made, one at a time, so that many streams share it fairly.
-        log: gets what nobody expected to go wrong.
+        log: gets the errors that nobody expected.
     """
     log = log or Log()
 
-    async def endpoint(request: Request) -> Response:
-        name, call = request.path_params["model"], call_of(request.scope)
-        call.api, call.model = _API, name if engine.registry.knows(name) else None
-        try:
-            return await _begin(engine, executor, request, call, log)
-        except StatusError as error:
-            call.status = error.code
-            return status_answer(error)
-        except Exception as error:
-            call.status = "INTERNAL"
-            log.failure(call, error)
-            return error_answer(500, f"Internal error: {type(error).__name__}")
+    async def answer(request: Request, record: RequestRecord) -> Response:
+        record.api = STREAM
+        record.model = engine.registry.known(request.path_params["model"])
+        return await _begin(engine, executor, request, record, log)
 
     name = "/v1/models/{model}"
     paths = (name, name + "/versions/{number:int}", name + "/labels/{label}")
-    return [Route(f"{path}:{_API}", endpoint, methods=["POST"]) for path in paths]
+    return [Route(f"{path}:{STREAM}", make_endpoint(answer, log), methods=["POST"]) for path in paths]
 
 
 async def _begin(
-    engine: Engine, executor: ThreadPoolExecutor, request: Request, call: Call, log: Log
+    engine: Engine, executor: ThreadPoolExecutor, request: Request, record: RequestRecord, log: Log
 ) -> Response:
-    """The answer to a request whose first event is ready; StatusError where there is none."""
-    deadline = time.monotonic() + timeout_of(request, engine.limits.timeout)
+    """The answer to a request, once its first event is ready; StatusError if there is none."""
     source = None
     try:
-        async with asyncio.timeout(deadline - time.monotonic()):
+        async with within_deadline(request, engine.limits.timeout) as deadline:
             body = await read_body(request, engine.limits.body)
-            if body is None:
-                call.status = "INVALID_ARGUMENT"
-                return error_answer(413, f"Request body is larger than {engine.limits.body} bytes")
-            source = _Source(stream(engine, call, body, deadline, **request.path_params), executor)
+            source = _Source(stream(engine, record, body, deadline, **request.path_params), executor)
             first = await source.next()
-    except BaseException as error:
+    except BaseException:
         if source is not None:
             source.close()
-        if isinstance(error, TimeoutError):
-            raise deadline_exceeded() from None
         raise
-    return _EventStream(call, log, first, source, deadline + _GRACE)
+    return _EventStream(record, log, first, source, deadline + _GRACE)
 
 
 def stream(
     engine: Engine,
-    call: Call,
+    record: RequestRecord,
     body: bytes,
     deadline: float,
     model: str,
@@ -106,21 +92,21 @@ def stream(
     """The text that a request asks for, token by token; the version is held until the generator is closed.
 
     Args:
-        engine: what runs the signatures.
-        call: gets the version that answers.
+        engine: runs the signatures.
+        record: gets the version that answers.
         body: JSON, {"prompt": text} with the knobs that a stream of the task takes beside it.
         deadline: the value of `time.monotonic()` at which the work stops.
-        model: its name, with a version's number or label, or neither for the newest.
+        model, number, label: see `Engine.acquire`.
 
     Raises:
-        StatusError: for a request that is wrong, a model that cannot stream, and what the engine raises.
+        StatusError: the request is wrong, the model cannot stream, or the engine cannot run it.
     """
-    document = parse_request(body)
+    document = parse_object(body)
     with engine.acquire(model, number, label) as version:
-        call.version = version.number
+        record.version = version.number
         task = task_of(version)
         inputs = read_inputs(document, task)
-        if "length" in inputs and "length" not in document:  # who does not ask is not refused
+        if "length" in inputs and "length" not in document:  # the default is not refused, but lowered
             inputs["length"] = np.minimum(inputs["length"], engine.limits.length).astype(np.int32)
         engine.check_limits(inputs)
 
@@ -130,19 +116,8 @@ def stream(
         yield from spec.found(task.stream.loop)(run, inputs, version.bundle.inputs)
 
 
-def parse_request(body: bytes) -> dict:
-    """The JSON object of a request; StatusError INVALID_ARGUMENT where it is none."""
-    try:
-        document = parse_json(body)
-    except RecursionError:
-        raise invalid("JSON Parse error: The document is nested too deeply.") from None
-    if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {quote(document)} Is not object")
-    return document
-
-
 def task_of(version: Version) -> TaskSpec:
-    """The task of a version by its signatures; StatusError where it cannot stream."""
+    """The task of a version, by its signatures; StatusError if it cannot stream."""
     names, streaming = version.bundle.signature_defs.keys(), _streaming()
     known = spec.of_signatures(names)
     for task in streaming:
@@ -160,8 +135,7 @@ def read_inputs(document: dict, task: TaskSpec) -> dict[str, np.ndarray]:
     """The text and the knobs of a request as arrays of one row, defaults filled in.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for a key that is unknown or missing, a value of another type or out
-            of range.
+        StatusError: INVALID_ARGUMENT for a wrong or missing key, a value of another type, or one out of range.
 
     Example:
         >>> inputs = read_inputs({"prompt": "To be", "seed": 7}, spec.spec("generation"))
@@ -194,50 +168,52 @@ def _streaming() -> list[TaskSpec]:
 
 
 def _row(key: str, value, dtype: str) -> np.ndarray:
-    array = to_array(value, dtype)
+    array = array_from_json(value, dtype)
     if array.ndim:
         raise invalid(f"Key: {key} Expected one value, not a list: a request streams one text")
     return array.reshape(1)
 
 
 class _Source:
-    """A generator that is run in an executor, an item at a time, so that the event loop never waits."""
+    """A generator that runs in an executor, one item at a time, so that the event loop never waits."""
 
     def __init__(self, items: Iterator, executor: ThreadPoolExecutor):
         self._items, self._executor = items, executor
         self._pending: Future | None = None
 
     async def next(self):
-        """The next item, None after the last."""
+        """The next item; None after the last."""
         self._pending = self._executor.submit(next, self._items, None)
         return await asyncio.wrap_future(self._pending)
 
     def close(self) -> None:
-        """Ends the work: at once, or behind the item that is being made."""
+        """Ends the work, at once or after the item that is being made."""
         self._pending.add_done_callback(lambda _: self._items.close())
 
 
 class _EventStream(StreamingResponse):
-    """Sends the events until they end, the client goes, or it has not taken them in time."""
+    """Sends the events until they end, the client leaves, or the client is too slow to take them."""
 
-    def __init__(self, call: Call, log: Log, first: Piece | End, source: _Source, deadline: float):
+    def __init__(self, record: RequestRecord, log: Log, first: Piece | End, source: _Source, deadline: float):
         # Proxies would otherwise hold events back (X-Accel-Buffering is nginx's).
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(_events(call, log, first, source), media_type="text/event-stream", headers=headers)
-        self._call, self._source, self._deadline = call, source, deadline
+        super().__init__(_events(record, log, first, source), media_type="text/event-stream", headers=headers)
+        self._record, self._source, self._deadline = record, source, deadline
 
     async def __call__(self, scope, receive, send) -> None:
-        self._call.status = "CANCELLED"  # until the events end
+        self._record.status = "CANCELLED"  # until the events end
         try:
             async with asyncio.timeout(self._deadline - time.monotonic()):
                 await super().__call__(scope, receive, send)
         except TimeoutError:
-            self._call.status = "DEADLINE_EXCEEDED"  # the client has taken the events too slowly
+            self._record.status = "DEADLINE_EXCEEDED"  # the client was too slow
         finally:
             self._source.close()
 
 
-async def _events(call: Call, log: Log, item: Piece | End | None, source: _Source) -> AsyncIterator[bytes]:
+async def _events(
+    record: RequestRecord, log: Log, item: Piece | End | None, source: _Source
+) -> AsyncIterator[bytes]:
     """The items as server-sent events, from the given one on."""
     try:
         while item is not None:
@@ -247,17 +223,13 @@ async def _events(call: Call, log: Log, item: Piece | End | None, source: _Sourc
             elif item.text:
                 yield _event({"text": item.text, "tokens": item.tokens})
             item = await source.next()
-        call.status = "OK"
-    except StatusError as error:
-        call.status = error.code
+        record.status = "OK"
+    except Exception as exception:
+        error = log.failure(record, exception)
         yield _event({"error": error.message, "code": error.code}, "error")
-    except Exception as error:
-        call.status = "INTERNAL"
-        log.failure(call, error)
-        yield _event({"error": f"Internal error: {type(error).__name__}", "code": "INTERNAL"}, "error")
 
 
 def _event(data: dict, name: str = "") -> bytes:
-    """A server-sent event; JSON has no raw line break, so its text is one line."""
+    """A server-sent event. JSON escapes line breaks, so the data is one line."""
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode(errors="replace")

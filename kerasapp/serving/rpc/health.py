@@ -8,15 +8,15 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from kerasapp.serving.engine import Engine
 
-_SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
-_SECONDS = 1.0  # how soon those who watch hear of a change
+SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+_SECONDS = 1.0  # between two looks for a change, for Watch
 
 
 class Health(health.HealthServicer):
     """Answers Check and Watch from the state of the models.
 
-    "" and the two services of TF Serving are SERVING while any model can be asked; a model's name is SERVING
-    while it has an available version.
+    "" and the two services of TF Serving are SERVING while any model is available. A model's name is SERVING
+    while the model has an available version.
 
     Args:
         engine: the models.
@@ -31,25 +31,25 @@ class Health(health.HealthServicer):
         self.refresh()
 
     def start(self) -> None:
-        """Tells those who watch of changes, from a thread of its own."""
+        """Starts the thread that tells the watching clients of changes."""
         threading.Thread(target=self._watch, name="grpc-health", daemon=True).start()
 
     def stop(self) -> None:
-        """Everything is NOT_SERVING from now on; those who watch hear it, and no more."""
+        """Everything is NOT_SERVING from now on. The watching clients hear it, and their streams end."""
         self._stopped.set()
         self.enter_graceful_shutdown()
-        for send in tuple(self._watching):  # an open stream would hold the end of the server up
+        for send in tuple(self._watching):  # an open stream would delay the end of the server
             send(None)
 
     def refresh(self) -> None:
         """Reads the state of the models."""
         available = self._registry.available()
         serving = {version.model: version.model in available for version in self._registry.all_versions()}
-        for service in ("", *_SERVICES):
+        for service in ("", *SERVICES):
             serving[service] = bool(available)
         for service, yes in serving.items():
             status = HealthCheckResponse.SERVING if yes else HealthCheckResponse.NOT_SERVING
-            if self._known.get(service) != status:  # `set` tells those who watch, even of no change
+            if self._known.get(service) != status:  # `set` tells the clients even if nothing has changed
                 self._known[service] = status
                 self.set(service, status)
 
@@ -59,7 +59,7 @@ class Health(health.HealthServicer):
         return super().Check(request, context)
 
     def Watch(self, request, context, send_response_callback=None):
-        """The state now, and again whenever it has changed."""
+        """The state now, and at each change."""
         self.refresh()
         self._watching.add(send_response_callback)
         context.add_callback(lambda: self._watching.discard(send_response_callback))

@@ -1,4 +1,4 @@
-"""What the gRPC interface answers, call by call; `rpc` imports it late, as the stubs import TensorFlow.
+"""What TF Serving's gRPC interface answers. The stubs import TensorFlow, so `rpc.server` imports this late.
 
 The order of the checks and the words of the errors follow TF Serving: predict_util.cc and predict_impl.cc,
 get_model_metadata_impl.cc (all in tensorflow_serving/servables/tensorflow), get_model_status_impl.cc,
@@ -6,7 +6,7 @@ model_service_impl.cc, server_core.cc and grpc_status_util.cc (in tensorflow_ser
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import grpc
@@ -22,46 +22,37 @@ from tensorflow_serving.apis import (
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.logs import Log
-from kerasapp.serving.observing.request_record import Call, request_id
+from kerasapp.serving.observing.request_record import RequestRecord, count_rows, request_id
 from kerasapp.serving.protocol.errors import StatusError, invalid
-from kerasapp.serving.protocol.proto_tensors import kind_name, to_array, write_array
+from kerasapp.serving.protocol.http_names import REQUEST_ID
+from kerasapp.serving.protocol.proto_tensors import array_from_proto, array_to_proto, kind_name
+from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE
 
-_DEFAULT_SIGNATURE = "serving_default"
 _METADATA_FIELD = "signature_def"
 _MESSAGE_LIMIT = 1024  # characters; grpc_status_util.cc
-_ID_KEY = "x-request-id"
 _CODES = {code.name: code for code in grpc.StatusCode}
 
 
 class _Service:
-    """What both services share: each call gets an id, a deadline, a line in the log and its status."""
+    """What both services share: each request gets an id, a deadline, a line in the log and its status."""
 
     def __init__(self, engine: Engine, log: Log):
         self._engine, self._log = engine, log
 
     def _serve(self, api: str, context: grpc.ServicerContext, answer: Callable, request):
-        """What `answer` gives; an error becomes the status, never a traceback for the client."""
-        call = Call(request_id(dict(context.invocation_metadata()).get(_ID_KEY)), "GRPC", api)
-        context.set_trailing_metadata(((_ID_KEY, call.id),))
+        """What `answer` gives. An error becomes the status of the call."""
+        record = RequestRecord(request_id(dict(context.invocation_metadata()).get(REQUEST_ID)), "GRPC", api)
+        context.set_trailing_metadata(((REQUEST_ID, record.id),))
         try:
-            return answer(self._engine, call, request, _deadline(context, self._engine.limits.timeout))
-        except StatusError as error:
-            call.status, message = error.code, error.message
+            return answer(self._engine, record, request, _deadline(context, self._engine.limits.timeout))
         except Exception as error:
-            call.status, message = "INTERNAL", f"Internal error: {type(error).__name__}"
-            self._log.failure(call, error)
+            message = self._log.failure(record, error).message
         finally:
-            self._done(call)
+            self._engine.metrics.request(record)
+            self._log.request(record)
         if len(message) > _MESSAGE_LIMIT:  # ToGRPCStatus
             message = message[:_MESSAGE_LIMIT] + "...TRUNCATED"
-        context.abort(_CODES.get(call.status, grpc.StatusCode.UNKNOWN), message)
-
-    def _done(self, call: Call) -> None:
-        if call.api == "Predict":  # what TF Serving counts, in prediction_service_impl.cc
-            self._engine.metrics.request(call.model, call.status)
-            if call.status == "OK":
-                self._engine.metrics.latency(call.model, call.api, call.entrypoint, call.seconds)
-        self._log.call(call)
+        context.abort(_CODES.get(record.status, grpc.StatusCode.UNKNOWN), message)
 
 
 class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -84,7 +75,7 @@ class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceS
 
 
 class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus; the configuration is not changed over the network."""
+    """GetModelStatus; the configuration cannot be changed over the network."""
 
     def GetModelStatus(self, request, context):
         return self._serve("GetModelStatus", context, _status, request)
@@ -98,11 +89,11 @@ def _deadline(context: grpc.ServicerContext, timeout: float) -> float:
     return time.monotonic() + (timeout if remaining is None else min(timeout, remaining))
 
 
-def _not_served(engine: Engine, call: Call, request, deadline: float):
-    raise StatusError("UNIMPLEMENTED", f"The {call.api} API is not supported; use Predict")
+def _not_served(engine: Engine, record: RequestRecord, request, deadline: float):
+    raise StatusError("UNIMPLEMENTED", f"The {record.api} API is not supported; use Predict")
 
 
-def _not_reloaded(engine: Engine, call: Call, request, deadline: float):
+def _not_reloaded(engine: Engine, record: RequestRecord, request, deadline: float):
     raise StatusError(
         "UNIMPLEMENTED",
         "HandleReloadConfigRequest is not supported; change the model config file or the folder of models, "
@@ -111,15 +102,17 @@ def _not_reloaded(engine: Engine, call: Call, request, deadline: float):
 
 
 @contextmanager
-def _acquire(engine: Engine, call: Call, request) -> Iterator[Version]:  # ServableRequestFromModelSpec
-    spec = _model_spec(request)
+def _acquire(
+    engine: Engine, record: RequestRecord, request
+) -> Iterator[Version]:  # ServableRequestFromModelSpec
+    spec = _model_spec(request)  # ServableRequestFromModelSpec
     if not spec.name:
         raise invalid("ModelSpec has no name specified.")
-    call.model = spec.name if engine.registry.knows(spec.name) else None
+    record.model = engine.registry.known(spec.name)
     choice = spec.WhichOneof("version_choice")
     label = spec.version_label if choice == "version_label" else None
     with engine.acquire(spec.name, spec.version.value if choice == "version" else None, label) as version:
-        call.version = version.number
+        record.version = version.number
         yield version
 
 
@@ -129,32 +122,31 @@ def _model_spec(request):
     return request.model_spec
 
 
-def _predict(engine: Engine, call: Call, request, deadline: float):  # RunPredict
-    with _acquire(engine, call, request) as version:
-        name = request.model_spec.signature_name or _DEFAULT_SIGNATURE
+def _predict(engine: Engine, record: RequestRecord, request, deadline: float):  # RunPredict
+    with _acquire(engine, record, request) as version:
+        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         definition = version.bundle.signature_defs.get(name)
-        # The one that sets the model up has no method and is nobody's to call. TF Serving looks at methods'
-        # names only where it is told to (--enable_signature_method_name_check).
+        # The signature that initialises the model has no method, and nobody may call it. TF Serving checks
+        # methods' names only with --enable_signature_method_name_check.
         if definition is None or not definition.method_name:
             raise StatusError("FAILED_PRECONDITION", f'Serving signature key "{name}" not found.')
-        call.signature = name
+        record.signature = name
         inputs = _inputs(request, definition, engine.limits.body)
-        call.rows = max((len(array) for array in inputs.values() if array.ndim), default=None)
+        record.rows = count_rows(inputs)
         _check_types(request, definition)
-        outputs = tuple(request.output_filter)
-        _check_filter(outputs, definition)
-        found = engine.run(version, name, inputs, outputs=outputs, deadline=deadline)
+        _check_filter(request.output_filter, definition)
+        outputs = engine.run(version, name, inputs, deadline=deadline)
     response = predict_pb2.PredictResponse()
     response.model_spec.name = request.model_spec.name  # MakeModelSpec
     response.model_spec.signature_name = name
     response.model_spec.version.value = version.number
-    for alias, array in found.items():
-        write_array(array, response.outputs[alias])
+    for alias in request.output_filter or outputs:
+        array_to_proto(outputs[alias], response.outputs[alias])
     return response
 
 
 def _inputs(request, definition, max_bytes: int) -> dict:  # VerifyRequestInputsSize, PreProcessPrediction
-    """The arrays of all inputs; what is not sent takes its default value, where the signature has one."""
+    """The arrays of all inputs. One that is not sent has its default value, if the signature has one."""
     sent, wanted = set(request.inputs), set(definition.inputs)
     missing = wanted - sent - set(definition.defaults)
     if len(sent) != len(wanted) and (missing or sent - wanted):
@@ -171,14 +163,14 @@ def _inputs(request, definition, max_bytes: int) -> dict:  # VerifyRequestInputs
     for alias in sorted(wanted):
         proto = request.inputs[alias] if alias in sent else definition.defaults[alias]
         try:
-            arrays[alias] = to_array(proto, max_bytes)
+            arrays[alias] = array_from_proto(proto, max_bytes)
         except ValueError as error:
             raise invalid(f"tensor parsing error: {alias}: {error}") from None
     return arrays
 
 
 def _check_types(request, definition) -> None:
-    """The error that TensorFlow's executor has for a fed tensor of another type (function.cc, SetArgs)."""
+    """Raises the error of TensorFlow's executor for a fed tensor of another type (function.cc, SetArgs)."""
     for index, alias in enumerate(sorted(definition.inputs)):
         expected = definition.inputs[alias].dtype
         if alias in request.inputs and request.inputs[alias].dtype != expected:
@@ -186,7 +178,7 @@ def _check_types(request, definition) -> None:
             raise invalid(f"Expects arg[{index}] to be {kind_name(expected)} but {got} is provided")
 
 
-def _check_filter(outputs: tuple[str, ...], definition) -> None:
+def _check_filter(outputs: Sequence[str], definition) -> None:
     for index, alias in enumerate(outputs):
         if alias not in definition.outputs:
             raise invalid(
@@ -201,7 +193,7 @@ def _set(names) -> str:
     return f"{{{','.join(sorted(names))}}}"
 
 
-def _metadata(engine: Engine, call: Call, request, deadline: float):  # GetModelMetadataImpl
+def _metadata(engine: Engine, record: RequestRecord, request, deadline: float):  # GetModelMetadataImpl
     _model_spec(request)
     if not request.metadata_field:
         raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
@@ -209,7 +201,7 @@ def _metadata(engine: Engine, call: Call, request, deadline: float):  # GetModel
         if field != _METADATA_FIELD:
             raise invalid(f"Metadata field {field} is not supported")
     response = get_model_metadata_pb2.GetModelMetadataResponse()
-    with _acquire(engine, call, request) as version:
+    with _acquire(engine, record, request) as version:
         signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=version.bundle.signature_defs)
     response.model_spec.name = version.model
     response.model_spec.version.value = version.number
@@ -217,12 +209,12 @@ def _metadata(engine: Engine, call: Call, request, deadline: float):  # GetModel
     return response
 
 
-def _status(engine: Engine, call: Call, request, deadline: float):  # GetModelStatusImpl
+def _status(engine: Engine, record: RequestRecord, request, deadline: float):  # GetModelStatusImpl
     spec = _model_spec(request)
-    call.model = spec.name if engine.registry.knows(spec.name) else None
+    record.model = engine.registry.known(spec.name)
     number = spec.version.value if spec.HasField("version") else None
     if spec.HasField("version_label"):  # as REST has it
-        with _acquire(engine, call, request) as version:
+        with _acquire(engine, record, request) as version:
             number = version.number
     response = get_model_status_pb2.GetModelStatusResponse()
     for version in engine.registry.versions(spec.name, number):

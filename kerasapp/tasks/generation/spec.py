@@ -46,7 +46,9 @@ SPEC = TaskSpec(
         answers=(("generate", "{run}", "--prompt", "ROMEO:", "--length", "300"),),
         request={"instances": ["ROMEO:", "JULIET:"]},
     ),
-    stream=Stream(("tokenize", "prefill", "sample", "detokenize"), "kerasapp.serving.token_loops:generate"),
+    stream=Stream(
+        ("tokenize", "prefill", "sample", "detokenize"), "kerasapp.serving.rest.token_loops:generate"
+    ),
     modules=modules(
         HERE,
         "config task:Generation answers:GenerationAnswers predictor:TextGenerator",

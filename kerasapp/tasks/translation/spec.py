@@ -56,7 +56,7 @@ SPEC = TaskSpec(
     ),
     stream=Stream(
         ("tokenize", "encode", "greedy", "detokenize"),
-        "kerasapp.serving.token_loops:translate",
+        "kerasapp.serving.rest.token_loops:translate",
         ("min_ratio", "max_ratio"),
     ),
     more_commands={

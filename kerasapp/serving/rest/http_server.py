@@ -1,4 +1,4 @@
-"""Uvicorn with an end that cuts no request off."""
+"""The HTTP server: it listens, answers, and stops without cutting a request off."""
 
 import asyncio
 import os
@@ -8,20 +8,42 @@ from contextlib import suppress
 
 import uvicorn
 
+from kerasapp.serving.protocol.addresses import cannot_listen, check_port
 from kerasapp.serving.rest.observer import Observer
 
-_DRAINING = 0.5  # seconds in which connections that are open may bring one more request
-_KEEP_ALIVE = 75  # seconds; a server that closes idle connections early cuts off whoever is just asking
+_DRAINING = 0.5  # seconds in which open connections may bring one more request
+_KEEP_ALIVE = 75  # seconds; to close an idle connection early can cut off a client that is about to ask
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ServingError if the address cannot be had."""
+    check_port(host, port, "--rest-port")
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        # Without the protocol asyncio leaves Nagle's algorithm on, and an answer takes 40 ms.
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(2048)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise cannot_listen(host, port, "--rest-port", reason) from None
+    return listener
 
 
 class Server(uvicorn.Server):
     """Answers REST, and gRPC beside it, until a signal comes.
 
-    Then no new connection is taken, every open one is closed after its next answer, and what is in flight is
-    answered. A second signal ends the process at once.
+    At a signal it takes no new connection, closes every open one after its next answer, and answers the
+    requests in flight. A second signal ends the process at once.
 
     Args:
-        app: REST's application.
+        app: the application of REST.
         rpc: the gRPC server (see `kerasapp.serving.rpc.server`), or None.
         line: is printed once both answer.
         patience: seconds that requests in flight have at the end.
@@ -46,19 +68,19 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame) -> None:
         """A signal came."""
         if self.stopped_by is not None:
-            os._exit(128 + sig)  # threads of TensorFlow's could hold an ordinary exit up
+            os._exit(128 + sig)  # an ordinary exit could wait for TensorFlow's threads
         self.stopped_by = sig
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answers from now on, and says so."""
+        """Answers from now on, and prints the line."""
         await super().startup(sockets=sockets)
         if self._rpc is not None:
             self._rpc.start()
         print(self._line, flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stops as the class says."""
+        """Stops as described at the class."""
         loop = asyncio.get_running_loop()
         self._app.draining = True
         waiting = [connection for listener in sockets or () for connection in _take_waiting(listener)]
@@ -75,7 +97,7 @@ class Server(uvicorn.Server):
         await asyncio.to_thread(stop.join)
 
     def _protocol(self) -> asyncio.Protocol:
-        """What answers a connection, as in `uvicorn.Server.startup`."""
+        """The protocol that answers one connection, as in `uvicorn.Server.startup`."""
         config = self.config
         return config.http_protocol_class(
             config=config, server_state=self.server_state, app_state=self.lifespan.state
@@ -83,9 +105,10 @@ class Server(uvicorn.Server):
 
 
 def _take_waiting(listener: socket.socket) -> list[socket.socket]:
-    """The connections that the kernel holds for a socket; any that come later are refused.
+    """The connections that wait in the kernel for a socket; later ones are refused.
 
-    To its clients they are open, and their requests sent: with the socket closed they would be cut off.
+    For their clients they are open, and requests may be sent: if the socket were closed, they would be cut
+    off.
     """
     listener.setblocking(False)
     waiting = []

@@ -1,32 +1,34 @@
-"""JSON values as tensors: a nested list, or one value, checked against a type of TensorFlow's.
+"""JSON values to NumPy arrays and back.
 
-Follows tensorflow_serving/util/json_tensor.cc; the function that each of ours follows is named.
+Follows TF Serving's tensorflow_serving/util/json_tensor.cc. A comment at a function names the one that it
+follows. Nothing here needs TensorFlow.
 """
 
 import base64
 import binascii
 import json
 import math
-from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 
-from kerasapp.serving.protocol.decimals import decimals
 from kerasapp.serving.protocol.errors import StatusError, invalid
+from kerasapp.serving.protocol.signatures import MAX_RANK
 
 BASE64_KEY = "b64"
 
-# TensorFlow's DataTypeString -> NumPy. What is missing here has no JSON form as an input.
+# TensorFlow's DataTypeString -> NumPy. A type that is missing here has no JSON form.
 _INTEGERS = {
     name: np.dtype(name) for name in ["int8", "uint8", "int16", "int32", "uint32", "int64", "uint64"]
 }
 _FLOATS = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
+_NAMES = {np.dtype(np.float16): "half"}  # where NumPy's name of a type without a JSON form differs
 _DTYPES = _INTEGERS | _FLOATS | {"bool": np.dtype(np.bool_), "string": np.dtype(object)}
-_MAX_WHOLE = {"float": 2**24 - 1, "double": 2**53 - 1}  # TF Serving's bound for whole numbers in a float
+_MAX_WHOLE = {"float": 2**24 - 1, "double": 2**53 - 1}  # TF Serving's bound for an integer in a float
+_FULL_PRECISION = {_FLOATS["float"]: "%.9g", _FLOATS["double"]: "%.17g"}
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 _FLOAT_MAX = float(np.finfo(np.float32).max)
-_MAX_RANK = 64  # NumPy's limit
 _MAX_QUOTED = 500  # characters of a request that an error repeats
 _JSON_TYPES = {
     type(None): "Null",
@@ -38,21 +40,21 @@ _JSON_TYPES = {
 }
 
 
-@dataclass(frozen=True)
-class TensorSpec:
-    """One input of a signature: TensorFlow's name of the type, and the shape (None: free size or rank)."""
-
-    dtype: str
-    shape: tuple[int | None, ...] | None
-
-
 def quote(value) -> str:  # JsonValueToString
-    """A JSON value as text for an error message, cut where it is long."""
+    """A JSON value as text for an error message, cut where it is long; StatusError as `nested_too_deeply`."""
     if isinstance(value, float):
         dtype = np.float32 if abs(value) <= _FLOAT_MAX else np.float64  # RapidJSON's IsFloat
-        return decimals(np.array([value], dtype))[0]
-    text = json.dumps(value, indent=4, ensure_ascii=False)
+        return _decimals(np.array([value], dtype))[0]
+    try:
+        text = json.dumps(value, indent=4, ensure_ascii=False)
+    except RecursionError:
+        raise nested_too_deeply() from None
     return text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED] + "..."
+
+
+def nested_too_deeply() -> StatusError:
+    """The error of a JSON document that is nested too deeply to be read."""
+    return invalid("JSON Parse error: The document is nested too deeply.")
 
 
 def is_base64(value) -> bool:  # IsValBase64Object
@@ -60,7 +62,7 @@ def is_base64(value) -> bool:  # IsValBase64Object
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(BASE64_KEY), str)
 
 
-def to_array(value, dtype: str) -> np.ndarray:
+def array_from_json(value, dtype: str) -> np.ndarray:
     """A nested list, or one value, as an array.
 
     Args:
@@ -79,8 +81,8 @@ def to_array(value, dtype: str) -> np.ndarray:
     while isinstance(first, list):
         shape.append(len(first))
         first = first[0] if first else None
-    if len(shape) > _MAX_RANK:
-        raise invalid(f"Encountered list at unexpected level: {_MAX_RANK} expected < {_MAX_RANK}")
+    if len(shape) > MAX_RANK:
+        raise invalid(f"Encountered list at unexpected level: {MAX_RANK} expected < {MAX_RANK}")
     level = [value]
     for size in shape:
         if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
@@ -183,3 +185,54 @@ def _string(value: str | dict) -> bytes:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise invalid("Unable to base64 decode") from None
+
+
+def json_elements(name: str, array: np.ndarray) -> list[str]:  # AddTensorValues
+    """The JSON text of each element of an output along its first axis.
+
+    Args:
+        name: the output's name. Strings of an output `..._bytes` are written as {"b64": "..."}.
+        array: at least one axis; strings are an object array of bytes.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT for a type without a JSON form (half, bfloat16, complex).
+    """
+    texts = _json_scalars(name, array.reshape(-1))
+    for axis in range(array.ndim - 1, 0, -1):
+        items = iter(texts)
+        count = int(np.prod(array.shape[:axis]))
+        texts = [f"[{', '.join(islice(items, array.shape[axis]))}]" for _ in range(count)]
+    return texts
+
+
+def _json_scalars(name: str, values: np.ndarray) -> list[str]:  # AddSingleValueAndAdvance
+    if values.dtype == object:
+        if name.endswith("_bytes"):
+            return [json.dumps({BASE64_KEY: base64.b64encode(value).decode()}) for value in values]
+        return [json.dumps(value.decode(errors="replace"), ensure_ascii=False) for value in values]
+    if values.dtype in _FULL_PRECISION:
+        return _decimals(values)
+    if values.dtype == np.bool_:
+        return ["true" if value else "false" for value in values.tolist()]
+    if values.dtype.kind in "iu":
+        return list(map(str, values.tolist()))
+    dtype = _NAMES.get(values.dtype, values.dtype.name)
+    raise invalid(f"Failed to write JSON value for tensor type: {dtype}")
+
+
+def _decimals(values: np.ndarray) -> list[str]:  # WriteDecimal
+    """The JSON text of each number.
+
+    Six digits, or else nine for float32 and 17 for float64, so that the text reads back as the same number.
+    There is always a point or an exponent. NaN, Infinity and -Infinity are written without quotes.
+
+    Args:
+        values: float32 or float64 [count].
+    """
+    numbers = tuple(values.tolist())
+    short = ("%g " * len(numbers) % numbers).split()
+    full = (f"{_FULL_PRECISION[values.dtype]} " * len(numbers) % numbers).split()
+    with np.errstate(over="ignore"):  # six digits of the largest float may round past it
+        same = np.array(list(map(float, short)), np.float64).astype(values.dtype) == values
+    texts = [six if equal else more for six, more, equal in zip(short, full, same.tolist(), strict=True)]
+    return [text if "." in text or "e" in text else _NOT_FINITE.get(text) or f"{text}.0" for text in texts]

@@ -1,56 +1,49 @@
-"""The body of a predict request: JSON to tensors, by the rules of TF Serving's REST interface.
+"""The bodies of a predict request and of its answer: JSON to arrays, arrays to JSON.
 
-The rules, and the words of the errors, are those of TF Serving's tensorflow_serving/util/json_tensor.cc; the
-function that each of ours follows is named. Whole lists are checked at once; only a request that fails is
-gone through element by element, to find what to say. Nothing here needs TensorFlow.
+Rules and error messages are those of TF Serving's tensorflow_serving/util/json_tensor.cc. A comment at a
+function names the one that it follows. Whole lists are checked at once; only a request that fails is read
+element by element, to find what to say. Nothing here needs TensorFlow.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kerasapp.serving.protocol.errors import StatusError, invalid
-from kerasapp.serving.protocol.tensors import TensorSpec, is_base64, quote, to_array
-from kerasapp.serving.rest.json_text import parse_json
+from kerasapp.serving.protocol.json_tensors import array_from_json, is_base64, json_elements, quote
+from kerasapp.serving.protocol.signatures import TensorSpec
+from kerasapp.serving.rest.json_text import parse_object
 
 _SIGNATURE_KEY, _ROWS_KEY, _COLUMNS_KEY = "signature_name", "instances", "inputs"
 
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """A request understood: strings are object arrays of bytes; `row_format` asks for an answer in rows."""
+    """A request. Strings are object arrays of bytes; `row_format` asks for an answer in rows."""
 
     signature_name: str
     inputs: dict[str, np.ndarray]
     row_format: bool
 
 
-def parse_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec]]) -> PredictRequest:
+def read_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec]]) -> PredictRequest:
     """Reads a predict request.
 
     Args:
-        body: the JSON text; NaN, Infinity and -Infinity count as numbers.
-        inputs_of: gives the inputs of a signature ("" is the default one), and may raise StatusError.
+        body: the JSON text. NaN, Infinity and -Infinity count as numbers.
+        inputs_of: gives the inputs of a signature ("" is the default one). It may raise StatusError.
 
     Raises:
-        StatusError: INVALID_ARGUMENT, with what is wrong and where; UNIMPLEMENTED for a type that JSON lacks.
+        StatusError: INVALID_ARGUMENT with what is wrong and where, UNIMPLEMENTED for a type that JSON lacks.
 
     Example:
         >>> spec = {"x": TensorSpec("float", (None,))}
-        >>> parse_predict(b'{"instances": [1, 2.5]}', lambda signature: spec).inputs["x"]
+        >>> read_predict(b'{"instances": [1, 2.5]}', lambda signature: spec).inputs["x"]
         array([1. , 2.5], dtype=float32)
     """
-    try:
-        return _parse_predict(body, inputs_of)
-    except RecursionError:
-        raise invalid("JSON Parse error: The document is nested too deeply.") from None
-
-
-def _parse_predict(body, inputs_of) -> PredictRequest:  # FillPredictRequestFromJson
-    document = parse_json(body)
-    if not isinstance(document, dict):
-        raise invalid(f"JSON Value: {quote(document)} Is not object")
+    document = parse_object(body)  # FillPredictRequestFromJson
     name = document.get(_SIGNATURE_KEY, "")
     if not isinstance(name, str):
         raise invalid(
@@ -63,7 +56,7 @@ def _parse_predict(body, inputs_of) -> PredictRequest:  # FillPredictRequestFrom
     if _ROWS_KEY not in document and _COLUMNS_KEY not in document:
         raise invalid("Missing 'inputs' or 'instances' key")
     if _ROWS_KEY not in document:
-        inputs = _columns(document[_COLUMNS_KEY], specs)
+        inputs = _read_columns(document[_COLUMNS_KEY], specs)
     elif _COLUMNS_KEY in document:
         raise invalid(
             f"JSON Value: {quote(document)} Not formatted correctly expecting only one of "
@@ -74,7 +67,7 @@ def _parse_predict(body, inputs_of) -> PredictRequest:  # FillPredictRequestFrom
     elif not document[_ROWS_KEY]:
         raise invalid(f"JSON Value: {quote(document)} No values in '{_ROWS_KEY}' array")
     else:
-        inputs = _rows(document[_ROWS_KEY], specs)
+        inputs = _read_rows(document[_ROWS_KEY], specs)
     return PredictRequest(name, inputs, _ROWS_KEY in document)
 
 
@@ -82,7 +75,7 @@ def _is_object(value) -> bool:
     return isinstance(value, dict) and not is_base64(value)
 
 
-def _rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInstancesList
+def _read_rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInstancesList
     objects = _is_object(instances[0])
     if not objects and len(specs) > 1:
         raise invalid(
@@ -94,10 +87,13 @@ def _rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMapFrom
             (name,) = specs
             if dict in set(map(type, instances)) and any(map(_is_object, instances)):
                 raise invalid("an object among values")
-            return {name: to_array(instances, specs[name].dtype)}
+            return {name: array_from_json(instances, specs[name].dtype)}
         if not all(_is_object(element) and element.keys() == specs.keys() for element in instances):
             raise invalid("not the signature's inputs")
-        return {name: to_array([row[name] for row in instances], spec.dtype) for name, spec in specs.items()}
+        return {
+            name: array_from_json([row[name] for row in instances], spec.dtype)
+            for name, spec in specs.items()
+        }
     except StatusError:
         _explain_rows(instances, specs, objects)
         raise
@@ -128,7 +124,7 @@ def _explain_rows(instances: list, specs, objects: bool) -> None:
 def _check_item(name: str, item, specs, shapes: dict) -> None:  # AddInstanceItem
     if name not in specs:
         raise invalid(f"JSON object: does not have named input: {name}")
-    array = to_array(item, specs[name].dtype)
+    array = array_from_json(item, specs[name].dtype)
     expected = shapes.setdefault(name, array.shape)
     if array.size != int(np.prod(expected)):
         raise invalid(f"Expecting tensor size: {int(np.prod(expected))} but got: {array.size}")
@@ -136,7 +132,7 @@ def _check_item(name: str, item, specs, shapes: dict) -> None:  # AddInstanceIte
         raise invalid(f"Expecting shape {_shape_text(expected)} but got: {_shape_text(array.shape)}")
 
 
-def _columns(value, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInputsMap
+def _read_columns(value, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInputsMap
     if not _is_object(value):
         if len(specs) > 1:
             raise invalid(
@@ -144,13 +140,13 @@ def _columns(value, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInputsM
                 "required as per tensorinfo_map"
             )
         (name,) = specs
-        return {name: to_array(value, specs[name].dtype)}
+        return {name: array_from_json(value, specs[name].dtype)}
     inputs = {}
     for name in sorted(specs):
         if name not in value:
             raise invalid(f"Missing named input: {name} in '{_COLUMNS_KEY}' object.")
         try:
-            inputs[name] = to_array(value[name], specs[name].dtype)
+            inputs[name] = array_from_json(value[name], specs[name].dtype)
         except StatusError as error:
             raise StatusError(error.code, f"{error.message} (input: {name})") from None
     return inputs
@@ -158,3 +154,51 @@ def _columns(value, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInputsM
 
 def _shape_text(shape) -> str:  # ShapeToString
     return f"[{','.join(map(str, shape))}]"
+
+
+def write_predict(outputs: Mapping[str, np.ndarray], row_format: bool) -> bytes:
+    """The JSON text of an answer. Outputs named `..._bytes` are written as {"b64": "..."}.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT where rows are asked for and the outputs do not share a batch, or where
+            a type (half, bfloat16, complex) has no JSON form.
+
+    Example:
+        >>> write_predict({"y": np.float32([1, 0.1])}, row_format=True).decode()
+        '{\\n    "predictions": [1.0, 0.1]\\n}'
+    """
+    if not outputs:
+        raise invalid("Cannot convert empty tensor map to JSON")
+    key, text = ("predictions", _write_rows(outputs)) if row_format else ("outputs", _write_columns(outputs))
+    return f'{{\n    "{key}": {text}\n}}'.encode()
+
+
+def _write_rows(outputs: Mapping[str, np.ndarray]) -> str:  # MakeRowFormatJsonFromTensors
+    batch = None
+    for name, array in sorted(outputs.items()):
+        if array.ndim == 0:
+            raise invalid(f"Tensor name: {name} has no shape information ")
+        if batch is not None and len(array) != batch:
+            raise invalid(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {batch}")
+        batch = len(array)
+    columns = {json.dumps(name): json_elements(name, array) for name, array in sorted(outputs.items())}
+    if len(columns) == 1:
+        (rows,) = columns.values()
+        return f"[{', '.join(rows)}]"
+    objects = [
+        "        {\n"
+        + ",\n".join(f"            {key}: {item}" for key, item in zip(columns, items, strict=True))
+        + "\n        }"
+        for items in zip(*columns.values(), strict=True)
+    ]
+    return "[\n" + ",\n".join(objects) + "\n    ]" if objects else "[]"
+
+
+def _write_columns(outputs: Mapping[str, np.ndarray]) -> str:  # MakeColumnarFormatJsonFromTensors
+    columns = {
+        json.dumps(name): json_elements(name, array[np.newaxis])[0] for name, array in sorted(outputs.items())
+    }
+    if len(columns) == 1:
+        (column,) = columns.values()
+        return column
+    return "{\n" + ",\n".join(f"        {key}: {column}" for key, column in columns.items()) + "\n    }"

@@ -1,8 +1,8 @@
-"""Text token by token over an export's stateless signatures: what streams are made of.
+"""Text token by token, with an export's stateless signatures.
 
-Each loop is a generator that calls the signatures through a function, so that limits, deadline and batching
-of the engine hold for each of them. Tokens are chosen in the graph, by the signatures `sample` and `greedy`:
-the text is the one that `generate` and `translate` (with one beam) give.
+Each loop is a generator. It calls the signatures through a function, so that the engine's limits, deadline
+and batching hold for each call. The signatures `sample` and `greedy` choose the tokens in the graph, so the
+text is the same as that of `generate`, and of `translate` with one beam.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,28 +10,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasapp.serving.protocol.tensors import TensorSpec
+from kerasapp.serving.protocol.signatures import TensorSpec
 
 Arrays = Mapping[str, np.ndarray]
 Run = Callable[[str, Arrays], dict[str, np.ndarray]]
 Specs = Callable[[str], Mapping[str, TensorSpec]]
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_WINDOW = 64  # tokens whose text may still change; those before are decoded once
+_WINDOW = 64  # tokens whose text may still change; earlier ones are decoded once
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What a token has added to the text: nothing, while a character or a stop string is not decided yet."""
+    """The text that one token has added. It is empty while a character or a stop string is incomplete."""
 
     text: str
     tokens: int
-    """How many there are so far."""
+    """The number of tokens so far."""
 
 
 @dataclass(frozen=True)
 class End:
-    """The whole text, and why it ends: "length", "stop" (the stop string came) or "end" (the end token)."""
+    """The whole text, and why it ended: "length", "stop" (the stop string) or "end" (the end token)."""
 
     text: str
     stop_reason: str
@@ -44,10 +44,10 @@ def generate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
     Args:
         run: function (signature, inputs) -> outputs, of a generation export.
         inputs: of `generate`, one row.
-        specs: function of a signature's name that gives its inputs; the states of `prefill` begin as zeros.
+        specs: function of a signature's name that gives its inputs; the states of `prefill` start as zeros.
 
     Yields:
-        A `Piece` for each token, an `End` at last.
+        One `Piece` per token, then the `End`.
 
     Example:
         >>> "".join(piece.text for piece in generate(run, inputs, specs))  # doctest: +SKIP
@@ -68,7 +68,7 @@ def generate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
     for position in range(length):
         out = run("sample", {**out, **knobs, "position": np.array([position], np.int32)})
         so_far = text.add(out.pop("ids"))
-        if stop and (place := so_far.find(stop, shown)) >= 0:  # no beginning of it was shown
+        if stop and (place := so_far.find(stop, shown)) >= 0:  # no part of it was shown
             yield from _close(so_far[:place], shown, "stop", position + 1)
             return
         sure = len(so_far) - _possible_start(so_far, stop)
@@ -86,7 +86,7 @@ def translate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
         inputs: "source", "min_ratio" and "max_ratio", one row. specs: not needed.
 
     Yields:
-        A `Piece` for each token, an `End` at last.
+        One `Piece` per token, then the `End`.
     """
     knobs = dict(inputs)
     read = run("tokenize", {"text": knobs.pop("source")})
@@ -108,7 +108,7 @@ def translate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
 
 
 class _Text:
-    """The text of a growing row of tokens; only the last ones are decoded again for each new one."""
+    """The text of a growing row of tokens. For each new token, only the last ones are decoded again."""
 
     def __init__(self, run: Run):
         self._run = run
@@ -117,16 +117,16 @@ class _Text:
         self.whole = ""
 
     def add(self, ids: np.ndarray) -> str:
-        """The text with one more token, as far as its characters are complete.
+        """The text with one more token, without an incomplete character at its end.
 
-        Bytes of an unfinished character decode to U+FFFD until the rest has come.
+        The first bytes of a character decode to U+FFFD until the others have come.
         """
         self._ids = np.concatenate([self._ids, ids])
         recent = self._decode(self._ids)
         self.whole = self._settled + recent
         if len(self._ids) >= 2 * _WINDOW:
             first, rest = self._decode(self._ids[:-_WINDOW]), self._decode(self._ids[-_WINDOW:])
-            if first + rest == recent:  # not so where the cut goes through a character or white space
+            if first + rest == recent:  # false if the cut goes through a character or white space
                 self._settled += first
                 self._ids = self._ids[-_WINDOW:]
         return self.whole.rstrip(REPLACEMENT)
@@ -143,5 +143,5 @@ def _close(text: str, shown: int, reason: str, tokens: int) -> Iterator[Piece | 
 
 
 def _possible_start(text: str, stop: str) -> int:
-    """How many characters at the end of `text` may be the beginning of `stop`."""
+    """The number of characters at the end of `text` that may be the beginning of `stop`."""
     return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from byte_model import ByteModel, strings
 
-from kerasapp.serving.protocol.tensors import TensorSpec
-from kerasapp.serving.token_loops import End, generate, translate
+from kerasapp.serving.protocol.signatures import TensorSpec
+from kerasapp.serving.rest.token_loops import End, generate, translate
 
 PREFILL = {
     "ids": TensorSpec("int32", (None, None)),
