@@ -10,7 +10,7 @@ from pathlib import Path
 from pipelines.atomic import write_text
 
 PAGE = Path(__file__).parent / "page"
-SHARED = Path(__file__).parents[1] / "serving" / "page"  # what the server's page has, too
+SHARED = Path(__file__).parents[1] / "serving" / "page" / "static"  # what the server's page has, too
 STYLES = ("page.css", "report.css")
 # Nothing from another host, and no program but the one that is in the file.
 POLICY = (

@@ -135,7 +135,7 @@ def read_inputs(document: dict, task: TaskSpec) -> dict[str, np.ndarray]:
     """The text and the knobs of a request as arrays of one row, defaults filled in.
 
     Raises:
-        StatusError: INVALID_ARGUMENT for a wrong or missing key, a value of another type, or one out of range.
+        StatusError: INVALID_ARGUMENT for a wrong or missing key, a value of another type or out of range.
 
     Example:
         >>> inputs = read_inputs({"prompt": "To be", "seed": 7}, spec.spec("generation"))
