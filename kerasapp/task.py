@@ -42,7 +42,7 @@ class Task:
         return self.corpus.content
 
     def prepare(self):
-        """Reads the data, so that what is wrong with them shows before anything else is done."""
+        """Reads the data, so that their faults show before anything else is done."""
         return self.corpus
 
     @classmethod
@@ -61,8 +61,19 @@ class Task:
         """The class of what answers, to be called with the task and a model."""
         return self.described().load("predictor")
 
+    def training_note(self):
+        """What is to be said of the data before a training: one line, or None."""
+        return None
+
     def learner(self, model):
-        """What `fit` trains: the model itself, or a `kerasapp.adversarial.Adversarial` around it."""
+        """What `fit` trains: the model that `build` gave, or a `keras.Model` around it with a `train_step` of
+        its own, such as `SeqGAN`.
+
+        In both cases the model itself is validated, averaged and stored, and the run's optimiser has its
+        trainable variables. Where a step changes more than weights, metrics and that optimiser, such as the
+        variables of a second optimiser, the learner lists it in an attribute `extra_variables`, and each
+        checkpoint holds it.
+        """
         return model
 
     def portable(self, model):

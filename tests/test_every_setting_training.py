@@ -112,6 +112,11 @@ def computes_in_bfloat16(before, after):
     return "bfloat16" in after - before
 
 
+class StopsAtOnce(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
+
+
 def started_anew(task):
     """Whether `kerasapp train` replaces a finished run that stands in its folder."""
     run = Path(f"run{next(numbers)}")
@@ -160,6 +165,7 @@ ROWS = {
     "training.average": [Row(trained, 0.9, other_weights)],
     "training.precision": [Row(number_formats, "mixed_bfloat16", computes_in_bfloat16)],
     "training.strategy": [Row(strategy, "mirrored", becomes("MirroredStrategy"))],
+    "training.callbacks": [Row(trained, [f"{__name__}:StopsAtOnce"], validated_after(1))],
     "training.save_seconds": [Row(trained, 1e-3, lambda few, many: few["saves"] == 2 and many["saves"] == 4)],
     "training.overwrite": [Row(started_anew, True, becomes((0, False)))],
 }

@@ -17,7 +17,7 @@ ORDER = (
     ("kerasapp.backend", "kerasapp.artefact", "kerasapp.threads", "kerasapp.knobs", "pipelines"),
     ("kerasapp.spec",),
     ("kerasapp.layers", "kerasapp.plots", "kerasapp.config"),
-    ("kerasapp.decoding", "kerasapp.inspection", "kerasapp.adversarial"),
+    ("kerasapp.decoding", "kerasapp.inspection"),
     ("kerasapp.task", "kerasapp.training", "kerasapp.export"),
     ("kerasapp.api",),
     ("kerasapp.serving",),

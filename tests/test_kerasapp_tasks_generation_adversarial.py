@@ -10,7 +10,7 @@ from tiny import SMALL
 
 import kerasapp
 from kerasapp.cli import run
-from kerasapp.training.selection import NumberGuard
+from kerasapp.training.callbacks import NumberGuard
 
 FLAGS = [
     *SMALL, "--training.adversarial", "true", "--training.context", "6", "--training.rollouts", "2",

@@ -9,16 +9,18 @@ import tensorflow as tf
 from kerasapp.tasks.generation.discriminator import TextDiscriminator
 from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.tasks.generation.seqgan import SeqGAN
+from kerasapp.training.optimizer import averaged
 
 SIZE, CONTEXT, LENGTH = 3, 2, 3  # tokens there are, given, written
 
 
-def build(rate=0.02, **options):
+def build(rate=0.02, average=None, **options):
     keras.utils.set_random_seed(1)
     generator = GenerationModel(SIZE, units=8, layers=1, embedding_size=4)
     discriminator = TextDiscriminator(SIZE, CONTEXT + LENGTH, embedding_size=4, filters=4, widths=(1, 2, 3))
     model = SeqGAN(generator, discriminator, **{"context": CONTEXT, "warmup": 0, "every": 1, **options})
-    model.compile(keras.optimizers.Adam(rate), jit_compile=False)
+    optimizer = keras.optimizers.Adam(rate, use_ema=average is not None, ema_momentum=average or 0.99)
+    model.compile(optimizer, jit_compile=False)
     model.optimizer.build(generator.trainable_variables)
     return model
 
@@ -116,3 +118,30 @@ def test_the_generator_comes_to_write_as_the_real_texts_do():
     assert before < 0.5 and share_of_twos(model, pieces[:, :CONTEXT]) > 0.8
     assert set(history) == {"loss", "discriminator_loss", "told_apart", "reward"}
     assert all(np.all(np.isfinite(values)) for values in history.values())
+
+
+def test_the_generator_alone_answers():
+    model, pieces = build(), random_pieces(3)
+    np.testing.assert_array_equal(model(pieces), model.generator(pieces))
+
+
+def test_what_is_averaged_is_the_generator():
+    model = build(average=0.5, rollouts=2)
+    for seed in range(3):
+        model.train_step((tf.constant(random_pieces(8, seed)),))
+    parts = [model.generator, model.discriminator]
+    trained, judge = ([weight.numpy() for weight in part.weights] for part in parts)
+    with averaged(model.generator, model.optimizer):
+        assert all(np.any(w.numpy() != old) for w, old in zip(model.generator.weights, trained, strict=True))
+        assert all(
+            np.all(w.numpy() == old) for w, old in zip(model.discriminator.weights, judge, strict=True)
+        )
+    assert all(np.all(w.numpy() == old) for w, old in zip(model.generator.weights, trained, strict=True))
+
+
+def test_a_checkpoint_gets_the_discriminators_optimiser():
+    model = build(rollouts=2)
+    before = [variable.numpy() for variable in model.extra_variables]
+    model.train_step((tf.constant(random_pieces(8)),))
+    changed = [np.any(v.numpy() != old) for v, old in zip(model.extra_variables, before, strict=True)]
+    assert sum(changed) > len(model.discriminator.trainable_variables)  # its moments and its step count

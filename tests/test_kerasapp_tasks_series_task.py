@@ -12,7 +12,7 @@ from kerasapp.export import saved_model
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.metrics import crps
 from kerasapp.tasks.series.model import log_density, mixture
-from kerasapp.training.selection import NumberGuard
+from kerasapp.training.callbacks import NumberGuard
 
 
 @pytest.fixture(scope="module")

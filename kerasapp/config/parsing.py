@@ -19,7 +19,7 @@ from kerasapp.errors import ConfigError, nearest
 from pipelines.atomic import write_text
 
 # Keys that change neither the weights nor their meaning, so a run goes on with other values of them.
-NOT_COMPARED = {"data.cache", "training.save_seconds", "training.overwrite"}
+NOT_COMPARED = {"data.cache", "training.save_seconds", "training.overwrite", "training.callbacks"}
 NOT_COMPARED |= {"audio.griffin_lim_iterations", "audio.griffin_lim_momentum"}
 
 

@@ -1,5 +1,6 @@
 """How a model is trained: the same keys for every task."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -19,22 +20,22 @@ class TrainingConfig(Section):
     training.steps give the same model"""
 
     batch_size: Annotated[int, Range(least=1, most=65_536)] = 64
-    """Examples in a training step"""
+    """Examples per training step"""
 
     steps: Annotated[int, Range(least=1)] | None = None
-    """Training steps in the whole run. Give this or training.minutes; the one given replaces the
-    preset's other"""
+    """Training steps of the whole run, which then can be repeated bit by bit. Give this or training.minutes;
+    the one given replaces the preset's other"""
 
     minutes: Annotated[float, Range(above=0)] | None = None
-    """Minutes to train for: schedule and stopping follow the clock, so such a run cannot be repeated
-    bit by bit; one limited by training.steps can"""
+    """Minutes to train for, evaluations included, from the end of the first step on: before it the graph is
+    built. Schedule and end follow the clock, so such a run cannot be repeated bit by bit"""
 
     steps_per_epoch: Annotated[int, Range(least=1)] = 150
-    """Training steps between two validations; after each, a checkpoint is kept if it is the best so far"""
+    """Training steps between two validations; after each, the model is kept if it is the best so far"""
 
     learning_rate: Annotated[float, Range(above=0)] = 3e-3
-    """Peak learning rate, reached when the warm-up ends; half of it is a good first try where the loss jumps
-    or becomes NaN"""
+    """Peak learning rate, reached at the end of the warm-up; try half of it where the loss jumps or becomes
+    NaN"""
 
     warmup: Annotated[float, Range(least=0, below=1)] = 0.05
     """Share of the run in which the learning rate rises from 0 to its peak; then a cosine takes it down"""
@@ -43,17 +44,19 @@ class TrainingConfig(Section):
     """Learning rate at the end of the run, as a share of the peak"""
 
     weight_decay: Annotated[float, Range(least=0)] = 0.0
-    """Weight decay of AdamW, times the learning rate a step; 0 is Adam"""
+    """Weight decay of AdamW: each step takes this share, times the learning rate, off every weight but biases
+    and normalisations; 0 is Adam"""
 
     clip_norm: Annotated[float, Range(least=0)] = 1.0
     """Largest norm of all gradients together: longer ones are shortened to it; 0 = off"""
 
     patience: Annotated[int, Range(least=0)] = 0
-    """Epochs without a better validation loss after which training stops early; 0 = off"""
+    """Epochs after which training stops early when none of them has a better validation metric, the one that
+    chooses the best model; an equal one is no better. 0 = off"""
 
     average: Annotated[float, Range(least=0, below=1)] = 0.0
-    """Decay, a step, of an exponential moving average of the weights, which then is what is validated and
-    kept, such as 0.999; 0 = off"""
+    """Decay per step, such as 0.999, of an exponential moving average of the weights; the average is then
+    what is validated and kept. 0 = off"""
 
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     """Number format of the layers' computation; weights stay float32. auto: mixed where the hardware is
@@ -63,6 +66,11 @@ class TrainingConfig(Section):
         Literal["single", "mirrored"], Note("training on several machines is not supported yet")
     ] = "single"
     """single: one device; mirrored: all GPUs of this machine, each with its share of the batch"""
+
+    callbacks: tuple[str, ...] = ()
+    """Keras callbacks, module:Class ..., each made without arguments, such as one of yours for an experiment
+    tracker. The modules are imported and run: train with configurations that you trust. A run may go on with
+    other ones"""
 
     save_seconds: Annotated[float, Range(above=0, most=60)] = 30.0
     """Seconds between two saves of the whole state of training: what a killed run loses at most"""
@@ -77,3 +85,6 @@ class TrainingConfig(Section):
                 f"training.steps: {show(self.steps)} and training.minutes: {show(self.minutes)}: "
                 "exactly one of them limits a run, and the other is null"
             )
+        for name in self.callbacks:
+            if not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", name):
+                raise ConfigError(f"training.callbacks: {show(name)} is not module:Class")

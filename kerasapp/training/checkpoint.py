@@ -14,9 +14,9 @@ from kerasapp.errors import ConfigError, Interrupted
 class RunState:
     """Where a run stands; saved with each checkpoint, as JSON.
 
-    step: optimiser steps done. seconds: time spent training. history: one row an epoch. best: the best
-    validation figure so far. waited: epochs since then. finished: nothing is left to do.
-    data: a digest of the data.
+    step: optimiser steps done. seconds: time spent training. history: one row per epoch. best: the best
+    validation metric so far. waited: epochs since then. finished: nothing is left to do. data: a digest of
+    the data.
     """
 
     step: int = 0
@@ -42,39 +42,36 @@ class SavedState(tf.train.experimental.PythonState):
 
 
 class Saver(keras.callbacks.Callback):
-    """Restores the run before its first step, and saves it at least every `save_seconds`.
+    """Saves the run after each epoch, and at least every `seconds`. It has to be the last callback.
 
     Args:
         state: the `RunState`.
         variables: all that a step reads or changes: weights, optimiser, seeds, carried states, metrics.
         folder: where the checkpoints go.
-        seconds: the longest time between two.
+        config: the `TrainingConfig`.
         interrupted: function that tells whether the user asked to stop.
-        inside_epoch: function that tells whether the state's step is inside an epoch.
     """
 
-    def __init__(self, state, variables, folder, seconds, interrupted, inside_epoch):
+    def __init__(self, state, variables, folder, config, interrupted):
         super().__init__()
-        self.state, self.seconds, self.interrupted = state, seconds, interrupted
-        self.inside_epoch = inside_epoch
+        self.state, self.config, self.interrupted = state, config, interrupted
         checkpoint = tf.train.Checkpoint(variables=variables, state=SavedState(state))
         self.manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)
         self.saved = time.monotonic()
-        self.first = True
 
     def restore(self):
-        """Goes back to the newest checkpoint; False where there is none."""
-        if not self.manager.latest_checkpoint:
-            return False
+        """Goes back to the newest checkpoint, if there is one."""
+        newest = self.manager.latest_checkpoint
+        if not newest:
+            return
         try:
-            self.manager.checkpoint.restore(self.manager.latest_checkpoint).assert_consumed()
-        except (tf.errors.OpError, AssertionError) as error:
+            self.manager.checkpoint.restore(newest).assert_consumed()
+        except (tf.errors.OpError, AssertionError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise ConfigError(f"{self.manager.latest_checkpoint}: cannot go on from it: {reason}") from error
-        return True
+            raise ConfigError(f"{newest}: cannot go on from it: {reason}") from error
 
     def save(self):
-        """Saves all; a kill while it writes leaves the checkpoint before as the newest."""
+        """Saves all. A kill during the save leaves the previous checkpoint as the newest."""
         try:
             self.manager.save()
         except tf.errors.OpError as error:
@@ -82,26 +79,26 @@ class Saver(keras.callbacks.Callback):
             raise OSError(0, f"cannot save: {reason}", self.manager.directory) from error
         self.saved = time.monotonic()
 
-    def on_train_begin(self, logs=None):
-        self.first = True
-
     def on_epoch_begin(self, epoch, logs=None):
-        if self.first and self.inside_epoch():
-            self.restore()  # once more, for `fit` has just reset the running mean of the loss
-        self.first = False
+        if self._inside_epoch():
+            self.restore()  # once more: `fit` has just reset the running mean of the loss
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.model.stop_training or not self.inside_epoch():
+        if self.model.stop_training or not self._inside_epoch():
             return  # the epoch ends here: it is saved once it has been validated
         if self.interrupted():
             self._save_and_stop()
-        if time.monotonic() - self.saved >= self.seconds:
+        if time.monotonic() - self.saved >= self.config.save_seconds:
             self.save()
 
     def on_epoch_end(self, epoch, logs=None):
+        self.state.finished = self.model.stop_training  # whichever callback has stopped it
         if self.interrupted() and not self.state.finished:
             self._save_and_stop()
         self.save()
+
+    def _inside_epoch(self):
+        return self.state.step % self.config.steps_per_epoch != 0
 
     def _save_and_stop(self):
         self.save()

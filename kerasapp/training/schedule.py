@@ -6,55 +6,63 @@ import time
 import keras
 
 
-class Clock(keras.callbacks.Callback):
-    """Counts steps and seconds, sets the learning rate and stops at the end.
+def learning_rate(share, config):
+    """The learning rate where a share of the run is done.
 
-    The rate rises linearly over the first `warmup` share of the run, then falls along half a cosine to
-    `final_learning_rate` of its peak (Loshchilov & Hutter 2017, arXiv:1608.03983). A run limited by minutes
-    follows the clock, one limited by steps the step count, which makes it repeatable.
+    It rises linearly to its peak, `config.learning_rate`, over the first `config.warmup` of the run. Then it
+    falls along half a cosine to `config.final_learning_rate` of the peak (Loshchilov & Hutter 2017,
+    arXiv:1608.03983).
+
+    Args:
+        share: 0 at the start of the run, 1 at its end; above 1 counts as 1.
+        config: the `TrainingConfig`.
+    """
+    if share < config.warmup:
+        return config.learning_rate * max(share / config.warmup, 1e-3)
+    falling = (min(share, 1.0) - config.warmup) / (1.0 - config.warmup)
+    cosine = 0.5 * (1.0 + math.cos(math.pi * falling))
+    return config.learning_rate * (config.final_learning_rate + (1.0 - config.final_learning_rate) * cosine)
+
+
+class Schedule(keras.callbacks.Callback):
+    """Counts steps and seconds, sets the learning rate of each step and ends the run.
+
+    A run limited by steps follows the step count, so it can be repeated. A run limited by minutes follows a
+    clock, which starts after the first step, also when the run goes on: tracing the graph takes time and
+    trains nothing.
+
+    Args:
+        state: the `RunState`. config: the `TrainingConfig`.
     """
 
     def __init__(self, state, config):
         super().__init__()
         self.state, self.config = state, config
-        self.started = None
-        self.rate = 0.0
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.started is None:  # after a resume has read the state
-            self.started = time.monotonic() - self.state.seconds
+        self.rate = 0.0  # of the newest step
+        self._started = None  # when the clock showed 0; None until the first step is done
 
     def on_train_batch_begin(self, batch, logs=None):
-        self.rate = self.learning_rate()
+        c = self.config
+        self.rate = learning_rate((self.state.step + 1) / c.steps if c.steps else self.share(), c)
         self.model.optimizer.learning_rate = self.rate
 
     def on_train_batch_end(self, batch, logs=None):
         self.state.step += 1
-        self.tick()
-        if self.progress() >= 1.0:
-            self.model.stop_training = True
+        self._tick()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.tick()  # the time of the evaluation counts too
-        if self.progress() >= 1.0:
-            self.model.stop_training = True
-        self.state.finished = self.model.stop_training  # or validation has run out of patience
+        self._tick()  # the time of the evaluation counts too
 
-    def tick(self):
-        """Brings the seconds up to date."""
-        self.state.seconds = time.monotonic() - self.started
-
-    def progress(self):
-        """Share of the run that is done, 0 to 1 and above."""
+    def share(self):
+        """The share of the run that is done: 0 to 1, or above where the clock has passed the end."""
         if self.config.steps:
             return self.state.step / self.config.steps
         return self.state.seconds / (60.0 * self.config.minutes)
 
-    def learning_rate(self):
-        c = self.config
-        done = (self.state.step + 1) / c.steps if c.steps else min(self.progress(), 1.0)
-        if done < c.warmup:
-            return c.learning_rate * max(done / c.warmup, 1e-3)
-        falling = (done - c.warmup) / max(1.0 - c.warmup, 1e-9)
-        cosine = 0.5 * (1.0 + math.cos(math.pi * min(falling, 1.0)))
-        return c.learning_rate * (c.final_learning_rate + (1.0 - c.final_learning_rate) * cosine)
+    def _tick(self):
+        now = time.monotonic()
+        if self._started is None:
+            self._started = now - self.state.seconds
+        self.state.seconds = now - self._started
+        if self.share() >= 1.0:
+            self.model.stop_training = True

@@ -1,86 +1,64 @@
 """Which model of a run is kept, and when the run stops early."""
 
-import contextlib
 import math
 
 import keras
 
-from kerasapp.adversarial import generator
-from kerasapp.errors import TrainingError
+from kerasapp.training.optimizer import averaged
 
 
-class NumberGuard(keras.callbacks.Callback):
-    """Ends a run whose loss is no number, and says what to do."""
-
-    def __init__(self, state, config):
-        super().__init__()
-        self.state, self.config = state, config
-
-    def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            raise TrainingError(
-                f"the loss is {logs['loss']} at step {self.state.step}: start anew, "
-                "--training.overwrite true, with a lower training.learning_rate "
-                f"(now {self.config.learning_rate:g}) or training.clip_norm (now {self.config.clip_norm:g})"
-            )
-
-
-class Validation(keras.callbacks.Callback):
-    """Validates each epoch, keeps the best model and stops when it no longer gets better.
-
-    What is validated, kept and sampled from is the portable model (float32, averaged where that is on): the
-    one that will be served.
+def is_better(metric, best, direction):
+    """Whether a model is to be kept: its metric is better than the best so far; an equal one is no better.
 
     Args:
-        state: the `RunState`. clock: the `Clock`, which knows the learning rate.
-        task: the task; its `validate` reads the split in several streams, quicker than `kerasapp evaluate`
+        metric: of the model; None where nothing is validated, which keeps the newest model.
+        best: None where there is none yet.
+        direction: 1 where higher is better, -1 where lower is better. NaN is worse than any number.
+    """
+    if metric is None or best is None:
+        return True
+    return not math.isnan(metric) and (math.isnan(best) or direction * metric > direction * best)
+
+
+class Selection(keras.callbacks.Callback):
+    """Validates after each epoch, keeps the best model, and ends a run that no longer gets better.
+
+    The portable model (float32, averaged where `training.average` is set) is validated and kept: the one that
+    will be served. The metrics go into the run's history, and as `val_NAME` into the logs of the callbacks
+    that come later.
+
+    Args:
+        state: the `RunState`.
+        schedule: the `Schedule`, which knows the learning rate.
+        task: the task. Its `validate` reads the split in several streams: faster than `kerasapp evaluate`,
             and a little less exact.
-        config: the `TrainingConfig`: `patience`, epochs without a better figure before the run stops, 0 for
-            never; `average`, whether the optimiser's moving average of the weights is the model.
+        trained: the model whose weights are trained.
+        config: the `TrainingConfig`.
         keep: function that stores a model as the best one.
     """
 
-    def __init__(self, state, clock, task, config, keep):
+    def __init__(self, state, schedule, task, trained, config, keep):
         super().__init__()
-        self.state, self.clock, self.task, self.keep = state, clock, task, keep
-        self.patience, self.average = config.patience, config.average > 0
+        self.state, self.schedule, self.task, self.trained = state, schedule, task, trained
+        self.config, self.keep = config, keep
+        self.portable = None  # the model of the newest epoch
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {"epoch": epoch + 1, "step": self.state.step, "seconds": round(self.state.seconds, 1)}
-        row |= {"learning_rate": self.clock.rate, "loss": float(logs["loss"])}
-        with averaged(self.model) if self.average else contextlib.nullcontext():
-            portable = self.task.portable(generator(self.model))
-        figures = self.task.validate(portable)
-        row |= {f"valid_{name}": value for name, value in figures.items()}
-        figure = figures.get(self.task.monitor)
-        row["best"] = self._is_better(figure)
-        if row["best"]:
-            self.state.best, self.state.waited = figure, 0
-            self.keep(portable)
+        with averaged(self.trained, self.model.optimizer):
+            self.portable = self.task.portable(self.trained)
+        metrics = self.task.validate(self.portable)
+        metric = metrics.get(self.task.monitor)
+        better = is_better(metric, self.state.best, self.task.direction)
+        if better:
+            self.state.best, self.state.waited = metric, 0
+            self.keep(self.portable)
         else:
             self.state.waited += 1
-        self.portable = portable
-        self.state.history.append(row)
-        if self.patience and self.state.waited >= self.patience:
+        if self.config.patience and self.state.waited >= self.config.patience:
             self.model.stop_training = True
-
-    def _is_better(self, figure):
-        if figure is None or self.state.best is None:  # without a validation split the last one is kept
-            return True
-        return self.task.direction * figure >= self.task.direction * self.state.best
-
-
-@contextlib.contextmanager
-def averaged(model):
-    """Within, the model's weights are the optimiser's exponential moving average of them."""
-    # The averages have no public name; keras.callbacks.SwapEMAWeights reads the same attribute.
-    averages = model.optimizer._model_variables_moving_average
-    pairs = list(zip(generator(model).trainable_variables, averages))
-    trained = [variable.numpy() for variable, _ in pairs]
-    for variable, average in pairs:
-        variable.assign(average)
-    try:
-        yield
-    finally:
-        for (variable, _), value in zip(pairs, trained):
-            variable.assign(value)
+        row = {"epoch": epoch + 1, "step": self.state.step, "seconds": round(self.state.seconds, 1)}
+        row |= {"learning_rate": self.schedule.rate, "loss": float(logs["loss"])}
+        row |= {f"valid_{name}": value for name, value in metrics.items()}
+        self.state.history.append(row | {"best": better})
+        logs.update({f"val_{name}": value for name, value in metrics.items()})
+        logs["learning_rate"] = self.schedule.rate

@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from kerasapp.adversarial import Adversarial
 from kerasapp.decoding.sampling import Sampling, derived, sample
 from kerasapp.layers.stack import transposed
 from kerasapp.tasks.generation.model import step_function, window
@@ -12,29 +11,30 @@ LOSSES = ("loss", "discriminator_loss", "told_apart", "reward")
 WRITING, ROLLOUTS = 0, 1  # what seeds are for
 
 
-class SeqGAN(Adversarial):
+class SeqGAN(keras.Model):
     """A language model that learns to write what a discriminator takes for real (Yu et al. 2017,
-    arXiv:1609.05473).
+    arXiv:1609.05473; Goodfellow et al. 2014, arXiv:1406.2661).
 
     A step of `fit` teaches the discriminator with a batch of real pieces and as many of the generator's.
     After `warmup` such steps, each `every`-th one also teaches the generator, by policy gradient (Williams
-    1992): the reward of a token is how likely the discriminator finds the text real, on the average of
-    `rollouts` ends that the generator writes after it; that of the last token is for the text as it is. The
-    batch mean at each position is subtracted as a baseline: it lowers the variance and adds no bias.
+    1992). The reward of a token is the probability of "real" that the discriminator gives, averaged over
+    `rollouts` ends that the generator writes after the token; the last token's is that of the text itself.
+    The batch mean at each position is subtracted as a baseline: it lowers the variance and adds no bias.
 
     `fit` wants int32 [batch, context + length]: real pieces of text. Generator and real text share the first
-    `context` tokens, and the discriminator sees both parts.
+    `context` tokens, and the discriminator sees both parts. The optimiser of `compile` is the generator's;
+    the losses are SeqGAN's own.
 
     Args:
         generator: a `GenerationModel` without `streams`, trained by likelihood.
-        discriminator: a `TextDiscriminator`, or any model of pieces [batch, context + length] -> logits
-            [batch].
+        discriminator: a built `TextDiscriminator`, or any built model of pieces [batch, context + length] ->
+            logits [batch].
         context: tokens that are given, at least 1.
         rollouts: ends written after each beginning. every, warmup: see above.
         rollout_tokens: tokens from a beginning to the next, which share a reward; 1 in the paper.
-        likelihood: weight of the usual loss, nats of a token of the real piece, in the generator's: some
-            keeps a text from falling apart (Wu et al. 2016, arXiv:1609.08144, section 5.2).
-        discriminator_rate: its learning rate.
+        likelihood: weight of the usual loss, in nats per token of the real piece, in the generator's loss: a
+            little keeps a text from falling apart (Wu et al. 2016, arXiv:1609.08144, section 5.2).
+        discriminator_rate: learning rate of the discriminator's Adam.
         seed: of all that is drawn; a step draws by its number.
     """
 
@@ -52,11 +52,35 @@ class SeqGAN(Adversarial):
         seed=0,
         **kwargs,
     ):
-        super().__init__(generator, discriminator, discriminator_rate, LOSSES, **kwargs)
+        super().__init__(**kwargs)
+        self.generator, self.discriminator = generator, discriminator
+        # The loss asks for "real" and "not real" at once, so its gradients change sign: less momentum than
+        # Adam's default (Radford, Metz & Chintala 2016, arXiv:1511.06434).
+        self.discriminator_optimizer = keras.optimizers.Adam(
+            discriminator_rate, beta_1=0.5, global_clipnorm=1.0, name="discriminator_adam"
+        )
+        self.means = {name: keras.metrics.Mean(name=name) for name in LOSSES}
         self.context, self.length = context, discriminator.input_shape[1] - context
         self.rollouts, self.rollout_tokens = rollouts, rollout_tokens
         self.every, self.warmup = every, warmup
         self.likelihood, self.seed = likelihood, seed
+        self.built = True
+
+    def compile(self, optimizer, loss=None, **options):
+        super().compile(optimizer=optimizer, **options)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def call(self, inputs, training=False):
+        return self.generator(inputs, training=training)
+
+    @property
+    def metrics(self):
+        return list(self.means.values())
+
+    @property
+    def extra_variables(self):
+        """What a step changes beside weights, metrics and optimiser (see `kerasapp.task.Task.learner`)."""
+        return self.discriminator_optimizer.variables
 
     def train_step(self, data):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -147,12 +171,13 @@ class SeqGAN(Adversarial):
         return derived(own[0], tf.range(count))[0]
 
     def _report(self, due, loss, reward, discriminator_loss, told_apart):
-        # Steps without the generator do not count in its means: a weight of 0, not a value.
+        # Steps without the generator do not count in its means: a weight of 0, not a value of 0.
         counted = tf.cast(due, tf.float32)
-        means = {mean.name: mean for mean in self.means}
-        for name, value in {"loss": loss, "reward": reward}.items():
-            means[name].update_state(value, sample_weight=counted)
-        return self.report(discriminator_loss=discriminator_loss, told_apart=told_apart)
+        self.means["loss"].update_state(loss, sample_weight=counted)
+        self.means["reward"].update_state(reward, sample_weight=counted)
+        self.means["discriminator_loss"].update_state(discriminator_loss)
+        self.means["told_apart"].update_state(told_apart)
+        return {name: mean.result() for name, mean in self.means.items()}
 
 
 def _plain(seeds):

@@ -88,6 +88,16 @@ class Translation(Task):
             return (source, source)
         return (target, source) if data.swap else (source, target)
 
+    def training_note(self):
+        pairs, most = self.corpus.part("train"), self.config.data.max_length
+        left_out = pipeline.too_long(pairs, most)
+        if not left_out:
+            return None
+        return (
+            f"{left_out:,} of {len(pairs):,} training pairs are left out, as a side has more than {most} "
+            "tokens; to train on them give a larger --data.max_length"
+        )
+
     def _learned_tokenizer(self):
         return self.corpus.tokenizers
 

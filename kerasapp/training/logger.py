@@ -1,4 +1,4 @@
-"""What a run tells: history.csv, TensorBoard, a table and a progress bar."""
+"""The log of a run: history.csv, TensorBoard, and what a terminal shows."""
 
 import csv
 import io
@@ -11,12 +11,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from pipelines.atomic import write_text
 
 
-class Journal(keras.callbacks.Callback):
-    """Tells how the run goes: `history.csv`, TensorBoard, and a progress bar on standard error."""
+class Logger(keras.callbacks.Callback):
+    """Writes `history.csv` and TensorBoard's files, one line per epoch and a progress bar on standard error.
 
-    def __init__(self, state, clock, validation, task, run, every=20):
+    Args:
+        state: the `RunState`. schedule: the `Schedule`. selection: the `Selection`.
+        task: the task; its `summarise` writes samples for TensorBoard.
+        run: the run's folder.
+        every: steps between two points of TensorBoard's curves.
+    """
+
+    def __init__(self, state, schedule, selection, task, run, every=20):
         super().__init__()
-        self.state, self.clock, self.validation, self.task = state, clock, validation, task
+        self.state, self.schedule, self.selection, self.task = state, schedule, selection, task
         self.run, self.every = run, every
         self.console = Console(stderr=True, highlight=False)
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")
@@ -25,9 +32,9 @@ class Journal(keras.callbacks.Callback):
         self.writer = tf.summary.create_file_writer(str(run / "logs"))
 
     def on_train_batch_end(self, batch, logs=None):
-        step, loss, rate = self.state.step, float(logs["loss"]), self.clock.rate
+        step, loss, rate = self.state.step, float(logs["loss"]), self.schedule.rate
         text = f"step {step}  loss {loss:.3f}  rate {rate:.1e}"
-        self.bar.update(self.row, completed=self.clock.progress(), description=text)
+        self.bar.update(self.row, completed=self.schedule.share(), description=text)
         if step % self.every == 0:
             with self.writer.as_default(step):
                 tf.summary.scalar("loss/train", loss)
@@ -38,19 +45,17 @@ class Journal(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         row = self.state.history[-1]
         write_text(self.run / "history.csv", table(self.state.history))
-        shown = {
-            k: v for k, v in row.items() if isinstance(v, float) and k not in ("seconds", "learning_rate")
-        }
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
+        metrics = {name: value for name, value in row.items() if name == "loss" or name.startswith("valid_")}
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         minutes, seconds = divmod(int(self.state.seconds), 60)
         mark = "  (best)" if row["best"] else ""
         place = f"epoch {row['epoch']:>3}  step {row['step']:>6}  {minutes}:{seconds:02d}"
-        self.console.print(f"{place}  {figures}{mark}", soft_wrap=True)
+        self.console.print(f"{place}  {shown}{mark}", soft_wrap=True)
         with self.writer.as_default(self.state.step):
-            for name, value in shown.items():
-                if name.startswith("valid_"):
+            for name, value in metrics.items():
+                if name != "loss":
                     tf.summary.scalar(f"valid/{name.removeprefix('valid_')}", value)
-            self.task.summarise(self.validation.portable)
+            self.task.summarise(self.selection.portable)
         self.writer.flush()
 
 
