@@ -1,10 +1,12 @@
 """Sequence models in Keras, from raw files to production.
 
 `kerasapp.load(RUN_OR_EXPORT)` answers with a trained model; `kerasapp.Generation` is data, model and export
-of text generation, for a `fit` of your own. TensorFlow is imported when one of them is first used.
+of text generation, for a `fit` of your own; `kerasapp.train(task, RUN)` is the project's own training.
+TensorFlow is imported when one of them is first used.
 """
 
 import pipelines
+from kerasapp import keras_classes
 
 if getattr(pipelines, "PROJECT", None) != "kerasapp":
     place = pipelines.__spec__.origin or list(pipelines.__path__)
@@ -13,8 +15,10 @@ if getattr(pipelines, "PROJECT", None) != "kerasapp":
         "rename that one"
     )
 
+keras_classes.register()
+
 __version__ = "0.1.0"
-__all__ = ["Generation", "Series", "Synthesis", "Translation", "load"]
+__all__ = ["Generation", "Series", "Synthesis", "Translation", "load", "train"]
 
 
 def __getattr__(name):
@@ -28,4 +32,8 @@ def __getattr__(name):
         from kerasapp.api import load
 
         return load
+    if name == "train":
+        from kerasapp.training.fit import train
+
+        return train
     return spec.spec(name.lower()).load("task")

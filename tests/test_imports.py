@@ -14,7 +14,14 @@ PACKAGES = ("kerasapp", "pipelines")
 # The tasks come last: no stage imports one; `kerasapp.spec` imports the modules that a task names, late.
 ORDER = (
     ("kerasapp.errors", "pipelines.errors", "pipelines.atomic"),
-    ("kerasapp.backend", "kerasapp.artefact", "kerasapp.threads", "kerasapp.knobs", "pipelines"),
+    (
+        "kerasapp.backend",
+        "kerasapp.artefact",
+        "kerasapp.keras_classes",
+        "kerasapp.threads",
+        "kerasapp.knobs",
+        "pipelines",
+    ),
     ("kerasapp.spec",),
     ("kerasapp.layers", "kerasapp.plots", "kerasapp.config"),
     ("kerasapp.decoding", "kerasapp.inspection"),
