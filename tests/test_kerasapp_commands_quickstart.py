@@ -34,7 +34,9 @@ def test_a_story_for_each_task(task, commands):
     given = [flatten(wanted.config)[key] for key in config_module(task).CUT]
     files = [file for names in given if names for file in ([names] if isinstance(names, str) else names)]
     assert files and all(file.startswith("sample:") for file in files)
-    assert wanted.config.training.minutes <= 5
+    training = wanted.config.training
+    # By the clock a fast machine would train series for four times as many steps as it takes to overfit.
+    assert training.steps == 1500 if task == "series" else training.minutes <= 5
     assert answers and all(words[0] in COMMANDS and words[1] == folder for words in answers)
     assert (name, list(request)) == (f"quickstart-{task}", ["instances"])
 

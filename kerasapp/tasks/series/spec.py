@@ -21,7 +21,6 @@ SPEC = TaskSpec(
     files=("statistics.json",),
     quickstart=Quickstart(
         preset="sunspots",
-        minutes=2,
         answers=(("forecast", "{run}", "--horizon", "12", "--plot", "{run}/forecast.png"),),
         request={"instances": [{"history": [[2.9], [4.1], [0.8]], "lengths": 3}]},
     ),
