@@ -23,7 +23,7 @@ from rich.table import Table
 
 import kerasapp
 from kerasapp import threads
-from kerasapp.training.fit import make_optimizer
+from kerasapp.training.optimizer import make_optimizer
 from pipelines.clips import PADDING
 
 

@@ -33,7 +33,7 @@ from kerasapp import threads
 from kerasapp.tasks.translation.config import default_split
 from kerasapp.tasks.translation.servable import SPARE
 from kerasapp.tasks.translation.spec import SPEC
-from kerasapp.training.fit import make_optimizer
+from kerasapp.training.optimizer import make_optimizer
 from pipelines.translation import padding_ratio
 
 BATCH = 64
