@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hand_made import QUOTED, TRACKER
 
+from kerasapp import spec
 from kerasapp.inspection import report
 from kerasapp.inspection.packing import inflate, pack, unpack
 from kerasapp.tasks.generation import inspection as generation
@@ -69,7 +70,8 @@ def opened(browser, tmp_path):
 
     def open_report(contents):
         path = tmp_path / "report.html"
-        report.write(path, contents, "a run: what it does")
+        scripts = spec.spec(contents["task"]).load("inspection").SCRIPTS
+        report.write(path, contents, "a run: what it does", scripts)
         page = browser.new_page(viewport={"width": 360, "height": 740})
         page.set_default_timeout(60_000)
         visits.append((page, [], []))

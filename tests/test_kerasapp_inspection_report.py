@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerasapp import spec
 from kerasapp.inspection import report, tracks
+from kerasapp.inspection.units import FRAME, ROOM
 
 ROOT = Path(__file__).parents[1]
 WICKED = "</script><script>alert(1)</script><!-- {{SCRIPT}} “&”"
@@ -42,10 +44,14 @@ class Page(HTMLParser):
         self._open = None
 
 
-@pytest.fixture(params=["generation", "translation", "synthesis"])
+def scripts(task):
+    return spec.spec(task).load("inspection").SCRIPTS
+
+
+@pytest.fixture(params=[task.name for task in spec.specs() if task.has("inspection")])
 def page(request):
     contents = {"task": request.param, "text": WICKED}
-    text = report.assemble(contents, f"a <run>: {WICKED}")
+    text = report.assemble(contents, f"a <run>: {WICKED}", scripts(request.param))
     return text, Page(text), contents
 
 
@@ -85,14 +91,12 @@ def test_an_installed_package_has_all_files():
 
 def test_a_file_is_written_and_its_size_told(tmp_path):
     path = tmp_path / "report.html"
-    size = report.write(path, {"task": "translation"}, "人")
+    size = report.write(path, {"task": "translation"}, "人", scripts("translation"))
     assert path.stat().st_size == size and "<title>人</title>" in path.read_text("utf-8")
 
 
 def test_noise_of_a_large_model_has_less_than_two_megabytes():
     """The worst that the signals of 5,000 characters can be: nothing that deflate can use."""
-    from kerasapp.tasks.generation.inspection import FRAME, ROOM
-
     signals = np.random.default_rng(0).uniform(size=[600, 5000]).astype(np.float32)
     kept = tracks.choose(signals, np.ones(600, bool), list(range(60)), np.arange(600), ROOM)
     assert len(kept) > 60 and len(json.dumps(kept)) < ROOM + FRAME * len(kept)

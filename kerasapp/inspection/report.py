@@ -41,7 +41,7 @@ def assemble(contents, title, scripts):
         "POLICY": POLICY.format(script=_digest(script), style=_digest(style)),
         "TITLE": html.escape(title),
         "STYLE": style,
-        "BODY": _read(f"{task}.html"),
+        "BODY": re.sub(r"\{\{(\w+)\}\}\n", lambda part: _read(f"{part[1]}.html"), _read(f"{task}.html")),
         # An HTML parser ends the contents at "</script>", wherever it stands.
         "CONTENTS": json.dumps(contents, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
         "SCRIPT": script,

@@ -8,46 +8,74 @@ export function styleColour(name) {
   return value.includes(",") ? `rgb(${value})` : value;
 }
 
+/** The colour of cells, more or less strong. */
+export function cellColour(strength) {
+  return `rgba(${getComputedStyle(document.documentElement).getPropertyValue("--cell")}, ${strength})`;
+}
+
 /**
- * A chart that is drawn again as its room, its values or the colours change.
+ * A canvas in a figure, drawn again as its room or the colours change.
  *
- * host: a figure. pick(place): called as a place is clicked. Gives an object with `show(series, range)`, where
- * a series is {name, values, colour: a name of the style sheet}, and `mark(place)`.
+ * draw(pen, inner): draws into the rectangle {x, y, width, height}. count(): places from left to right.
+ * pick(place): called as one is clicked. point(place): as the mouse is over one, null as it leaves.
  */
-export function lineChart(host, label, pick) {
+export function canvasChart(host, { height = CHART.height, below = CHART.below, draw, count, pick, point }) {
   const caption = host.appendChild(document.createElement("figcaption"));
   const canvas = host.appendChild(document.createElement("canvas"));
   canvas.setAttribute("role", "img");
-  const chart = { series: [], range: [0, 1], place: 0 };
 
   function redraw() {
-    if (!chart.series.length) return;
     const width = host.clientWidth;
     const scale = devicePixelRatio || 1;
     canvas.width = Math.round(width * scale);
-    canvas.height = Math.round(CHART.height * scale);
-    canvas.style.height = `${CHART.height}px`;
+    canvas.height = Math.round(height * scale);
+    canvas.style.height = `${height}px`;
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
-    const inner = { x: CHART.left, y: CHART.top, width: width - CHART.left - CHART.right };
-    inner.height = CHART.height - CHART.top - CHART.below;
-    drawFrame(pen, inner, chart.range);
-    chart.series.forEach((series) => drawLine(pen, inner, chart.range, series));
-    drawPlace(pen, inner, chart.place, chart.series[0].values.length);
+    const inner = { x: CHART.left, y: CHART.top, width: width - CHART.left - CHART.right, height: height - CHART.top - below };
+    if (inner.width > 0) draw(pen, inner);
   }
 
-  canvas.addEventListener("click", (event) => {
-    const share = (event.offsetX - CHART.left) / (canvas.clientWidth - CHART.left - CHART.right);
-    const count = chart.series[0].values.length;
-    pick(Math.min(Math.max(Math.floor(share * count), 0), count - 1));
-  });
+  function placeOf({ offsetX }) {
+    const share = (offsetX - CHART.left) / (canvas.clientWidth - CHART.left - CHART.right);
+    return Math.min(Math.max(Math.floor(share * count()), 0), count() - 1);
+  }
+
+  if (pick) canvas.addEventListener("click", (event) => pick(placeOf(event)));
+  if (point) {
+    canvas.addEventListener("pointermove", (event) => event.pointerType === "mouse" && point(placeOf(event)));
+    canvas.addEventListener("pointerleave", () => point(null));
+  }
   new ResizeObserver(redraw).observe(host);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  return { caption, canvas, redraw, placeOf };
+}
+
+/**
+ * Lines over places.
+ *
+ * pick, point: see `canvasChart`. Gives `show(series, range, options)`, where a series is {name, values, colour: a name
+ * of the style sheet}, range their least and greatest value, and options {ticks: see axes.js, limits: values to draw
+ * level lines at}; `mark(place)`; and `hide(whether)`.
+ */
+export function lineChart(host, label, pick, { height, below, point } = {}) {
+  const chart = { series: [], range: [0, 1], place: 0, options: {} };
+  const { caption, canvas, redraw } = canvasChart(host, { height, below, draw, pick, point, count: () => chart.series[0].values.length });
+
+  function draw(pen, inner) {
+    if (!chart.series.length) return;
+    const count = chart.series[0].values.length;
+    drawFrame(pen, inner, chart.range);
+    for (const limit of chart.options.limits || []) drawLevel(pen, inner, chart.range, limit);
+    chart.series.forEach((series) => drawLine(pen, inner, chart.range, series));
+    if (chart.options.ticks) drawTicks(pen, inner, chart.options.ticks, count);
+    drawPlace(pen, inner, chart.place, count);
+  }
+
   return {
-    show(series, range) {
-      chart.series = series;
-      chart.range = range || rangeOf(series);
-      caption.replaceChildren(...series.flatMap(key));
+    show(series, range, options = {}) {
+      Object.assign(chart, { series, range: range || rangeOf(series), options });
+      caption.replaceChildren(...series.map(({ name, colour }) => keyEntry("line", styleColour(colour), name)));
       canvas.setAttribute("aria-label", `${label}, from ${fixed(chart.range[0])} to ${fixed(chart.range[1])}.`);
       redraw();
     },
@@ -55,14 +83,17 @@ export function lineChart(host, label, pick) {
       chart.place = place;
       redraw();
     },
+    hide(hidden) {
+      host.hidden = hidden;
+    },
   };
 }
 
-function key({ name, colour }) {
-  const line = document.createElement("span");
-  line.className = "line";
-  line.style.background = styleColour(colour);
-  return [line, name];
+/** An entry of a chart's key. kind: "line", "area" or "dot". */
+export function keyEntry(kind, colour, name) {
+  const swatch = make("span", { class: kind });
+  swatch.style.background = colour;
+  return make("span", { class: "key" }, swatch, name);
 }
 
 /** The least and the greatest value of all series. */
@@ -78,18 +109,56 @@ export function rangeOf(series) {
 }
 
 function drawFrame(pen, inner, range) {
+  drawBox(pen, inner);
+  for (const [value, y] of [[range[1], inner.y + 9], [range[0], inner.y + inner.height - 2]]) {
+    drawNumber(pen, inner, fixed(value, Math.abs(value) < 9.995 ? 2 : 1), y);
+  }
+}
+
+export function drawBox(pen, inner) {
   pen.strokeStyle = styleColour("--line");
-  pen.fillStyle = styleColour("--muted");
+  pen.lineWidth = 1;
   pen.strokeRect(inner.x - 0.5, inner.y - 0.5, inner.width + 1, inner.height + 1);
+}
+
+/** A number beside the left edge; y is its base line. */
+export function drawNumber(pen, inner, text, y) {
+  pen.fillStyle = styleColour("--muted");
   pen.font = `${CHART.letters}px system-ui, sans-serif`;
   pen.textAlign = "right";
-  for (const [value, y] of [[range[1], inner.y + 9], [range[0], inner.y + inner.height - 2]]) {
-    pen.fillText(fixed(value, Math.abs(value) < 9.995 ? 2 : 1), inner.x - 5, y, CHART.left - 8);
+  pen.fillText(text, inner.x - 5, y, CHART.left - 8);
+}
+
+/** A broken line at a value. */
+export function drawLevel(pen, inner, [low, high], value, colour = "--edge") {
+  if (value < low || value > high) return;
+  const y = Math.round(inner.y + inner.height * (1 - (value - low) / (high - low))) + 0.5;
+  pen.strokeStyle = styleColour(colour);
+  pen.lineWidth = 1;
+  pen.setLineDash([3, 3]);
+  pen.beginPath();
+  pen.moveTo(inner.x, y);
+  pen.lineTo(inner.x + inner.width, y);
+  pen.stroke();
+  pen.setLineDash([]);
+}
+
+/** Names below the lower edge; ticks: list of {place, text}. */
+export function drawTicks(pen, inner, ticks, count) {
+  const bottom = inner.y + inner.height;
+  pen.fillStyle = styleColour("--muted");
+  pen.font = `${CHART.letters}px system-ui, sans-serif`;
+  for (const { place, text } of ticks) {
+    const x = inner.x + (inner.width * (place + 0.5)) / count;
+    const half = pen.measureText(text).width / 2;
+    pen.fillRect(Math.round(x), bottom, 1, 4);
+    pen.textAlign = "center";
+    pen.fillText(text, Math.min(Math.max(x, half), inner.x + inner.width + CHART.right - half), bottom + 15);
   }
 }
 
 /** Where several places share a column, their least and greatest value are both there. */
-function drawLine(pen, inner, [low, high], { values, colour }) {
+export function drawLine(pen, inner, [low, high], { values, colour }) {
   const y = (value) => inner.y + inner.height * (1 - (value - low) / (high - low));
   const columns = Math.max(Math.floor(inner.width), 1);
   pen.strokeStyle = styleColour(colour);
@@ -107,7 +176,8 @@ function drawLine(pen, inner, [low, high], { values, colour }) {
   pen.stroke();
 }
 
-function drawPlace(pen, inner, place, count) {
+export function drawPlace(pen, inner, place, count) {
+  if (place < 0 || place >= count) return;
   pen.fillStyle = styleColour("--mark");
   pen.fillRect(inner.x + (inner.width * (place + 0.5)) / count - 0.75, inner.y, 1.5, inner.height);
 }

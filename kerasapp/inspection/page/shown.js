@@ -24,7 +24,12 @@ export function percent(share) {
 }
 
 export function fixed(value, digits = 2) {
-  return value.toFixed(digits).replace(/^-/, "−");
+  return value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
+}
+
+/** Terms and what is said of each; facts: list of [term, value]. */
+export function factsList(facts) {
+  return make("dl", {}, ...facts.flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]));
 }
 
 /**

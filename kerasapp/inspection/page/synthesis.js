@@ -93,8 +93,7 @@ run(async (found) => {
       .sort((one, other) => other.share - one.share)
       .slice(0, 5);
     range.setAttribute("aria-valuetext", `${fixed(middle)} seconds: looks at ${looked[0].token}, ${percent(looked[0].share)}; end ${percent(sentence.stop[step])}`);
-    const list = make("dl", {}, ...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-    $("place").replaceChildren(list, alternativesList(looked, looked[0].token, "The characters looked at most"));
+    $("place").replaceChildren(factsList(facts), alternativesList(looked, looked[0].token, "The characters looked at most"));
   }
 
   function stepAt(plot, event) {

@@ -1,7 +1,5 @@
 // The text, a span for each token, coloured; a place in it that the pointer and the keys move.
 
-const STRONGEST = 0.62; // opacity of the strongest colour: letters stay legible on it
-
 /**
  * Fills the reader. told(place): called as the place changes, with how: "hover", "key" or "click".
  *
@@ -54,12 +52,6 @@ export function readerOf(tokens, bits, told) {
       spans.forEach((span, i) => span.classList.toggle("holds", values !== null && values[i] > 0));
     },
   };
-}
-
-/** A colour for a share from -1 to 1. */
-export function shadeColour(share) {
-  const strength = Math.min(Math.abs(share), 1) * STRONGEST;
-  return strength < 0.01 ? "" : `rgba(var(${share < 0 ? "--cool" : "--warm"}), ${strength.toFixed(3)})`;
 }
 
 function inSight(reader, span) {

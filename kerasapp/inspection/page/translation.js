@@ -75,9 +75,8 @@ run(async (found) => {
       facts.push(["Probability", percent(share)], ["Surprise", `${fixed(Math.max(0, -Math.log2(Math.max(share, 1e-4))))} bits${share < 1e-4 ? " or more" : ""}`]);
     }
     if (looks) facts.push([side === "target" ? "Looked at" : "Looked at by", seen]);
-    const list = make("dl", {}, ...facts.flatMap(([term, value]) => [make("dt", {}, term), make("dd", {}, value)]));
     const alternatives = side === "target" ? sentence.alternatives[place].map(([token, share]) => ({ token, share })) : [];
-    $("place").replaceChildren(list, alternativesList(alternatives, sentence[side][place]));
+    $("place").replaceChildren(factsList(facts), alternativesList(alternatives, sentence[side][place]));
   }
 
   /** The arrow keys go from token to token; Tab goes from row to row. */

@@ -36,6 +36,13 @@ export function unitValues({ signals, tracks }) {
   };
 }
 
+/** What the contents have of units: lengths of states, features and gates, unpacked. */
+export function unpackUnits({ norms, features, gates }) {
+  const unpacked = (keys) => async (one) => ({ ...one, ...Object.fromEntries(await Promise.all(keys.map(async (key) => [key, await unpack(one[key])]))) });
+  const all = [[norms, ["values"]], [features, ["values"]], [gates, ["left", "right"]]];
+  return Promise.all(all.map(([list, keys]) => Promise.all(list.map(unpacked(keys)))));
+}
+
 export const STATES = { c: "cell", h: "hidden" };
 
 /**
@@ -48,7 +55,7 @@ export function listFeatures(features, owner, short, pick) {
   const sorted = [...features].sort((one, other) => strength(other) - strength(one));
   document.getElementById("short").hidden = !short;
   document.getElementById("features").replaceChildren(...sorted.map((feature) => row(feature, owner, pick)));
-  if (!features.length) document.getElementById("features").textContent = "No feature varies in this text.";
+  if (!features.length) document.getElementById("features").textContent = "No feature varies here.";
 }
 
 function row(feature, owner, pick) {
