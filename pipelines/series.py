@@ -78,10 +78,7 @@ def prepare(
     table = tables.read(files, given.columns if given and not columns else columns, date)
     where = f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
     transform = given.transform if given else transform
-    for name, values in zip(table.columns, table.values.T, strict=True):
-        if not np.all(scaling.fits(transform, values)):
-            worst, words = values.min(), scaling.allowed(transform)[0]
-            raise DataError(f"{where}: column {name}: {worst:g}, and the transform {transform} takes {words}")
+    check_values(table, transform, where)
     if given and tuple(given.columns) != table.columns:
         raise DataError(f"{where}: the columns {table.columns} are not the model's, {tuple(given.columns)}")
     length = len(table.values)
@@ -95,6 +92,14 @@ def prepare(
         raise DataError(f"split {tuple(split)} leaves no training part to learn the scaling from")
     learned = given or Scaling.learn(table.values[slice(*bounds["train"])], table.columns, transform, where)
     return SeriesCorpus(table, learned, bounds)
+
+
+def check_values(table: tables.Table, transform: str, where: str | os.PathLike) -> None:
+    """Raises: DataError where a value is one that the transform does not take; `where` names the files."""
+    for name, values in zip(table.columns, table.values.T, strict=True):
+        if not np.all(scaling.fits(transform, values)):
+            worst, words = values.min(), scaling.allowed(transform)[0]
+            raise DataError(f"{where}: column {name}: {worst:g}, and the transform {transform} takes {words}")
 
 
 def steps_per_pass(count: int, *, window: int) -> int:

@@ -65,6 +65,12 @@ def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: 
     return Table(tuple(wanted), values, np.array(dates) if dates else None)
 
 
+def header(file: str | os.PathLike) -> list[str]:
+    """The names in the first line of a CSV file. Raises: DataError, as `read`."""
+    path = locate(file)
+    return _header(path, next(_lines(path), (1, []))[1])
+
+
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number and the cells of each line that is not empty."""
     reader = csv.reader(io.StringIO("".join(read_text(path)), newline=""), strict=True)

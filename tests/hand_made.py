@@ -8,6 +8,9 @@ import numpy as np
 from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.tasks.generation.predictor import TextGenerator
 from kerasapp.tasks.generation.servable import GenerationServable
+from kerasapp.tasks.series.model import SeriesModel
+from kerasapp.tasks.series.predictor import Forecaster
+from kerasapp.tasks.series.servable import SeriesServable
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp.tasks.synthesis.model import SynthesisModel
 from kerasapp.tasks.synthesis.predictor import Synthesizer
@@ -17,13 +20,14 @@ from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.tasks.translation.predictor import Translator
 from kerasapp.tasks.translation.servable import TranslationServable
 from pipelines.cleaning import Cleaner
+from pipelines.scaling import Scaling
 from pipelines.text import CharacterTokenizer
 
 QUOTED = (
     "He said: “Come in. It is late (or early).” And she went.\n\nNo one spoke; they ate. “Why?” he asked, "
     "“is the door open?”\nShe did not know.\n"
 ) * 3
-TRACKER = 5  # the unit of `quote_tracker` that tracks quotations
+TRACKER = 5  # the unit of `quote_tracker` that follows quotations, and that of `level_tracker`
 
 
 def generator(text, **options):
@@ -48,6 +52,29 @@ def quote_tracker():
     kernel[:, gates], recurrent[:, gates], bias[gates] = 0, 0, [-20, 20, 0, 20]
     for mark, sign in ((opening, 1), (closing, -1)):  # a mark opens the input gate and shuts the forget gate
         kernel[mark, gates] = [40, -40, 20 * sign, 0]
+    layer.set_weights([kernel, recurrent, bias])
+    return made
+
+
+def forecaster(columns=("level", "flow"), transform="sqrt", date="day", **options):
+    """A `Forecaster` of series with weights that were drawn; it has no data of its own."""
+    keras.utils.set_random_seed(3)
+    scaling = Scaling(columns, transform, [4.0 + i for i in range(len(columns))], [1.5] * len(columns))
+    model = SeriesModel(len(columns), **{"units": 8, "components": 3, **options})
+    task = SimpleNamespace(
+        servable=lambda model: SeriesServable(model, scaling),
+        config=SimpleNamespace(data=SimpleNamespace(date=date)),
+        tokenizer=scaling,
+    )
+    return Forecaster(task, model)
+
+
+def level_tracker():
+    """A `Forecaster` of one column whose unit `TRACKER`, a SimpleRNN's, is tanh(value / 4), scaled."""
+    made = forecaster(("level",), "none", cell="simple_rnn")
+    (layer,) = made.model.stack.recurrent_layers
+    kernel, recurrent, bias = layer.get_weights()
+    kernel[:, TRACKER], recurrent[:, TRACKER], bias[TRACKER] = 0.25, 0, 0
     layer.set_weights([kernel, recurrent, bias])
     return made
 

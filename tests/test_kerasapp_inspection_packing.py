@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from kerasapp.inspection.packing import inflate, pack, quantise, unpack
+from kerasapp.inspection.packing import inflate, pack, pack_rows, quantise, unpack, unpack_rows
 from kerasapp.inspection.tracks import COARSE, FINE, choose
 
 DRAW = np.random.default_rng(2)
 
 
-@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64"])
 def test_arrays_come_back(kind):
     array = (DRAW.random([3, 50]) * 250).astype(kind)
     found = unpack(json.loads(json.dumps(pack(array))))
@@ -26,6 +26,14 @@ def test_a_quantised_value_is_off_by_half_a_step_at_most(levels):
     step = (greatest - least)[:, None] / (levels - 1)
     assert steps.dtype == np.uint8 and steps.max() == levels - 1
     assert np.all(np.abs(least[:, None] + step * steps - rows) <= step / 2 + 1e-5)
+
+
+def test_rows_come_back_to_a_fraction_of_their_range():
+    rows = np.concatenate([DRAW.normal(size=[3, 100]) * 7 - 20, np.full([1, 100], 3.0)]).astype(np.float32)
+    packed = json.loads(json.dumps(pack_rows(rows)))
+    assert packed["kind"] == "uint16" and packed["shape"] == [4, 100]
+    room = np.ptp(rows, axis=1, keepdims=True)
+    assert np.all(np.abs(unpack_rows(packed) - rows) <= room / 65535 / 2 + 1e-5)
 
 
 SIGNALS = DRAW.normal(size=[40, 500]).astype(np.float32)

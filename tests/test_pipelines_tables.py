@@ -30,6 +30,7 @@ def test_columns_dates_and_several_files(write):
     assert chosen.columns == ("b", "a") and chosen.dates is None
     np.testing.assert_array_equal(chosen.values, [[-2.5, 1], [0, 300]])
     assert tables.following(None, 3, 2) == ["4", "5"]
+    assert tables.header(second) == ["day", "a", "b"]
 
 
 def test_gzip_and_the_sample(tmp_path):

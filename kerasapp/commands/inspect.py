@@ -1,4 +1,4 @@
-"""`kerasapp inspect`: writes a report of what a trained model does with a text, as one HTML file."""
+"""`kerasapp inspect`: write a report of what a trained model does with a text or a series, one HTML file."""
 
 import time
 from pathlib import Path
@@ -13,20 +13,24 @@ from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.inspection.request import Request, note
 
-KEPT = 1_000_000  # characters of a file that are looked at, at most
+KEPT = 1_000_000  # most characters of a file that are read
 
 EPILOG = """examples:
   kerasapp inspect runs/war-and-peace --file chapter.txt --output report.html
   kerasapp inspect runs/tatoeba-zh-en --source 我很高兴。 --output report.html
   kerasapp inspect saved_models/digits --text "four zero nine" --output report.html
+  kerasapp inspect runs/sunspots --output report.html
 
-Of a language model: the text coloured by any unit's state, the units that follow quotations, words, lines and
-other simple things, how often gates are shut or open, each character's probability and what else might have
-come. Of a translator: what each word looked at, its probability and its alternatives. Of a voice: which
-character it read when, the spectrogram, the probability of the end.
+For a language model the report shows the text coloured by any unit's state, the units that follow quotations,
+words, lines and other simple things, how often gates are shut or open, and the probability of each character
+with its alternatives. For a translator: what each word looked at, its probability and its alternatives. For a
+voice: which character it read when, the spectrogram, and the probability of the end. For a model of series:
+each value with the bands that were predicted for it, the surprises, whether the predictions are calibrated,
+and the units that follow level, trend and season.
 
-The report needs no server and no network. Of a text a language model reads the first --length characters; of
---file a translator reads the first 50 lines, a voice the first 50 sentences.
+The report needs no server and no network. A language model reads the first --length characters. Of --file a
+translator reads the first 50 lines, and a voice the first 50 sentences. A model of series reads a CSV file
+with its columns, by default the data that it was trained on, and shows the last --length steps.
 """
 
 
@@ -59,27 +63,29 @@ def _parser():
     parser.add_argument(
         "--source", type=protected_text, metavar="TEXT", help="the same for a translator: a sentence"
     )
-    parser.add_argument("--file", metavar="FILE", help="a UTF-8 file in place of the text, plain or .gz")
+    parser.add_argument(
+        "--file", metavar="FILE", help="a file in place of the text, UTF-8, plain or .gz; CSV for a series"
+    )
     parser.add_argument(
         "--output", type=output_file, required=True, metavar="FILE.html", help="the report, one HTML file"
     )
     parser.add_argument(
-        "--length", type=number(int, 1, 20_000, "a number of characters to 20000"), default=5000, metavar="N",
-        help="characters of the text that a language model reads, at most (default: 5000)",
+        "--length", type=number(int, 1, 20_000, "a whole number from 1 to 20000"), default=5000, metavar="N",
+        help="most characters that a language model reads, or steps of a series to show (default: 5000)",
     )  # fmt: skip
     return parser
 
 
 def _request(args, task, usual):
-    """(`Request`, characters of the whole text or None); of a large file it has the beginning.
+    """(`Request`, number of characters of the whole text or None); a large file's beginning is read.
 
     Args:
-        usual: the flag of a text, "text" or "source"; None where the task reads files of numbers.
+        usual: the flag of a text, "text" or "source"; None if the task reads numbers.
     """
     given = [flag for flag in ("text", "source", "file") if getattr(args, flag) is not None]
     if usual is None:
         if set(given) - {"file"}:
-            raise ConfigError(f"--{given[0]}: {args.model} is a model of {task}, which reads numbers: --file")
+            raise ConfigError(f"--{given[0]}: {args.model} is a model of {task}; give it --file FILE.csv")
         return Request("--file", None, args.file, args.length), None
     if len(given) != 1:
         raise ConfigError(f"--{usual} TEXT, or --file FILE: exactly one of them is required")

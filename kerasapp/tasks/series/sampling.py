@@ -1,4 +1,4 @@
-"""Values drawn from mixtures of Gaussians, and paths of them, each fed back to the network."""
+"""Draws values from mixtures of Gaussians, and paths: each value is fed back to the network."""
 
 import math
 
@@ -7,17 +7,17 @@ import tensorflow as tf
 from kerasapp.decoding.sampling import derived, uniform
 from kerasapp.tasks.series.model import mixture
 
-HALVINGS = 30  # of the interval that holds a value: to the last bits of float32
-TAIL = 2.0**-25  # the least probability outside a value, half of the noise's step
-WIDTH = 6.0  # deviations: beyond them lies less than TAIL
+HALVINGS = 30  # bisection steps: down to the last bits of float32
+TAIL = 2.0**-25  # the least tail probability, half of the noise's step
+WIDTH = 6.0  # deviations: the probability beyond them is less than TAIL
 
 
 def draw(parameters, noise):
-    """One draw from each mixture, by inverting its distribution function.
+    """One draw from each mixture, by its quantile function.
 
-    Not by choosing a Gaussian first: there the last bit of a weight can decide between far values, and what
-    one runtime draws another would not. A value drawn here is continuous in the parameters. Of several
-    columns each is drawn given those before it: they weigh the Gaussians anew.
+    The draw does not choose a Gaussian first: there the last bit of a weight can decide between two distant
+    values, and two runtimes would draw different ones. A value drawn here is continuous in the parameters.
+    Each column is drawn given the columns before it, which change the weights of the Gaussians.
 
     Args:
         parameters: see `mixture`; [rows, components] and [rows, components, columns].
@@ -28,18 +28,25 @@ def draw(parameters, noise):
     log_weights, found = parameters["log_weights"], []
     for column in range(noise.shape[1]):
         means, deviations = (parameters[name][:, :, column] for name in ("means", "deviations"))
-        value = _inverted(tf.nn.softmax(log_weights), means, deviations, noise[:, column])
+        value = quantile_function(tf.nn.softmax(log_weights), means, deviations, noise[:, column])
         found.append(value)
         log_weights -= 0.5 * tf.square((value[:, tf.newaxis] - means) / deviations) + tf.math.log(deviations)
     return tf.stack(found, axis=1)
 
 
-def _inverted(weights, means, deviations, noise):
-    """The values [rows] below which the mixtures [rows, components] have the probability `noise` [rows]."""
-    # Of both tails the smaller one is summed up: near 1 a probability has lost its last digits.
-    upper = noise >= 0.5
+def quantile_function(weights, means, deviations, shares):
+    """The inverse of the distribution functions of mixtures, by bisection.
+
+    Args:
+        weights, means, deviations: float32 [rows, components].
+        shares: float32 [rows], probabilities.
+
+    Returns: float32 [rows], the values below which the mixtures have these probabilities.
+    """
+    # The smaller of the two tails is summed: a probability near 1 has lost its last digits.
+    upper = shares >= 0.5
     side = tf.where(upper, 1.0, -1.0)[:, tf.newaxis]
-    tail = tf.maximum(tf.where(upper, 1.0 - noise, noise), TAIL)[:, tf.newaxis]
+    tail = tf.maximum(tf.where(upper, 1.0 - shares, shares), TAIL)[:, tf.newaxis]
     means = side * means
     low = tf.reduce_min(means - WIDTH * deviations, axis=1, keepdims=True)  # [rows, 1]
     high = tf.reduce_max(means + WIDTH * deviations, axis=1, keepdims=True)
@@ -52,16 +59,16 @@ def _inverted(weights, means, deviations, noise):
 
 
 def paths(step, raw, states, seeds, columns, samples, horizon):
-    """Draws paths: at each step a value, which the network is given before the next.
+    """Draws paths: a value per step, which is the network's input at the next step.
 
-    The noise is a pure function of a row's seed, the number of the path, the step and the column: a path does
-    not depend on how many there are, how long they are or what else is in the batch.
+    The noise is a pure function of the row's seed, the path's number, the step and the column. So a path does
+    not depend on the number of paths, their length or the rest of the batch.
 
     Args:
         step: function (values [rows, columns], states) -> (raw parameters [rows, parameters], states).
         raw: float32 [batch, parameters], of the first value. states: name -> [batch, units].
-        seeds: int32 [batch]. columns: of a step, a Python number.
-        samples, horizon: int32 scalars: paths of each row, and their steps.
+        seeds: int32 [batch]. columns: values per step, a Python number.
+        samples, horizon: int32 scalars: paths per row, and steps per path.
 
     Returns: float32 [batch, samples, horizon, columns], scaled.
     """
@@ -84,8 +91,9 @@ def paths(step, raw, states, seeds, columns, samples, horizon):
 
 
 def quantiles(values, counts, levels):
-    """Quantiles of the first `counts` [batch] of values [batch, samples, ...], interpolated as NumPy does by
-    default -> [batch, ..., levels]."""
+    """Quantiles of the first `counts` [batch] of values [batch, samples, ...] -> [batch, ..., levels].
+
+    Interpolated linearly, NumPy's default."""
     rank = len(values.shape)
     inside = tf.sequence_mask(counts, tf.shape(values)[1])  # [batch, samples]
     inside = tf.reshape(inside, tf.concat([tf.shape(inside), [1] * (rank - 2)], 0))

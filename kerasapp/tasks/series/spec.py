@@ -27,6 +27,6 @@ SPEC = TaskSpec(
     modules=modules(
         HERE,
         "config task:Series answers:SeriesAnswers predictor:Forecaster",
-        "command verify tflite phone",
+        "command verify tflite phone inspection",
     ),
 )
