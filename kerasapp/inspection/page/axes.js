@@ -39,14 +39,14 @@ export function writersFor(least, greatest) {
   };
 }
 
-// The fields of a date in ISO 8601: where they begin and end, their first value, and what ticks may be apart.
+// The fields of a date in ISO 8601: where they begin and end, their first value, what ticks may be apart, and their names.
 const FIELDS = [
-  { end: 4, begin: 0, first: 0, apart: [1000, 500, 200, 100, 50, 20, 10, 5, 2, 1] },
-  { end: 7, begin: 5, first: 1, apart: [6, 3, 1] },
-  { end: 10, begin: 8, first: 1, apart: [10, 5, 2, 1] },
-  { end: 13, begin: 11, first: 0, apart: [12, 6, 3, 1] },
-  { end: 16, begin: 14, first: 0, apart: [30, 10, 5, 1] },
-  { end: 19, begin: 17, first: 0, apart: [30, 10, 5, 1] },
+  { end: 4, begin: 0, least: 0, apart: [1000, 500, 200, 100, 50, 20, 10, 5, 2, 1], name: (date) => date.slice(0, 4) },
+  { end: 7, begin: 5, least: 1, apart: [6, 3, 1], name: (date) => date.slice(0, 7) },
+  { end: 10, begin: 8, least: 1, apart: [10, 5, 2, 1], name: (date) => date.slice(0, 10) },
+  { end: 13, begin: 11, least: 0, apart: [12, 6, 3, 1], name: (date) => `${date.slice(5, 10)} ${date.slice(11, 13)}:00` },
+  { end: 16, begin: 14, least: 0, apart: [30, 10, 5, 1], name: (date) => `${date.slice(5, 10)} ${date.slice(11, 16)}` },
+  { end: 19, begin: 17, least: 0, apart: [30, 10, 5, 1], name: (date) => date.slice(11, 19) },
 ];
 const LETTER = 6.6; // pixels, about
 const BETWEEN = 18; // pixels between two names
@@ -59,21 +59,27 @@ const BETWEEN = 18; // pixels between two names
 export function stepTicks(dates, first, from, to, width) {
   if (!dates) return numberTicks(first, from, to, width);
   let best = [];
-  for (const { begin, end, first: least, apart } of FIELDS) {
-    if (dates[0].length < end || !/^\d{4}/.test(dates[0])) break;
-    const most = width / (end * LETTER + BETWEEN);
-    for (const step of apart) {
-      const key = (date) => date.slice(0, begin) + Math.floor((Number(date.slice(begin, end)) - least) / step);
-      const found = [];
-      for (let i = Math.max(from, 1); i < to && found.length <= most; i++) {
-        const starts = key(dates[i]) !== key(dates[i - 1]) && !(end === 10 && step > 1 && Number(dates[i].slice(8, 10)) > 31 - step); // the next month's is near
-        if (starts) found.push({ place: i - from, text: dateName(dates[i].slice(0, end)) });
-      }
+  for (const field of FIELDS) {
+    if (dates[0].length < field.end || !/^\d{4}/.test(dates[0])) break;
+    const most = width / (field.name(dates[0]).length * LETTER + BETWEEN);
+    for (const apart of field.apart) {
+      const found = fieldTicks(dates, from, to, field, apart, most);
       if (found.length > most) return best.length > 1 ? best : evenDates(dates, from, to, width);
       if (found.length > best.length) best = found;
     }
   }
   return best.length > 1 ? best : evenDates(dates, from, to, width);
+}
+
+/** A tick where a field of the date, or one before it, begins anew; one more than `most` are enough. */
+function fieldTicks(dates, from, to, { begin, end, least, name }, apart, most) {
+  const key = (date) => date.slice(0, begin) + Math.floor((Number(date.slice(begin, end)) - least) / apart);
+  const crowded = (date) => end === 10 && apart > 1 && Number(date.slice(8, 10)) > 31 - apart; // the next month is near
+  const found = [];
+  for (let i = Math.max(from, 1); i < to && found.length <= most; i++) {
+    if (key(dates[i]) !== key(dates[i - 1]) && !crowded(dates[i])) found.push({ place: i - from, text: name(dates[i]) });
+  }
+  return found;
 }
 
 /** A date as people read it. */
