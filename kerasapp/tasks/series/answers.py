@@ -1,4 +1,4 @@
-"""Forecasts, by whoever answers: the servable in this process or a server. Nothing here needs TensorFlow."""
+"""Forecasts from the servable in this process or from a server. Needs no TensorFlow."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
 class Forecast(NamedTuple):
-    """What comes next. mean: float32 [horizon, columns]. quantiles: float32 [horizon, columns, 7], those of
+    """The next values. mean: float32 [horizon, columns]. quantiles: float32 [horizon, columns, 7], those of
     `QUANTILES`."""
 
     mean: np.ndarray
@@ -23,7 +23,7 @@ class Forecast(NamedTuple):
 
 
 class SeriesAnswers:
-    """What is asked of a model of series, and what its answers mean.
+    """Asks a model of series, and reads its answers.
 
     Args:
         ask: function (signature, inputs name -> array) -> outputs name -> array.
@@ -33,13 +33,12 @@ class SeriesAnswers:
         self._ask = ask
 
     def forecast(self, histories, **knobs):
-        """What comes after each history.
+        """Forecasts the next values of each history.
 
         Args:
-            histories: list of arrays [time, columns], or [time] where there is one column; of any length, the
-                empty one too.
-            horizon: steps ahead. samples: paths that a forecast is made of. seed: same seed, same forecast.
-                Each is one value for all or a list of one per history; `SPEC` has the defaults.
+            histories: list of arrays [time, columns], or [time] for one column; of any length, also empty.
+            horizon: steps ahead. samples: random paths per forecast. seed: same seed, same forecast.
+                Each is one value for all histories, or a list of one per history; `SPEC` has the defaults.
 
         Returns: list of `Forecast`.
         Raises: ValueError for a knob that is unknown or out of range, or histories of several widths.
@@ -50,8 +49,8 @@ class SeriesAnswers:
         return [Forecast(mean[i, :steps], quantiles[i, :steps]) for i, steps in enumerate(answer["steps"])]
 
     def score(self, histories):
-        """How likely the model finds each series: list of {"nats", "steps", "nats_per_step"}; the nats are
-        -ln of a density, and can be below 0."""
+        """How likely each series is to the model: list of {"nats", "steps", "nats_per_step"}. The nats are
+        -ln of a density and can be negative."""
         answer = self._ask("score", padded(histories))
         pairs = zip(np.asarray(answer["nats"]).tolist(), np.asarray(answer["steps"]).tolist(), strict=True)
         return [{"nats": n, "steps": s, "nats_per_step": n / max(s, 1)} for n, s in pairs]

@@ -1,4 +1,4 @@
-"""`kerasapp forecast`: the next values of a series, with quantiles."""
+"""`kerasapp forecast`: forecast the next values of a series, with quantiles."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ import sys
 
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, output_file, require_task
+from kerasapp.commands.loading import load
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.spec import SPEC
@@ -15,29 +16,26 @@ EPILOG = """examples:
   kerasapp forecast saved_models/sunspots --history newer.csv --output forecast.csv
   kerasapp forecast --server 127.0.0.1:8501 --model sunspots --history newer.csv --date month
 
-Without --history it goes on from the end of the data that the model was trained on. The forecast is a table
-in CSV: for each step the mean of each column and its quantiles, q05 being that below which a value falls one
-time in twenty. The same seed gives the same forecast.
+Without --history the forecast starts at the end of the data that the model was trained on. It is a CSV table
+with a row per step: the mean of each column, and its quantiles q05 to q95. Five percent of the values are
+expected below q05. The same seed gives the same forecast.
 """
-SHOWN = 4  # horizons of the past in the picture, and at least this many
-LEAST_SHOWN = 60  # steps
+SHOWN = 4  # the picture shows this many horizons of the past,
+LEAST_SHOWN = 60  # and at least this many steps
 
 
 def main(argv):
     args, _ = _parser().parse(argv)
     remote.check_flags(args)
     if args.server is not None and args.history is None:
-        raise ConfigError("--history: required with --server, whose model's data are not here")
+        raise ConfigError("--history: required with --server, as the data of the server's model are not here")
     if args.date is not None and args.history is None:
         raise ConfigError("--date: goes with --history")
     if args.server is None:
         require_task(args.model, SPEC.name)
     knobs = knobs_of(args, SPEC.knobs)
     if args.server is None:
-        from kerasapp import api, threads
-
-        threads.run_side_by_side()
-        forecaster = api.load(args.model)
+        forecaster = load(args.model)
         table = _history(args, forecaster.task)
     else:
         forecaster, table = remote.predictor(args, SPEC), _read(args.history, (), args.date)
@@ -56,7 +54,7 @@ def main(argv):
 
 
 def as_csv(forecast, columns, names, first):
-    """A `Forecast` as CSV text; `first` heads the column with the names of the steps."""
+    """A `Forecast` as CSV text; `first` is the heading of the steps' names."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     kinds = ["mean", *(f"q{100 * share:02.0f}" for share in QUANTILES)]
@@ -68,7 +66,7 @@ def as_csv(forecast, columns, names, first):
 
 
 def _history(args, task):
-    """The table to go on from, as the task reads it."""
+    """The table that the forecast continues, with the model's columns."""
     if args.history is None:
         return task.corpus.table
     return _read(args.history, task.tokenizer.columns, args.date)
@@ -108,13 +106,13 @@ def _parser():
     parser = Parser("forecast", __doc__, EPILOG)
     parser.add_argument("model", metavar="RUN|EXPORT", nargs="?", help="a run folder, or an exported version")
     parser.add_argument(
-        "--history", metavar="FILE", help="CSV of the values to go on from (default: the model's data)"
+        "--history", metavar="FILE", help="CSV file of the past values (default: the model's own data)"
     )
-    parser.add_argument("--date", metavar="NAME", help="column of the dates in --history (default: none)")
+    parser.add_argument("--date", metavar="NAME", help="column of --history with the dates (default: none)")
     add_knobs(parser, SPEC.knobs)
-    parser.add_argument("--output", type=output_file, metavar="FILE.csv", help="write the table there")
+    parser.add_argument("--output", type=output_file, metavar="FILE.csv", help="write the table to a file")
     parser.add_argument(
-        "--plot", type=output_file, metavar="FILE.png", help="draw the past and the bands of the forecast"
+        "--plot", type=output_file, metavar="FILE.png", help="draw the past and the forecast with its bands"
     )
     remote.add_flags(parser)
     return parser

@@ -1,4 +1,4 @@
-"""Configuration and presets of `series`: a recurrent network that predicts numbers, and how sure it is."""
+"""Configuration and presets of `series`: a recurrent network that predicts numbers with their uncertainty."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
@@ -10,39 +10,41 @@ from kerasapp.errors import ConfigError
 
 @dataclass(frozen=True)
 class SeriesData(Section):
-    """The numbers to learn from, and how a network is given them."""
+    """The numbers to learn from, and how the network reads them."""
 
     name: ClassVar[str] = "data"
 
     files: tuple[str, ...] = ()
-    """CSV files, .gz or not, with the names of the columns in the first line, read one after the other as one
-    series; sample:NAME is one shipped with kerasapp"""
+    """CSV files, plain or .gz, with the names of the columns in the first line; several files are joined into
+    one series; sample:NAME is shipped with kerasapp"""
 
     columns: tuple[str, ...] = ()
-    """Columns to predict, together; none: all but data.date"""
+    """Columns to predict together; empty: all but data.date"""
 
     date: str | None = None
-    """Column of the dates, in ISO 8601, such as 1749-01; null: there is none"""
+    """Column of the dates, in ISO 8601, such as 1749-01; null: no dates"""
 
     transform: Literal["none", "sqrt", "log"] = "none"
-    """What is done with the values before they are scaled: sqrt for counts, from 0 on; log for values above 0
-    that grow by shares"""
+    """Applied to the values before they are scaled: sqrt for counts (0 or above), log for values above 0 that
+    change by percentages"""
 
     split: tuple[Fraction, Fraction, Fraction] = (0.8, 0.1, 0.1)
-    """Shares of the series for training, validation and test, by time, in this order"""
+    """Shares of the series for training, validation and test, in this order in time"""
 
     window: Annotated[int, Range(least=1, most=100_000)] = 64
-    """Steps of each stream in a training step; the recurrent state is carried on to the next step, the
-    gradient is not (truncated backpropagation through time)"""
+    """Time steps of each stream per training step; the next training step continues from the recurrent state,
+    without its gradient (truncated backpropagation through time)"""
 
     horizon: Annotated[int, Range(least=1, most=10_000)] = 24
-    """Steps ahead that forecasts are scored over"""
+    """Steps ahead of the forecasts that an evaluation scores"""
 
     def __post_init__(self):
         super().__post_init__()
         check_shares(self.split)
         if self.date is not None and self.date in self.columns:
-            raise ConfigError(f"data.columns: {self.date} is data.date, whose dates are no numbers")
+            raise ConfigError(
+                f"data.columns: {self.date} is the column of the dates (data.date), not of numbers"
+            )
 
     def has(self, part: str) -> bool:
         """Whether "train", "valid" or "test" gets a share of the series."""
@@ -59,13 +61,13 @@ class MixtureModelConfig(Section):
     """Kind of the recurrent layers"""
 
     units: Annotated[int, Range(least=1, most=16_384)] = 64
-    """Size of each recurrent layer's state; time and memory grow with its square"""
+    """Units per recurrent layer; time and memory grow with the square"""
 
     layers: Annotated[int, Range(least=1, most=32)] = 1
-    """Recurrent layers, one on the other"""
+    """Number of recurrent layers"""
 
     components: Annotated[int, Range(least=1, most=1000)] = 4
-    """Gaussians of the mixture"""
+    """Gaussians in the mixture"""
 
     dropout: Rate = 0.0
     """Share of the units dropped after each recurrent layer"""
@@ -74,10 +76,10 @@ class MixtureModelConfig(Section):
     """Share of the recurrent kernel's weights dropped, the same ones for a whole training step"""
 
     layer_normalisation: bool = False
-    """Normalise what each recurrent layer gives out"""
+    """Normalise the output of each recurrent layer"""
 
     residual: bool = False
-    """Add each recurrent layer's input to its output where the sizes agree"""
+    """Add each recurrent layer's input to its output if the sizes agree"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +100,12 @@ class SeriesConfig:
 
 
 def missing(config: SeriesConfig) -> str | None:
-    """The key without which the task has no data to read, or None where all is given."""
+    """The key that is missing to find the data, or None."""
     return None if config.data.files else "data.files"
 
 
 def check_trainable(config: SeriesConfig) -> None:
-    """Raises ConfigError where training lacks values that an evaluation can do without."""
+    """Raises ConfigError if there is too little data to train, even where it is enough to evaluate."""
     if not config.data.has("train"):
         raise ConfigError(f"data.split: {show(config.data.split)} leaves nothing to train on")
     if config.training.patience and not config.data.has("valid"):
@@ -114,7 +116,7 @@ def check_trainable(config: SeriesConfig) -> None:
 
 
 def default_split(config: SeriesConfig) -> str:
-    """What `evaluate` scores where no split is named: the first of test, valid, train that is not empty."""
+    """The split that `evaluate` scores by default: the first of test, valid, train that is not empty."""
     return next(part for part in ("test", "valid", "train") if config.data.has(part))
 
 
@@ -123,8 +125,8 @@ def short_series() -> SeriesConfig:
 
     kerasapp train series --preset short-series --data.files FILE.csv
 
-    Little is learned by heart: much is dropped, and the weights are averaged. With more data give
-    --model.units 128 --model.dropout 0.1 and more minutes.
+    Strong dropout and averaged weights keep it from overfitting. With more data give --model.units 128
+    --model.dropout 0.1 and more minutes.
     """
     return SeriesConfig(
         model=MixtureModelConfig(units=48, components=3, dropout=0.2, recurrent_dropout=0.2),
@@ -140,9 +142,9 @@ def sunspots() -> SeriesConfig:
     kerasapp train series --preset sunspots
 
     In 3 minutes and 47 seconds, on two cores that were busy with other jobs too: 4.02 nats per value in
-    validation, 4.07 in test; CRPS 18.2 over the next 36 months and 8.6 for the next one; 82% of the values in
-    the 90% band: cycles of the test part are higher than most in training. After 900 steps validation no
-    longer gets better.
+    validation, 4.07 in test; CRPS 18.2 over the next 36 months and 8.6 for the next one; 82% of the values
+    are in the 90% band, because the cycles of the test split are higher than most in training. Validation
+    does not improve after 900 steps.
     """
     return SeriesConfig(
         data=SeriesData(

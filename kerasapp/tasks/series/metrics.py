@@ -4,15 +4,16 @@ import numpy as np
 
 
 def crps(samples, observed):
-    """Continuous ranked probability score of a forecast by samples: mean |x - y| - mean |x - x'| / 2, the
-    second mean over all pairs of two samples, so that their number does not change the expectation.
+    """Continuous ranked probability score of a forecast by samples: mean |x - y| - mean |x - x'| / 2.
+
+    The second mean is over all pairs of two samples, so that their number does not change the expectation.
 
     Papers: Matheson & Winkler 1976; Gneiting & Raftery 2007; for few samples Ferro 2014.
 
     Args:
-        samples: [samples, ...], two at least. observed: [...], what came.
+        samples: [samples, ...], two at least. observed: [...], the true values.
 
-    Returns: float64 [...], in the unit of the values; 0 is best, and of a single value the absolute error.
+    Returns: float64 [...], in the unit of the values; lower is better. It generalises the absolute error.
     """
     samples, observed = np.sort(np.asarray(samples, np.float64), axis=0), np.asarray(observed, np.float64)
     count = len(samples)

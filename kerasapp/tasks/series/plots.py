@@ -1,4 +1,4 @@
-"""Pictures of forecasts: what was, and the bands that what comes should lie in."""
+"""Pictures of forecasts: the past, and the bands in which the next values should lie."""
 
 import numpy as np
 
@@ -6,23 +6,22 @@ from kerasapp.plots.alignment import png
 from pipelines.atomic import replacing
 
 WIDTH, HEIGHT = 8.0, 2.6  # inches, of each column's picture
-DOTS = 120  # an inch
+DOTS = 120  # per inch
 BAND, LINE, PAST, CAME = "#4c78a8", "#1f4e79", "#444444", "#d1495b"
-MOST_DATES = 9  # that stand below the picture
+MOST_DATES = 9  # below the picture
 
 
 def forecast(path, history, quantiles, levels, columns, names=None, observed=None):
-    """Draws a forecast into a PNG file, one picture below the other for each column.
+    """Draws a forecast into a PNG file: a panel per column, one below the other.
 
     Args:
         path: the file, written whole or not at all.
-        history: [time, columns], what was before.
-        quantiles: [horizon, columns, levels]. levels: of the quantiles, rising, 0.5 among them; each pair
-            that lies around it becomes a band.
+        history: [time, columns], the past.
+        quantiles: [horizon, columns, levels]. levels: of the quantiles, rising, with 0.5 in the middle; each
+            pair around it becomes a band.
         columns: their names.
-        names: of the steps, as many as history and horizon together have; None numbers them, the first of the
-            forecast being 1.
-        observed: [steps, columns], what came, where that is known.
+        names: one per step of history and horizon; None numbers the steps, and the forecast starts at 1.
+        observed: [steps, columns], the true values if they are known.
 
     Raises: OSError where the file cannot be written.
     """
@@ -43,7 +42,7 @@ def forecast_image(history, quantiles, levels, columns, names=None, observed=Non
         _draw_bands(axes, ahead, quantiles[:, i], levels)
         if observed is not None and len(observed):
             steps = np.arange(1, len(observed) + 1)
-            axes.plot(steps, observed[:, i], color=CAME, linewidth=0.9, label="what came")
+            axes.plot(steps, observed[:, i], color=CAME, linewidth=0.9, label="observed")
         axes.set_ylabel(column, parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.01)

@@ -5,7 +5,7 @@ from kerasapp.tasks.series.answers import SeriesAnswers
 
 
 class Forecaster(SeriesAnswers):
-    """A trained model that answers; what `kerasapp.load` gives for a run or an export.
+    """A trained model that answers: what `kerasapp.load` returns for a run or an export of series.
 
     Args:
         task: the `Series` task, with configuration and scaling.
@@ -23,5 +23,5 @@ class Forecaster(SeriesAnswers):
         super().__init__(asking(self.servable))
 
     def evaluate(self, split=None, progress=None):
-        """Figures on a part of the configuration's data (see `Series.evaluate`)."""
+        """Metrics on a split of the configuration's data (see `Series.evaluate`)."""
         return self.task.evaluate(self.model, split, progress)

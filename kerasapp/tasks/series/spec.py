@@ -15,7 +15,7 @@ SPEC = TaskSpec(
     unit="step",
     knobs=(
         Knob("horizon", int, 24, 1, 10_000, "steps ahead"),
-        Knob("samples", int, 200, 1, 1000, "paths that the forecast is made of"),
+        Knob("samples", int, 200, 1, 1000, "random paths per forecast"),
         Knob("seed", int, 0, *INT32, "the same seed gives the same forecast", "S"),
     ),
     files=("statistics.json",),

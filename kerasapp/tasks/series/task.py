@@ -1,4 +1,4 @@
-"""The task `series`: tables of numbers over time to a network that says what comes, and how sure it is."""
+"""The task `series`: from tables of numbers over time to a network that forecasts, with its uncertainty."""
 
 import dataclasses
 from functools import cached_property
@@ -22,15 +22,15 @@ from pipelines.batching import each_pass
 from pipelines.scaling import Scaling
 
 SCORED_AT_ONCE = 1024  # steps between two calls of the scoring graph
-BURN_IN = 2000  # steps of its past that a part, or a forecast, is given at most
-ORIGINS = 50  # steps of a part that forecasts are made from, at most
-AT_ONCE = 10  # of them, those that are asked at once
-SAMPLES = 200  # paths of a forecast that is scored
-SHOWN = 200  # steps of the past in TensorBoard's picture, at most
+BURN_IN = 2000  # most steps of the past that are read before a split or a forecast
+ORIGINS = 50  # most forecasts that are scored in a split
+AT_ONCE = 10  # forecasts per batch
+SAMPLES = 200  # random paths per forecast
+SHOWN = 200  # most steps of the past in TensorBoard's picture
 
 
 class Series(Task):
-    """Data, model, metrics and servable of series; the only place where pipeline and model meet.
+    """Data, model, metrics and servable of series. Only here do pipeline and model meet.
 
     Args: see `kerasapp.task.Task`; `tokenizer` is a `pipelines.scaling.Scaling`.
 
@@ -75,7 +75,7 @@ class Series(Task):
         return Scaling.load(folder)
 
     def training_data(self, start_step=0):
-        """Endless dataset of (values before, values) [batch, window, columns] float32, from any step on."""
+        """Endless dataset of (values before, values), float32 [batch, window, columns], from any step."""
         c = self.config
         return pipeline.training_windows(
             self.corpus.scaled("train"),
@@ -88,8 +88,8 @@ class Series(Task):
     def datasets(self):
         """(training dataset, validation dataset or None), for a `fit` of your own.
 
-        Each time the training dataset is iterated, as each epoch of `fit` does, every stream goes once over
-        the training part, from another place.
+        Each iteration of the training dataset, that is each epoch of `fit`, is one pass of every stream over
+        the training split, from another start.
         """
         streams, window = self.config.training.batch_size, self.config.data.window
         steps = pipeline.steps_per_pass(self.corpus.size("train"), window=window)
@@ -101,7 +101,7 @@ class Series(Task):
     # === Model ===
 
     def build(self, training=True):
-        """A plain functional `keras.Model`; for training its rows carry their states on."""
+        """A plain functional `keras.Model`; in training each row's state is carried to the next batch."""
         c = self.config.training
         return SeriesModel(
             len(self.tokenizer.columns),
@@ -120,21 +120,22 @@ class Series(Task):
     # === Evaluation ===
 
     def evaluate(self, model, split=None, progress=None, seed=0):
-        """Scores a part: the density of its values, and forecasts from steps spread over it.
+        """Scores a split: the density of its values, and forecasts from steps spread over it.
 
-        All that comes before a step is known to the model, up to `BURN_IN` steps. A forecast starts at each
-        of up to `ORIGINS` steps and goes `data.horizon` steps ahead, or as many as the part has.
+        At each step the model has read all values before it, up to `BURN_IN` steps. Up to `ORIGINS` forecasts
+        are made, each `data.horizon` steps ahead, or as many as the split has.
 
         Args:
             model: the trained model.
-            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
+            split: "train", "valid" or "test"; None for the first of test, valid, train that is not empty.
             progress: function that gets the share done, now and then.
             seed: of the paths.
 
-        Returns: "nats_per_value", -ln of the density in the values' own unit; "crps" (see
-            `crps`), the mean over all steps ahead and columns, "crps_first" and "crps_last",
-            of the first and the last step ahead; "mae" of the median; "coverage_90", the share of values
-            between the quantiles 0.05 and 0.95; "horizon", "origins"; "items", the values scored by nats.
+        Returns: "nats_per_value", -ln of the density in the values' own unit; "crps", the mean of
+            `kerasapp.tasks.series.metrics.crps` over all steps ahead and columns; "crps_first" and
+            "crps_last", that of the first and the last step ahead; "mae" of the median; "coverage_90", the
+            share of values between the quantiles 0.05 and 0.95; "horizon"; "origins", the number of
+            forecasts; "items", the number of values that the nats are of.
         """
         split = split or default_split(self.config)
         if not self.corpus.size(split):
@@ -144,13 +145,13 @@ class Series(Task):
         return {**figures, **self._forecasts(servable, split, progress, seed), "items": figures["items"]}
 
     def validate(self, model):
-        """The figures of an epoch of the portable model; empty without a validation part."""
+        """The metrics of the portable model after an epoch; empty without a validation split."""
         if not self.corpus.size("valid"):
             return {}
         return {"nats_per_value": self._score(self.watched(model), "valid")["nats_per_value"]}
 
     def summarise(self, model):
-        """Writes a picture of a forecast of what follows the training part."""
+        """Writes a picture of a forecast that starts where the training split ends."""
         end = self.corpus.bounds["train"][1]
         history = self.corpus.values[max(0, end - BURN_IN) : end]
         knobs = [tf.constant([value]) for value in (self.config.data.horizon, SAMPLES, 0)]
@@ -165,7 +166,7 @@ class Series(Task):
         tf.summary.image("forecast", tf.io.decode_png(picture, channels=3)[tf.newaxis])
 
     def origins(self, split):
-        """(the steps that a part's forecasts start at, how many steps ahead they go)."""
+        """(the steps at which a split's forecasts start, their number of steps ahead)."""
         start, end = self.corpus.bounds[split]
         horizon = min(self.config.data.horizon, end - start)
         last = end - horizon
@@ -178,7 +179,7 @@ class Series(Task):
         scaled = self.tokenizer.scaled(tf.constant(values)).numpy()
         slope = tf.reduce_sum(self.tokenizer.log_slope(tf.constant(values)), axis=-1).numpy()
         before = np.concatenate([np.zeros_like(scaled[:1]), scaled[:-1]])
-        if first:  # the value before the first that is read is no zero
+        if first:  # the input of the first step is the value before it, not zero
             scaled, slope, before = scaled[1:], slope[1:], before[1:]
         states, nats = servable.zero_states(1), 0.0
         for at in range(0, len(scaled), SCORED_AT_ONCE):
@@ -215,7 +216,7 @@ class Series(Task):
         }
 
     def _paths(self, servable, origins, horizon, seed):
-        """Forecasts from several steps, each with all that comes before it as its history."""
+        """Forecasts from several steps; the history of each is all before it, up to `BURN_IN` steps."""
         longest = min(BURN_IN, int(origins.max()))
         history = np.zeros([len(origins), longest, self.corpus.values.shape[1]], np.float32)
         lengths = np.minimum(origins, longest).astype(np.int32)

@@ -1,4 +1,4 @@
-"""What `kerasapp verify` asks of a model of series, and what it makes of the answers."""
+"""What `kerasapp verify` asks a model of series, and how it reads the answers."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from kerasapp.verify.outcomes import Outcome, floats, scored
 
 PAST = 200  # steps of a history
 
-WORTH = None  # no figure of a forecast tells rounded weights from chance
+WORTH = None  # no metric of a forecast tells rounded weights from chance
 
 
 def forecast_of(row):
@@ -19,7 +19,7 @@ def forecast_of(row):
 
 
 def forecast(mean, quantiles):
-    """The `Outcome` of a forecast, without the steps beyond its horizon."""
+    """The `Outcome` of a forecast, without steps beyond its horizon."""
     mean, quantiles = floats(mean), floats(quantiles)
     numbers = {"mean": mean, "quantiles": quantiles}
     return Outcome(f"{len(mean)} steps", {"steps": len(mean)}, numbers, len(mean))
@@ -34,7 +34,7 @@ def stored(outputs):
 
 
 def asked(settings, origin):
-    """The knobs of histories that are not test vectors: the defaults."""
+    """The knobs of histories other than test vectors: the defaults."""
     return {}
 
 
@@ -57,7 +57,7 @@ def held_out(task, split, count, scored):
 
 
 def figures(answered):
-    """Against what came: the pinball losses of all quantiles (their mean, doubled, is nearly the CRPS)."""
+    """The mean pinball loss of all quantiles against the true values; twice the mean is nearly the CRPS."""
     held_out = [(one.numbers["quantiles"], item.reference) for item, one, _ in answered if item.reference]
     if not held_out:
         return {}
@@ -70,5 +70,5 @@ def figures(answered):
 
 
 def shown(figures):
-    """The figures in words."""
+    """The metrics in words."""
     return f"{figures['pinball']:.4g} pinball loss"
