@@ -67,7 +67,7 @@ export function mixtureView(host) {
     });
     pen.fillStyle = styleColour("--text");
     pen.fillRect(at(value) - 1, inner.y, 2, inner.height);
-    const ticks = evenTicks(least, greatest, inner.width / 90);
+    const ticks = evenTicks(least, greatest, inner.width / 60);
     drawTicks(pen, inner, ticks.map(({ value: x, text }) => ({ place: ((x - least) / (greatest - least)) * DENSITY.points - 0.5, text })), DENSITY.points);
   }
 
