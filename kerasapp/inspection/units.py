@@ -17,13 +17,13 @@ def with_units(contents, model, states, gates, features):
 
     Args:
         contents: dict that JSON can hold.
-        model: a model with `cell`, `units` and `recurrent_layers`.
+        model: a model with `cell` and `units`.
         states, gates: name -> float32 [time, units] after each step, as "h_0" and "forget_0".
         features: list of `kerasapp.inspection.features.Feature`, with float32 [time] values.
 
     Returns: `contents` with the keys that page/units.js, choice.js and gates.js show.
     """
-    names, layers = list(states), len(model.recurrent_layers)
+    names, layers = list(states), len({name[2:] for name in states})
     signals = np.concatenate([states[name].T for name in names])  # [signals, time]
     values = np.array([feature.values for feature in features], np.float32).reshape(-1, signals.shape[1])
     owners = [(int(name[2:]), unit) for name in names for unit in range(model.units)]
