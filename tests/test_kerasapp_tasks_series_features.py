@@ -85,7 +85,7 @@ def test_the_strongest_cycle_is_found():
     "x",
     [
         np.random.default_rng(1).normal(size=500),  # explains little
-        np.arange(500.0),  # a straight line, but for rounding
+        (0.1 * np.arange(500)).astype(np.float32),  # a straight line, but for rounding
         np.sin(2 * np.pi * np.arange(500) / 200),  # comes twice and a half
         np.arange(11.0) % 3,
     ],
