@@ -243,6 +243,28 @@ def test_a_unit_colours_the_series(opened, contents):
     assert "Unit 7 after it" not in facts(page)
 
 
+RIBBON = """(canvas, count) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 291, canvas.width, 1);
+  return Array.from({ length: count }, (_, i) => {
+    const x = Math.floor(46 + ((canvas.clientWidth - 58) * (i + 0.5)) / count);
+    return Math.sign(data[4 * x] - data[4 * x + 2]) * data[4 * x + 3];
+  });
+}"""  # the ribbon below the chart: above 0 where it is warm, below 0 where it is cool
+
+
+@pytest.mark.parametrize("column", [1, 0])
+def test_the_ribbon_has_the_colours_of_the_steps(opened, contents, column):
+    page = opened(contents)
+    page.select_option("#by", "residual")
+    page.select_option("#column", str(column))
+    page.focus("#view")
+    for _ in range(9):
+        page.keyboard.press("+")  # the last 10 steps
+    found = np.array(page.eval_on_selector("#bands canvas", RIBBON, 10))
+    expected = np.clip(residuals(contents, column)[-10:] / 3, -1, 1) * 255
+    np.testing.assert_allclose(found, expected, atol=3)
+
+
 def test_one_column_without_dates_or_parts(opened):
     history = inspection.History("a.csv", 60, VALUES[:20, :1], Table(("a",), VALUES[20:60, :1], None), [])
     page = opened(inspection.inspect(hand_made.forecaster(("a",), "log", cell="gru", components=9), history))
