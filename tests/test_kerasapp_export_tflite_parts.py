@@ -1,13 +1,18 @@
-"""Forms of a model in files for phones: other layers than an LSTM's, and numbers of 8 bits."""
+"""Forms of a model in files for phones: other layers than an LSTM's, sentences, and numbers of 8 bits."""
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 from tflite_signatures import padded, zeros
 
 from kerasapp.export import tflite
 from kerasapp.export.tflite_file import compact, require_builtin
+from kerasapp.export.tflite_parts import CHUNK, Reader, Weights
+from kerasapp.layers.bidirectional import Bidirectional
+from kerasapp.tasks.generation import tflite as graphs
 from kerasapp.tasks.generation.model import GenerationModel
 
 VARIANTS = {
@@ -26,7 +31,7 @@ def test_other_language_models_convert(tmp_path):
     for name, options in VARIANTS.items():
         keras.utils.set_random_seed(1)
         models[name] = GenerationModel(20, units=12, layers=2, **options)
-        own = tflite.GRAPHS["generation"].signatures(Task, models[name], "float32")
+        own = graphs.signatures(Task, models[name], "float32")
         functions |= {f"{name}_{signature}": function for signature, function in own.items()}
     content = tflite.run_converter({"float32": (functions, ())}, "variants")["float32"]
     require_builtin(content, "variants")
@@ -43,6 +48,24 @@ def test_other_language_models_convert(tmp_path):
         np.testing.assert_allclose(answer["logits"][0], expected[4], atol=1e-5, err_msg=name)
 
 
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("time", [5, 2 * CHUNK, 2 * CHUNK + 3])
+def test_a_reader_is_the_layer_up_to_the_length_and_zero_after_it(cell, time):
+    keras.utils.set_random_seed(3)
+    layer = Bidirectional(6, cell)
+    x = np.random.default_rng(0).normal(size=[1, time, 4]).astype("float32")
+    layer.build(x.shape)
+    for variable in layer.trainable_variables:  # biases, too
+        variable.assign(keras.random.normal(variable.shape, stddev=0.5))
+    read = tf.function(Reader(layer, Weights(layer)), autograph=False)
+    for length in {1, 4, 5, CHUNK - 1, CHUNK, CHUNK + 1, time - 1, time}:
+        if length <= time:
+            lengths = np.array([length], "int32")
+            found, expected = read(x, tf.constant(lengths)).numpy(), layer(x, lengths).numpy()
+            np.testing.assert_allclose(found[:, :length], expected[:, :length], atol=1e-6)
+            assert found.shape == (1, time, 12) and not found[:, length:].any()
+
+
 def test_files_of_8_bits_are_small_and_have_tied_weights_once():
     class Task:
         name = "generation"
@@ -53,7 +76,7 @@ def test_files_of_8_bits_are_small_and_have_tied_weights_once():
     halves = (draw.integers(-127, 127, [rows, units]) + 0.5) * largest / 127  # the last bit rounds them
     model.embedding.embeddings.assign(np.concatenate([largest, halves[:, 1:]], axis=1))
     for precision in ("float32", "dynamic", "int8"):
-        functions = tflite.GRAPHS["generation"].signatures(Task, model, precision)
+        functions = graphs.signatures(Task, model, precision)
         states = {name: np.zeros([1, units], "float32") for name in model.state_names}
         step = {"ids": np.array([5], "int32"), **states}
         prefill = {"ids": padded([5, 6], 64), "length": np.array([2], "int32"), **states}

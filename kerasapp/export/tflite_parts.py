@@ -1,18 +1,14 @@
 """What the graphs for TensorFlow Lite are made of: weights as constants, and forms of layers that convert.
 
 The layers and steps are those of every other runtime. Only here stand the forms that the converter and a
-phone want: products of rows, loops that end with the text, and LSTMs that become one operation.
+phone want: products of rows, and loops that end with the text and keep nothing between calls.
 """
-
-import uuid
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.layers.recurrent import LSTM
-
-SHORTEST = 16  # positions of the least length that a whole-sequence LSTM is built for
+CHUNK = 16  # rows whose inputs a `Reader` projects with one product
 
 
 class Weights:
@@ -112,122 +108,89 @@ def _rounded(x):
 class Reader:
     """A bidirectional layer that reads one sentence.
 
-    Call: x [1, time, features], lengths [1] -> [1, time, 2 * units], as of the layer up to the length.
+    Call: x [1, time, features], lengths [1] -> [1, time, 2 * units], as of the layer up to the length, zeros
+    after it.
 
-    LSTMs become UNIDIRECTIONAL_SEQUENCE_LSTM, whose number of steps is fixed: there is one for each of
-    several lengths, and IF takes the shortest that is long enough; they share their weights in the file.
-    Other cells become WHILE, which ends with the sentence; so do LSTMs in int8, in which that operation
-    writes beyond its states (seen in ai-edge-litert 2.3.0: wrong answers and "free(): invalid pointer").
+    Both directions read in one WHILE that ends with the sentence; the backward one counts down from the
+    sentence's end. An outer loop takes `CHUNK` rows at a time, and projects them with one product; an inner
+    loop takes the steps. So a step's product has the recurrent weights alone, and neither loop copies more
+    than it must. No tensor keeps its value between calls: LiteRT's CompiledModel refuses such files, among
+    them all with UNIDIRECTIONAL_SEQUENCE_LSTM.
 
     Args:
-        layer: the `Bidirectional`. weights: the model's `Weights`. precision: of the file.
+        layer: the `Bidirectional`. weights: the model's `Weights`.
     """
 
-    def __init__(self, layer, weights, precision):
-        self._layer, self._weights = layer, weights
-        self._fused = isinstance(layer.forward, LSTM) and precision != "int8"
+    def __init__(self, layer, weights):
+        self._directions, self._units, self._weights = (layer.forward, layer.backward), layer.units, weights
 
     def __call__(self, x, lengths):
-        layer = self._layer
-        if self._fused:
-            return _shortest(layer, x, lengths, self._weights, sizes(x.shape[1]))
-        forward = _loop(layer.forward, x, lengths, self._weights)
-        backward = _loop(layer.backward, tf.reverse_sequence(x, lengths, seq_axis=1), lengths, self._weights)
-        return tf.concat([forward, tf.reverse_sequence(backward, lengths, seq_axis=1)], axis=-1)
+        time, length = x.shape[1], lengths[0]
+        rows = min(CHUNK, time)
+        x = _bits(x[0])  # [time, features]
+
+        def read_chunk(t, states, outputs):
+            starts = tf.minimum(t, time - rows), tf.maximum(length - t - rows, 0)
+            places = [start + tf.range(rows) for start in starts]
+            inputs = [_floats(tf.gather(x, place)) for place in places]  # [rows, features]
+            written = [tf.gather(output, place) for output, place in zip(outputs, places, strict=True)]
+            states = tf.nest.map_structure(_floats, states)
+            states, written = self._read_rows(t, length, starts, inputs, states, written)
+            states = tf.nest.map_structure(_bits, states)
+            outputs = [
+                tf.tensor_scatter_nd_update(output, place[:, tf.newaxis], part)
+                for output, place, part in zip(outputs, places, written, strict=True)
+            ]
+            return t + rows, states, outputs
+
+        zero = tf.minimum(length, 0)  # computed, so that the file holds no array of zeros
+        outputs = [tf.fill([time, self._units], zero)] * 2
+        first = tf.fill([1, self._units], zero)
+        states = [[first for _ in layer.state_names] for layer in self._directions]
+        outputs = tf.while_loop(lambda t, *_: t < length, read_chunk, (0, states, outputs))[2]
+        return _floats(tf.concat(outputs, axis=-1))[tf.newaxis]  # [1, time, 2 * units]
+
+    def _read_rows(self, t, length, starts, inputs, states, written):
+        """The steps from `t` to the end of its chunk, or of the sentence.
+
+        Args:
+            starts: of each direction, the place of the first row. inputs: its rows [rows, features].
+            states: its states. written: the bits of its outputs [rows, units].
+
+        Returns: (new states, written).
+        """
+        rows = written[0].shape[0]
+        with self._weights():
+            z = [_bits(layer.project(x)) for layer, x in zip(self._directions, inputs, strict=True)]
+
+        def step(t, states, written):
+            now = t - starts[0], length - 1 - t - starts[1]
+            with self._weights():
+                states = [
+                    layer.recur(_floats(tf.gather(one, tf.reshape(row, [1]))), state)
+                    for layer, one, row, state in zip(self._directions, z, now, states, strict=True)
+                ]
+            written = [
+                tf.where(tf.range(rows)[:, tf.newaxis] == row, _bits(state[0]), old)
+                for row, state, old in zip(now, states, written, strict=True)
+            ]
+            return t + 1, states, written
+
+        last = tf.minimum(t + rows, length)
+        return tf.while_loop(lambda t, *_: t < last, step, (t, states, written))[1:]
 
 
-def sizes(time):
-    """The lengths that a `Reader` has branches for: they double, up to `time`."""
-    found = [SHORTEST]
-    while found[-1] < time:
-        found.append(2 * found[-1])
-    return [*found[:-1], time]
+def _bits(x):
+    """Floats as the whole numbers of the same bits.
 
-
-def _shortest(encoder, x, lengths, weights, sizes):
-    """The encoder over the first of `sizes` positions that holds the sentence, zeros after them."""
-    size, *longer = sizes
-    time = x.shape[1]
-
-    def read():
-        with weights():
-            y = _fused(encoder, x[:, :size], lengths)
-        return tf.pad(y, [[0, 0], [0, time - size], [0, 0]])
-
-    if not longer:
-        return read()
-    return tf.cond(lengths[0] <= size, read, lambda: _shortest(encoder, x, lengths, weights, longer))
-
-
-def _fused(encoder, x, lengths):
-    """Both directions of an LSTM, each of which the converter makes one operation.
-
-    Padding follows the sentence and is read after it, so it changes no output before it. The operation writes
-    its last states over the tensors that it is given: each gets one of its own, of zeros that are computed
-    anew in each call (a constant would carry the states over to the next call, and be shared).
+    The converter crashes where it measures the ranges of int8 and a loop hands floats on as they are
+    (tensorflow#75140). So the rows that a loop only reads, and all that the outer loop carries, are these.
     """
-    states = tf.unstack(_zeros([4, 1, encoder.units], lengths))
-    forward = _fused_lstm(encoder.forward, x, *states[:2])
-    backward = _fused_lstm(encoder.backward, tf.reverse_sequence(x, lengths, seq_axis=1), *states[2:])
-    return tf.concat([forward, tf.reverse_sequence(backward, lengths, seq_axis=1)], axis=-1)
+    return tf.bitcast(x, tf.int32)
 
 
-def _zeros(shape, lengths):
-    """Zeros that are computed when the graph runs: no constant in the file."""
-    return tf.fill(shape, tf.minimum(tf.cast(lengths[0], tf.float32), 0.0))
-
-
-def _fused_lstm(layer, x, h, c):
-    """Outputs [1, time, units] of an LSTM from the states h and c [1, units].
-
-    The converter replaces a function with these attributes by UNIDIRECTIONAL_SEQUENCE_LSTM, as long as
-    nothing uses its state c (tensorflow/compiler/mlir/lite/utils/lstm_utils.cc, ConvertKerasLSTMLayer).
-    """
-    attributes = {
-        "api_implements": f"lstm_{uuid.uuid4()}",
-        "api_preferred_device": "CPU",
-        "time_major": False,
-        "go_backwards": False,
-    }
-
-    def lstm(x, h, c, kernel, recurrent_kernel, bias):
-        def step(t, h, c, outputs):
-            z = x[:, t] @ kernel + h @ recurrent_kernel + bias
-            (h, c), _ = layer.advance(z, h, c, axis=1)
-            return t + 1, h, c, outputs.write(t, h)
-
-        time = x.shape[1]
-        outputs = tf.TensorArray(x.dtype, time, element_shape=h.shape)
-        _, h, c, outputs = tf.while_loop(lambda t, *_: t < time, step, (0, h, c, outputs))
-        outputs = tf.ensure_shape(tf.transpose(outputs.stack(), [1, 0, 2]), [1, time, layer.units])
-        return h, outputs, h, c, tf.constant(1.0)
-
-    cell = layer.cell
-    bias = cell.bias if layer.use_bias else tf.zeros([4 * layer.units])
-    given = (tf.identity(weight) for weight in (cell.kernel, cell.recurrent_kernel, bias))
-    return tf.function(lstm, autograph=False, experimental_attributes=attributes)(x, h, c, *given)[1]
-
-
-def _loop(layer, x, lengths, weights):
-    """Outputs [1, time, units] of a recurrent layer, one step after the other, zeros beyond the length.
-
-    Nothing in it crashes the converter where it measures the ranges of int8. It does so for floats that the
-    loop hands on as they are (tensorflow#75140): so `x` goes in as the whole numbers of the same bits. An
-    array that grows has no fixed shape: so each step writes all outputs.
-    """
-    time = x.shape[1]
-    bits = tf.bitcast(x[0], tf.int32)  # [time, features]
-    positions = tf.range(time)[tf.newaxis, :, tf.newaxis]
-
-    def step(t, states, outputs):
-        row = tf.bitcast(tf.gather(bits, tf.reshape(t, [1])), tf.float32)
-        with weights():
-            states = layer.step(row, states)
-        return t + 1, states, tf.where(positions == t, states[0][:, tf.newaxis], outputs)
-
-    states = [tf.zeros([1, layer.units]) for _ in layer.state_names]
-    first = 0, states, _zeros([1, time, layer.units], lengths)
-    return tf.while_loop(lambda t, *_: t < lengths[0], step, first)[2]
+def _floats(bits):
+    return tf.bitcast(bits, tf.float32)
 
 
 def nonempty(tensors):

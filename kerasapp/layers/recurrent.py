@@ -60,7 +60,7 @@ class _Recurrent:
         """[outputs [batch, time, units], *final states [batch, units]], by the loop that is fastest here."""
         weights = self._weights(training)
         if sequences.shape[1] == 1:
-            new = self._one_step(sequences[:, 0], states, *weights)
+            new = self.step(sequences[:, 0], states, weights)
             states = new if mask is None else [tf.where(mask, n, s) for n, s in zip(new, states, strict=True)]
             return [states[0][:, None], *states]
         weights = self._join(*weights)
@@ -102,12 +102,23 @@ class _Recurrent:
         dstates = [dh if direct[0] is None else dh + direct[0], *direct[1:]]
         return dx, dict(zip(self.state_names, dstates, strict=True))
 
-    def step(self, x, states):
+    def step(self, x, states, weights=None):
         """One step in the usual form: x [batch, features], states [batch, units] -> new states, h first.
 
         The fast one for a few rows, or for a single step: no weight is copied.
         """
-        return self._one_step(x, states, *self._weights(training=False))
+        weights = weights or self._weights(training=False)
+        return self.recur(self.project(x, weights), states, weights)
+
+    def project(self, x, weights=None):
+        """The inputs' part of z: x [rows, features] -> [rows, size of z]."""
+        kernel, _, bias, _ = weights or self._weights(training=False)
+        return self._spread(x @ kernel + bias, False)
+
+    def recur(self, z, states, weights=None):
+        """One step of projected inputs: z [batch, size], states [batch, units] -> new states, h first."""
+        _, kernel, _, bias = weights or self._weights(training=False)
+        return self.advance(z + self._spread(states[0] @ kernel + bias, True), *states, axis=1)[0]
 
     def step_function(self, inputs=None):
         """One step for a loop over many rows: function (x [features, batch], states [units, batch]) -> new
@@ -156,12 +167,6 @@ class _Recurrent:
         bias = self._spread(bias, False) + self._spread(recurrent_bias, True)
         parts = [self._spread(kernel, False), bias[None], self._spread(recurrent_kernel, True)]
         return tf.transpose(tf.concat(parts, axis=0))
-
-    def _one_step(self, x, states, kernel, recurrent_kernel, bias, recurrent_bias):
-        """New states, for x [batch, features] and states [batch, units]."""
-        z = self._spread(x @ kernel + bias, False)
-        z += self._spread(states[0] @ recurrent_kernel + recurrent_bias, True)  # [batch, rows]
-        return self.advance(z, *states, axis=1)[0]
 
 
 @keras.saving.register_keras_serializable("kerasapp")

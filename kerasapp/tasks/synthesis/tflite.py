@@ -42,7 +42,7 @@ def signatures(task, model, precision):
     view = View(
         model,
         embedding=Table(model.embedding, precision),
-        encoder=Reader(model.encoder, weights, precision),
+        encoder=Reader(model.encoder, weights),
     )
 
     @tf.function(autograph=False)

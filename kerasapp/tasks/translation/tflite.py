@@ -71,7 +71,7 @@ def _view(model, precision):
         model,
         source_embedding=Table(model.source_embedding, precision),
         target_embedding=Table(model.target_embedding, precision),
-        encoders=[Reader(encoder, weights, precision) for encoder in model.encoders],
+        encoders=[Reader(encoder, weights) for encoder in model.encoders],
     )
 
 
