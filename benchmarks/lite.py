@@ -5,8 +5,9 @@
     python benchmarks/lite.py saved_models/zh-en/1 --text sentences.zh [--sentences 50]
     python benchmarks/lite.py --untrained 256       # two layers of so many units, exported for this
 
-All precisions of a bundle take turns, on one thread; the table has medians of the rounds, and the share of
-float32's size and the gain on its speed, which are what can be compared where other work runs on the machine.
+All precisions of a bundle, in both engines of LiteRT, take turns, on one thread. The table has medians of the
+rounds, the share of float32's size and the gain on its speed: those can be compared where other work runs on
+the machine.
 
 generation: milliseconds of a step, median and 95th percentile; characters of whole texts, sampled at
 temperature 0.8, for a second of the processor, which is one of the clock where a core is free; and the first
@@ -34,6 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasapp_lite.bundle import Bundle
+from kerasapp_lite.engines import ENGINES
 from kerasapp_lite.generation import Generator
 from kerasapp_lite.sound import mel_to_audio
 from kerasapp_lite.synthesis import Synthesizer
@@ -102,7 +104,7 @@ def starts(version, bundles):
     """Fresh processes until their first character."""
     script = [sys.executable, "-c", "from kerasapp_lite.cli import main; main()", "generate"]
     ways = {"import numpy": [sys.executable, "-c", "import numpy; print(1)"]}
-    for name in bundles:
+    for name in bundles[next(iter(bundles))].metadata["precisions"]:
         ways[name] = [*script, str(version / "tflite"), "The ", "--length", "1", "--precision", name]
     found = in_turns({name: partial(first_byte, command) for name, command in ways.items()}, STARTS)
     table = Table("fresh process", "seconds to the first character", "seconds of the processor")
@@ -224,10 +226,10 @@ MEASURES = {"generation": generation, "translation": translation, "synthesis": s
 
 
 def size(bundles, name):
-    """Columns of a precision: its name, MB, and the share of float32."""
+    """Columns of a bundle: its name, MB, and the share of float32."""
     entries = bundles[name].metadata["precisions"]
-    share = entries[name]["bytes"] / entries["float32"]["bytes"]
-    return name, f"{entries[name]['bytes'] / 1e6:.2f}", f"{share:.3f}"
+    content = entries[bundles[name].precision]["bytes"]
+    return name, f"{content / 1e6:.2f}", f"{content / entries['float32']['bytes']:.3f}"
 
 
 def main():
@@ -245,7 +247,13 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         version = options.version or untrained(options.untrained, Path(folder))
         metadata = Bundle(version / "tflite").metadata
-        bundles = {name: Bundle(version / "tflite", name) for name in metadata["precisions"]}
+        bundles = {
+            name if engine == "interpreter" else f"{name}, {engine}": Bundle(
+                version / "tflite", name, engine=engine
+            )
+            for name in metadata["precisions"]
+            for engine in ENGINES
+        }
         for table in MEASURES[metadata["task"]](version, bundles, options):
             Console().print(table)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasapp_lite import knobs, vocabulary
+from kerasapp_lite.engines import ENGINES, open_file
 
 FORMAT = 1
 PREFERRED = ("float32", "float16", "dynamic", "int8")  # where none is asked for, the first that is there
@@ -26,7 +27,8 @@ def read_metadata(folder, task=None):
     """
     path = Path(folder) / "metadata.json"
     try:
-        metadata = json.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
+        metadata = json.loads(content)
         found = metadata["format"]
     except OSError as error:
         raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
@@ -34,10 +36,25 @@ def read_metadata(folder, task=None):
         raise BundleError(f"{path}: is not the metadata of a bundle") from None
     if found != FORMAT:
         raise BundleError(f"{path}: has format {found}; this version of kerasapp-lite reads {FORMAT}")
+    if "checksum" in metadata:  # a bundle made before metadata.json had one names none
+        _compare(path, content, metadata["checksum"])
     if task not in (None, metadata["task"]):
         command = f"; its command is {metadata['command']}" if "command" in metadata else ""
         raise BundleError(f"{folder}: is a bundle of {metadata['task']}, not of {task}{command}")
     return metadata
+
+
+def _compare(path, content, file):
+    """Raises BundleError where the content of `path` has another checksum than `file`, as of sha256sum, says."""
+    checksum = path.with_name(file)
+    try:
+        told = checksum.read_text("utf-8").split()[:1]
+    except OSError as error:
+        raise BundleError(f"{checksum}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        told = []
+    if told != [hashlib.sha256(content).hexdigest()]:
+        raise BundleError(f"{path}: is damaged: its SHA-256 is not that of {file}")
 
 
 class Bundle:
@@ -48,6 +65,7 @@ class Bundle:
         precision: "float32", "float16", "dynamic" or "int8"; None for the first of these that is there.
         task: the name of the task that is expected, such as "generation"; None for any.
         threads: that a signature may use.
+        engine: of LiteRT, "interpreter" or "compiled" (see `kerasapp_lite.engines`).
 
     Attributes:
         metadata: the content of metadata.json. knobs: list of `Knob`. states: the states' names, in order.
@@ -55,7 +73,7 @@ class Bundle:
     Raises: BundleError.
     """
 
-    def __init__(self, folder, precision=None, task=None, threads=1):
+    def __init__(self, folder, precision=None, task=None, threads=1, engine="interpreter"):
         self.folder = Path(folder)
         self.metadata = read_metadata(folder, task)
         self.knobs = knobs.read(self.metadata)
@@ -64,12 +82,12 @@ class Bundle:
         if self.precision not in precisions:
             raise BundleError(f"{folder}: has no {self.precision}; there is {', '.join(precisions)}")
         self.states = self.metadata["states"]
-        self._interpreter = self._open(precisions[self.precision], threads)
+        self._signature = self._open(precisions[self.precision], engine, threads)
 
     def signature(self, name):
         """A function of the model: arrays by name -> arrays by name, states in and out. Each call gives new
         arrays."""
-        return self._interpreter.get_signature_runner(name)
+        return self._signature(name)
 
     def shape(self, signature, name):
         """The shape of a signature's input."""
@@ -84,12 +102,12 @@ class Bundle:
         entry = self.metadata["vocabularies"][name]
         return vocabulary.load(self._checked(entry), entry["normalisation"])
 
-    def _open(self, entry, threads):
+    def _open(self, entry, engine, threads):
+        if engine not in entry.get("engines", ENGINES):  # a bundle made before engines were told names none
+            raise BundleError(f"{self.folder}: {self.precision} does not run in the engine {engine!r}")
         path = self._checked(entry)
-        from ai_edge_litert.interpreter import Interpreter  # here: bundles are checked without LiteRT, too
-
         try:
-            return Interpreter(model_path=str(path), num_threads=threads)
+            return open_file(path, engine, threads)
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{path}: LiteRT cannot load it: {str(error).splitlines()[0]}") from None
 
