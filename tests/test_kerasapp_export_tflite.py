@@ -41,12 +41,6 @@ def test_no_file_has_another_operation(bundle, request):
         assert "FULLY_CONNECTED" in found and "VAR_HANDLE" not in found
 
 
-def test_a_bidirectional_lstm_is_one_operation_for_each_direction(speech_bundle):
-    for precision in ("float32", "float16", "dynamic"):
-        content = (speech_bundle / f"{precision}.tflite").read_bytes()
-        assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in operations(content)
-
-
 # === Each precision answers ===
 
 
@@ -215,7 +209,7 @@ def test_interpreters_side_by_side_and_one_after_the_other_share_no_state(speech
     first, second = opened(speech_bundle), opened(speech_bundle)
     texts = [5, 6, 7, 3], [9, 8, 4, 4, 6, 3]
     expected = [encoded(opened(speech_bundle), ids) for ids in texts]
-    for _ in range(2):  # the operation of an LSTM writes over the states that it is given
+    for _ in range(2):  # some operations of TensorFlow Lite write over the states that they are given
         for signatures, ids, answer in ((first, texts[0], 0), (second, texts[1], 1), (first, texts[1], 1)):
             for name, value in encoded(signatures, ids).items():
                 np.testing.assert_array_equal(value, expected[answer][name])

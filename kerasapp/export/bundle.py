@@ -15,6 +15,7 @@ from kerasapp.export.tflite_parts import input_specs
 FORMAT = 1
 FOLDER = "tflite"
 METADATA = "metadata.json"
+CHECKSUM = "metadata.sha256"  # of metadata.json, as sha256sum writes it
 
 
 def write(task, model, servable, precisions, folder, name):
@@ -41,6 +42,7 @@ def write(task, model, servable, precisions, folder, name):
         "task": task.name,
         "name": name,
         "version": None,  # `stamp` knows it
+        "checksum": CHECKSUM,
         "made_with": {p: importlib.metadata.version(p) for p in ("kerasapp", "tensorflow")},
         "precisions": {p: {**_entry(folder / entry.pop("file")), **entry} for p, entry in files.items()},
         "signatures": {key: _signature(function) for key, function in functions.items()},
@@ -54,18 +56,22 @@ def write(task, model, servable, precisions, folder, name):
         "defaults": {knob.name: knob.default for knob in described.knobs if knob.on_phone},
         **graphs.description(task, model),  # its own keys, and knobs with other limits
     }
-    _write(folder / METADATA, metadata)
+    _write(folder, metadata)
 
 
 def stamp(folder, version):
     """Writes a version's number into the metadata of a bundle, if there is one in `folder`."""
-    path = folder / FOLDER / METADATA
-    if path.is_file():
-        _write(path, {**json.loads(path.read_text("utf-8")), "version": version})
+    folder = folder / FOLDER
+    if (folder / METADATA).is_file():
+        _write(folder, {**json.loads((folder / METADATA).read_text("utf-8")), "version": version})
 
 
-def _write(path, metadata):
-    path.write_text(json.dumps(metadata, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def _write(folder, metadata):
+    """Writes metadata.json, and beside it its checksum."""
+    text = json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
+    (folder / METADATA).write_text(text, encoding="utf-8")
+    digest = _entry(folder / METADATA)["sha256"]
+    (folder / CHECKSUM).write_text(f"{digest}  {METADATA}\n", encoding="utf-8")
 
 
 def _entry(file):

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from kerasapp.errors import ConfigError
 from kerasapp.export import tflite_worker
-from kerasapp.export.tflite_file import compact, require_builtin
+from kerasapp.export.tflite_file import compact, engines, least_runtime, require_builtin
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 QUANTISATION = {  # of products of matrices; all else is computed in float32
@@ -38,7 +38,8 @@ def convert(task, model, precisions, folder):
         precisions: some of `PRECISIONS`.
         folder: an existing folder.
 
-    Returns: (precision -> {"file", "ops", "quantisation"}, name -> concrete function of each signature).
+    Returns: (precision -> {"file", "ops", "quantisation", "least_runtime", "engines"},
+        name of a signature -> its concrete function).
     Raises: ConfigError for an operation that is not TensorFlow Lite's own, a converter that fails or crashes,
         or, for int8, training data that cannot be read.
     """
@@ -52,8 +53,13 @@ def convert(task, model, precisions, folder):
         content = compact(content)
         ops = require_builtin(content, f"--tflite {precision}")
         (folder / f"{precision}.tflite").write_bytes(content)
-        how = QUANTISATION[precision]
-        files[precision] = {"file": f"{precision}.tflite", "ops": ops, "quantisation": how}
+        files[precision] = {
+            "file": f"{precision}.tflite",
+            "ops": ops,
+            "quantisation": QUANTISATION[precision],
+            "least_runtime": least_runtime(content),
+            "engines": engines(content),
+        }
     return files, functions
 
 

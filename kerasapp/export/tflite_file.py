@@ -4,6 +4,8 @@ The format is tensorflow/compiler/mlir/lite/schema/schema.fbs; the classes that 
 and come with TensorFlow.
 """
 
+import copy
+
 import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
@@ -41,18 +43,65 @@ def require_builtin(content, what):
     return found
 
 
+def least_runtime(content):
+    """The least version of TensorFlow Lite that runs a file, such as "2.17.0".
+
+    The converter writes it into the file's own metadata; None where it did not.
+    """
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
+    for entry in model.metadata or []:
+        if entry.name == b"min_runtime_version":
+            return bytes(model.buffers[entry.buffer].data).rstrip(b"\0").decode()
+    return None
+
+
+def engines(content):
+    """The engines of LiteRT that take a file: "interpreter", and "compiled" (CompiledModel) where no tensor
+    keeps its value between calls."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
+    kept = any(tensor.isVariable for graph in model.subgraphs for tensor in graph.tensors)
+    return ["interpreter"] if kept else ["interpreter", "compiled"]
+
+
 def compact(content):
-    """A file's bytes with each buffer and each list of numbers once; it gives the same answers.
+    """A file's bytes with each buffer and each list of numbers once, and a tensor of its own for each output.
+
+    It gives the same answers.
 
     The converter stores a weight once for all signatures, but for one that two kinds of operations read, and
     a weight's scales and zeros once for each operation.
     """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
+    _separate_outputs(model)
     _share_buffers(model)
     model.buffers = [_Aligned(buffer) for buffer in model.buffers]
     builder = _Builder(len(content))
     builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _separate_outputs(model):
+    """Gives each output of a signature a tensor of its own.
+
+    The converter lets outputs of equal constants, such as first states, share one tensor. LiteRT's
+    CompiledModel knows a tensor by one name, so the other outputs would be missing there.
+    """
+    for signature in model.signatureDefs or []:
+        graph, seen = model.subgraphs[signature.subgraphIndex], set()
+        outputs = list(graph.outputs)
+        for output in signature.outputs:
+            index = output.tensorIndex
+            if index in seen:
+                tensor = copy.copy(graph.tensors[index])
+                if model.buffers[tensor.buffer].data is None:
+                    raise ConfigError(f"the output {output.name.decode()} is another output, too")
+                output.tensorIndex = len(graph.tensors)
+                tensor.name += b"_of_" + output.name
+                graph.tensors.append(tensor)
+                last = len(outputs) - 1 - outputs[::-1].index(index)
+                outputs[last] = output.tensorIndex
+            seen.add(output.tensorIndex)
+        graph.outputs = np.array(outputs, np.int32)
 
 
 def _share_buffers(model):
