@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import lite_bundles
+import numpy as np
 import pytest
 
 from kerasapp.tasks.generation.spec import SPEC
@@ -239,3 +240,40 @@ def test_damaged_and_other_bundles_are_refused(visit, plain_bundle, tmp_path):
     visit(copy).wait("has format 2, not 1")
     metadata.unlink()
     visit(copy).wait("metadata.json: cannot be read: 404")
+
+
+RUN = """async ([file, requests]) => {
+    const { Tensor, loadAndCompile, loadLiteRt } = await import("@litertjs/core");
+    await loadLiteRt("node_modules/@litertjs/core/wasm/");
+    const content = new Uint8Array(await (await fetch(`../bundle/${file}`)).arrayBuffer());
+    const model = await loadAndCompile(content, { accelerator: "wasm" });
+    const answers = {};
+    for (const [signature, inputs] of Object.entries(requests)) {
+        const tensors = {};
+        for (const [name, [dtype, shape, values]] of Object.entries(inputs)) {
+            tensors[name] = new Tensor((dtype === "int32" ? Int32Array : Float32Array).from(values), shape);
+        }
+        const found = Object.entries(await model.run(signature, tensors));
+        const numbers = found.map(([name, x]) => [name, Array.from(x.toTypedArray())]);
+        answers[signature] = Object.fromEntries(numbers);
+    }
+    return answers;
+}"""
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("bundle", ["reversal_bundle", "speech_bundle"])
+def test_files_of_translation_and_synthesis_run_in_the_browser(visit, bundle, precision, request):
+    folder = request.getfixturevalue(bundle)
+    opened = Bundle(folder, precision)
+    asked = lite_bundles.requests(opened)
+    given = {
+        name: {key: [str(x.dtype), x.shape, x.ravel().tolist()] for key, x in inputs.items()}
+        for name, inputs in asked.items()
+    }
+    found = visit(folder).page.evaluate(RUN, [f"{precision}.tflite", given])
+    for name, inputs in asked.items():
+        expected = opened.signature(name)(**inputs)
+        assert found[name].keys() == expected.keys()
+        for key, values in expected.items():
+            np.testing.assert_allclose(found[name][key], values.ravel(), rtol=1e-4, atol=1e-4, err_msg=key)
