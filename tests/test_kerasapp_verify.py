@@ -17,7 +17,9 @@ from kerasapp.verify.comparison import compare
 from kerasapp.verify.inputs import Item, bundle_vectors
 
 EXACT = ["keras", "saved_model", "cc_loader", "rest", "grpc"]
-ALL = [*EXACT, "tflite_float32", "tflite_float16", "tflite_dynamic", "tflite_int8"]
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+PHONES = [f"{engine}_{precision}" for precision in PRECISIONS for engine in ("tflite", "compiled")]
+ALL = [*EXACT, *PHONES]
 
 
 def verify(export, *words, capsys):
@@ -45,14 +47,14 @@ def test_all_runtimes_of_generation_hold(tiny_bundle, tmp_path, capsys):
         assert row["quality"]["bits_per_character"] == pytest.approx(
             report["runtimes"]["keras"]["quality"]["bits_per_character"], rel=0.05
         )
-        if name.startswith("tflite_"):
+        if name in PHONES:
             assert row["batched"] is None
         else:
             assert row["batched"]["equal"] == 1.0 and row["batched"]["items"] > 10
-        if name in EXACT or name == "tflite_float32":
+        if name in (*EXACT, "tflite_float32", "compiled_float32"):
             assert row["equal"] == 1.0 and row["largest_difference"] <= 1e-5
     assert report["runtimes"]["grpc"]["items"] == report["items"]
-    phones = {name: report["runtimes"][name]["bytes"] for name in ALL[5:]}
+    phones = {name: report["runtimes"][name]["bytes"] for name in PHONES}
     assert phones["tflite_dynamic"] < phones["tflite_float16"] < phones["tflite_float32"]
 
 

@@ -81,7 +81,7 @@ def _parser():
     )  # fmt: skip
     parser.add_argument(
         "--runtimes", nargs="+", metavar="NAME",
-        help="ask these alone, and Keras, such as saved_model or tflite_dynamic (default: all there are)",
+        help="ask these alone, and Keras, such as saved_model or compiled_dynamic (default: all there are)",
     )  # fmt: skip
     parser.add_argument(
         "--beam-size", type=number(int, 1, 64, "a number from 1 to 64"), metavar="N",

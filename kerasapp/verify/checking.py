@@ -76,7 +76,7 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
         said = zip(items, measured["keras"].alone)  # as far as the time was enough
         expected = [outcome for item, outcome in said if runtimes.takes(name, item, task)]
         rows[name] = _row(name, version, task, asked, measured[name], expected)
-        broken = about["bundle"] if name.startswith(runtimes.PHONE) else None
+        broken = about["bundle"] if runtimes.phone(name) else None
         rows[name]["problems"] += [broken] if broken else []
         rows[name]["ok"] = not rows[name]["problems"]
     return {
@@ -136,7 +136,7 @@ class _Clock:
         """The seconds of the next runtime, for what it is asked alone, and again for batches."""
         if not self._end:
             return None
-        starts = [PHONE_START if n.startswith(runtimes.PHONE) else START for n in self._left if n != "grpc"]
+        starts = [PHONE_START if runtimes.phone(n) else START for n in self._left if n != "grpc"]
         free = self._end - time.monotonic() - sum(starts)
         least = LEAST_KERAS if self._left[0] == "keras" else LEAST
         share = free / (2 * len(self._left))
@@ -171,7 +171,7 @@ def _row(name, version, task, items, measured: Measured, expected):
     """
     count = min(len(measured.alone), len(expected))
     kept = list(range(count))
-    if name.startswith(runtimes.PHONE):  # fixed shapes: what is too long for a phone is told, and no fault
+    if runtimes.phone(name):  # fixed shapes: what is too long for a phone is told, and no fault
         kept = [i for i in kept if not measured.alone[i].refused or expected[i].refused]
     alone = [(items[i], measured.alone[i], expected[i]) for i in kept]
     batched = [(items[i], outcome, expected[i]) for i, outcome in measured.batched or () if i < count]
@@ -204,8 +204,8 @@ def size(name, version):
     """The bytes on disk that a runtime needs."""
     if name == "keras":
         return (version / EXTRA / "model.keras").stat().st_size
-    if name.startswith(runtimes.PHONE):
-        file = version / "tflite" / f"{name.removeprefix(runtimes.PHONE)}.tflite"
+    if bundled := runtimes.phone(name):
+        file = version / "tflite" / f"{bundled[1]}.tflite"
         return file.stat().st_size if file.is_file() else 0
     parts = [
         version / "saved_model.pb",

@@ -19,7 +19,7 @@ from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, 
 
 EXACT = ("keras", "saved_model", "cc_loader", "rest", "grpc")  # the arithmetic of all is float32
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
-PHONE = "tflite_"
+ENGINES = {"tflite": "interpreter", "compiled": "compiled"}  # of LiteRT, by the first part of a name
 LONGEST = 3600.0  # seconds that a runtime may take for all: what takes longer hangs
 REQUEST = 600.0  # seconds of a request to a server
 STARTING = 300.0  # seconds until a server answers
@@ -32,14 +32,24 @@ def names(version):
     try:
         told = json.loads((bundle / "metadata.json").read_text("utf-8"))["precisions"]
     except (OSError, ValueError, KeyError, TypeError):
-        told = ()
-    found = [p for p in PRECISIONS if p in told or (bundle / f"{p}.tflite").is_file()]
-    return [*EXACT, *(f"{PHONE}{precision}" for precision in found)]
+        told = {}
+    found = list(EXACT)
+    for precision in PRECISIONS:
+        if precision in told or (bundle / f"{precision}.tflite").is_file():
+            takes = told.get(precision, {}).get("engines", ["interpreter"])  # older bundles name none
+            found += [f"{name}_{precision}" for name, engine in ENGINES.items() if engine in takes]
+    return found
+
+
+def phone(runtime):
+    """The engine of LiteRT and the precision of a runtime that runs a bundle; None for any other."""
+    name, _, precision = runtime.partition("_")
+    return (ENGINES[name], precision) if name in ENGINES else None
 
 
 def takes(runtime, item, task):
     """Whether a runtime can be asked an item: a bundle has fewer signatures."""
-    return not runtime.startswith(PHONE) or item.signature in spec.spec(task).load("phone").SIGNATURES
+    return phone(runtime) is None or item.signature in spec.spec(task).load("phone").SIGNATURES
 
 
 def run(runtime, version, items, seconds=None):

@@ -5,12 +5,12 @@ The runtimes of float32 have to give the answers of Keras: the same texts, token
 rounded are held to what their answers are worth, where there is enough held-out data to tell.
 """
 
-from kerasapp.verify.runtimes import EXACT, PHONE
+from kerasapp.verify.runtimes import EXACT, phone
 
 
 def is_exact(runtime):
     """Whether a runtime computes in float32, and so has to give the answers of Keras."""
-    return runtime in EXACT or runtime == f"{PHONE}float32"
+    return runtime in EXACT or phone(runtime)[1] == "float32"
 
 
 def loss(worth, quality, baseline):
@@ -32,7 +32,7 @@ def problems(runtime, row, worth):
         return [line for how, part in parts.items() if part for line in _differing(part, how)]
     if not worth or row["quality"].get(worth.count, 0) < worth.enough:
         return []
-    bound = worth.bound(runtime.removeprefix(PHONE))
+    bound = worth.bound(phone(runtime)[1])
     return [
         f"{worth.words}: {worth.amount(lost)} worse than Keras; {worth.amount(bound)} are allowed"
         for lost in row["loss"].values()

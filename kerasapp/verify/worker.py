@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kerasapp import spec
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
+from kerasapp.verify.runtimes import phone
 
 
 def main(job, result):
@@ -21,8 +22,8 @@ def main(job, result):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         ask = _open(job["runtime"], Path(job["folder"]))
-        phone = job["runtime"].startswith("tflite_")
-        found = measure(ask, job["items"], started=job["started"], seconds=job["seconds"], batches=not phone)
+        batches = phone(job["runtime"]) is None
+        found = measure(ask, job["items"], started=job["started"], seconds=job["seconds"], batches=batches)
     except Exception as error:  # whatever a damaged export makes a library raise
         found = Measured(error=one_line(error))
     found.peak = peak_memory()
@@ -31,13 +32,14 @@ def main(job, result):
 
 def _open(runtime, folder):
     """A function (items) -> (seconds, outcomes) (see `kerasapp.verify.measuring.signatures`)."""
-    if runtime.startswith("tflite_"):
-        return open_bundle(folder / "tflite", runtime.removeprefix("tflite_"))
+    if bundled := phone(runtime):
+        engine, precision = bundled
+        return open_bundle(folder / "tflite", precision, engine)
     opened = {"keras": _keras, "saved_model": _saved_model, "cc_loader": _cc_loader}[runtime]
     return signatures(opened(folder))
 
 
-def open_bundle(folder, precision):
+def open_bundle(folder, precision, engine="interpreter"):
     """A function (items, one of them) -> (seconds, list of `Outcome`) that runs a bundle by `kerasapp_lite`.
 
     The module that a task names for the stage "phone" has SIGNATURES, those of the servable that a bundle
@@ -47,7 +49,7 @@ def open_bundle(folder, precision):
     """
     from kerasapp_lite.bundle import Bundle
 
-    bundle = Bundle(folder, precision)
+    bundle = Bundle(folder, precision, engine=engine)
     answer = spec.spec(bundle.metadata["task"]).load("phone").open_bundle(bundle)
 
     def ask(items):
