@@ -6,6 +6,8 @@ import lite_bundles
 import pytest
 
 from kerasapp_lite import cli
+from kerasapp_lite.bundle import Bundle
+from kerasapp_lite.generation import Generator
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,18 @@ def test_command_prints_the_text(folder, capfd):
     for words in (
         ["generate", folder, "ab", "--length", "20", "--temperature", "0"],
         ["generate", "--length", "20", "--temperature=0", folder, "ab"],
-        ["generate", folder, "--length", "20", "ab", "--temperature", "0", "--stop", "\\n\\n"],
+        ["generate", folder, "--length", "20", "ab", "--temperature", "0"],
     ):
         assert cli.main(list(map(str, words))) == 0
         assert capfd.readouterr().out == expected
+
+
+def test_stop_may_have_a_line_break(folder, capfd):
+    whole = Generator(Bundle(folder)).generate("ab", length=60, temperature=1.0, seed=1)
+    assert "\n" in whole
+    words = ["--length", "60", "--temperature", "1", "--seed", "1", "--stop", "\\n"]
+    assert cli.main(["generate", str(folder), "ab", *words]) == 0
+    assert capfd.readouterr().out == whole.split("\n")[0] + "\n"
 
 
 def test_defaults_ranges_and_help_are_the_bundles(folder, capfd):

@@ -1,4 +1,4 @@
-"""Runs the TensorFlow Lite bundles of kerasapp without TensorFlow: texts go on, are translated, read aloud.
+"""Runs the TensorFlow Lite bundles of kerasapp without TensorFlow: text, translations, speech, forecasts.
 
 from kerasapp_lite.bundle import Bundle
 from kerasapp_lite.generation import Generator

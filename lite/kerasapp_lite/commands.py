@@ -29,7 +29,7 @@ def translate(translator, args, knobs):
     for number, line in enumerate(sys.stdin):
         try:
             answers = translator.translate(line, **knobs)
-        except ValueError as error:  # that line's affair alone
+        except ValueError as error:  # the other lines go on
             print(flush=True)
             print(f"line {number + 1}: {error}", file=sys.stderr)
             failed = True
