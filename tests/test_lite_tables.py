@@ -16,7 +16,7 @@ def write(tmp_path):
 
 
 def test_columns_are_found_by_their_names(write):
-    path = write('\ufeffday,"flow, m3", level\r\n2024-01-01,1.5,-2\n\n2024-01-02, 3e2 ,4\n')
+    path = write('\ufeff"flow, m3",day, level\r\n1.5,2024-01-01,-2\n\n 3e2 ,2024-01-02,4\n')
     assert read(path, ["level", "flow, m3"]).tolist() == [[-2, 1.5], [4, 300]]
     assert read(path, ["level"]).tolist() == [[-2], [4]]
     assert read(write("level\n"), ["level"]).shape == (0, 1)
