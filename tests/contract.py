@@ -6,6 +6,7 @@ import sys
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 WITHOUT_KERASAPP = """
 import base64, json, sys
@@ -100,6 +101,27 @@ def check_fit_steps(task):
     assert history[1] < history[0]
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.any(weight.numpy() != old), weight.path
+
+
+def check_fit_of_any_batch(task):
+    """`fit` takes batches of any size, such as the last one of an array."""
+    model = task.build()
+    model.compile(keras.optimizers.Adam(1e-2), task.loss())
+    batch = tf.data.Dataset.from_tensor_slices(first_batch(task))
+    for size in (3, 1):
+        loss = model.fit(batch.take(7).batch(size), verbose=0).history["loss"]
+        assert np.all(np.isfinite(loss))
+
+
+def check_clone(task):
+    """A clone takes the weights of the model, and is the same with them."""
+    model, (inputs, _) = task.build(), first_batch(task)
+    copy = keras.models.clone_model(model)
+    assert [weight.shape for weight in copy.weights] == [weight.shape for weight in model.weights]
+    copy.set_weights(model.get_weights())
+    expected = outputs(model, inputs)
+    for name, values in outputs(copy, inputs).items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def check_save_and_load(task, path):

@@ -74,6 +74,14 @@ def test_steps_of_fit_train_every_weight(make):
     contract.check_fit_steps(make())
 
 
+def test_fit_takes_any_batch(make):
+    contract.check_fit_of_any_batch(make())
+
+
+def test_a_clone_keeps_the_weights(make):
+    contract.check_clone(make())
+
+
 def test_a_stored_model_is_the_same(make, tmp_path):
     contract.check_save_and_load(make(), tmp_path / "model.keras")
 

@@ -117,8 +117,8 @@ class GenerationServable(tf.Module):
         def score_window(start, nats, states):
             end = tf.minimum(start + WINDOW, length)
             counted = tf.sequence_mask(lengths - start, end - start)
-            window = context[:, start:end], targets[:, start:end], counted
-            new, states = self.score_window(*window, states)
+            rows = context[:, start:end], targets[:, start:end], counted
+            new, states = self.score_window(*rows, states)
             return end, nats + tf.cast(new, tf.float64), states
 
         nats = tf.zeros(tf.shape(text), tf.float64)

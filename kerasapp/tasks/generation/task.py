@@ -112,12 +112,19 @@ class Generation(Task):
 
     # === Model ===
 
-    def build(self, training=True):
-        """A plain functional `keras.Model`; for training by likelihood its rows carry their states on."""
+    def build(self, training=True, carry=True):
+        """A plain functional `keras.Model`.
+
+        Args:
+            training: False for a model that is only to answer.
+            carry: whether a training batch of `training.batch_size` rows starts from the states that the
+                batch before ended with, as the windows of `datasets` go on where those before ended. False
+                for windows in any other order, which start from zeros. (With a discriminator all do.)
+        """
         c = self.config.training
         return GenerationModel(
             self.tokenizer.size,
-            streams=self._rows_of_a_device() if training and not c.adversarial else None,
+            streams=self._rows_of_a_device() if training and carry and not c.adversarial else None,
             dtype=policy(c.precision) if training else None,
             **dataclasses.asdict(self.config.model),
         )

@@ -100,12 +100,19 @@ class Series(Task):
 
     # === Model ===
 
-    def build(self, training=True):
-        """A plain functional `keras.Model`; in training each row's state is carried to the next batch."""
+    def build(self, training=True, carry=True):
+        """A plain functional `keras.Model`.
+
+        Args:
+            training: False for a model that is only to answer.
+            carry: whether a training batch of `training.batch_size` rows starts from the states that the
+                batch before ended with, as the windows of `datasets` go on where those before ended. False
+                for windows in any other order, which start from zeros.
+        """
         c = self.config.training
         return SeriesModel(
             len(self.tokenizer.columns),
-            streams=self._rows_of_a_device() if training else None,
+            streams=self._rows_of_a_device() if training and carry else None,
             dtype=policy(c.precision) if training else None,
             **dataclasses.asdict(self.config.model),
         )
