@@ -45,7 +45,7 @@ def read_metadata(folder, task=None):
 
 
 def _compare(path, content, file):
-    """Raises BundleError where the content of `path` has another checksum than `file`, as of sha256sum, says."""
+    """Raises BundleError where `content`, of `path`, has another checksum than `file`, of sha256sum, says."""
     checksum = path.with_name(file)
     try:
         told = checksum.read_text("utf-8").split()[:1]
