@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
-from pipelines.audio import log_mel, mel_to_audio, prepared, read
+from pipelines.speech.audio import log_mel, mel_to_audio, prepared, read
 
 
 def extraction(files: list[str], settings: AudioConfig, compute, threads: int) -> str:

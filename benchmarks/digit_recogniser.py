@@ -38,10 +38,10 @@ import kerasapp
 from kerasapp import threads
 from kerasapp.tasks.synthesis import plots as plots_audio
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
-from pipelines import audio, digits
 from pipelines.errors import DataError
+from pipelines.speech import audio, digits
 
-VOICE = "jackson"  # of pipelines/digits.py
+VOICE = "jackson"  # of pipelines/speech/digits.py
 HELD_OUT, OF_VOICE, OF_OTHERS = range(5), range(5, 10), range(5, 50)  # takes
 RATE = digits.SAMPLE_RATE
 SETTINGS = AudioConfig(

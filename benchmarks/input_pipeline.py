@@ -24,7 +24,7 @@ from rich.table import Table
 import kerasapp
 from kerasapp import threads
 from kerasapp.training.optimizer import make_optimizer
-from pipelines.clips import PADDING
+from pipelines.speech.clips import PADDING
 
 
 def compiled(task) -> object:

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines import audio, digits, transcripts
 from pipelines.batching import prefetched
 from pipelines.cache import built_once, default_folder, digest
-from pipelines.cleaning import Cleaner
-from pipelines.clip_corpus import ClipCorpus, build, floor_of, intact, load, made_by, usable
-from pipelines.clips import PADDING, Clips
 from pipelines.errors import DataError
-from pipelines.features import relevant
 from pipelines.files import SAMPLE
 from pipelines.parallel import Sequences
-from pipelines.recordings import read_recordings
+from pipelines.speech import audio, digits, transcripts
+from pipelines.speech.cleaning import Cleaner
+from pipelines.speech.clips import PADDING, Clips
+from pipelines.speech.corpus import ClipCorpus, build, floor_of, intact, load, made_by, usable
+from pipelines.speech.features import relevant
+from pipelines.speech.recordings import read_recordings
 from pipelines.splits import SPLITS, checked_fractions
 from pipelines.text import CharacterTokenizer, Tokenizer
 from pipelines.token_batches import SortedBatches, cut_positions
@@ -55,9 +55,9 @@ def prepare(
     `failures` instead. Clips of one cleaned transcript stay in one part: see `pipelines.pairs.assign`.
 
     Args:
-        directory: in the form of LJSpeech (see `pipelines.recordings`), or "sample:digits".
+        directory: in the form of LJSpeech (see `pipelines.speech.recordings`), or "sample:digits".
         settings: the audio settings, `AudioConfig` or a dataclass with its attributes.
-        language: how transcripts are cleaned, "english" or "none" (see `pipelines.cleaning`).
+        language: how transcripts are cleaned, "english" or "none" (see `pipelines.speech.cleaning`).
         normalisation: of the tokenizer that is learned, "NFC", "NFKC" or "none".
         tokenizer: learned before; without it, the characters of the training part's cleaned transcripts.
         statistics: "mean" and "deviation" of each mel channel, from before; without them, those of the
@@ -199,7 +199,7 @@ def training_batches(
         seed: 0 or larger.
         start_step: the step of the first element.
         guide_steps: over so many steps the guided attention fades out, linearly from weight 1; 0: none.
-        time_mask: decoder steps of "mel_in" hidden at most, in one block (see `pipelines.audio.masked`).
+        time_mask: steps of "mel_in" hidden at most, in one block: see `pipelines.speech.audio.masked`.
         frequency_mask: mel channels of "mel_in" hidden at most, in one block.
 
     Returns:

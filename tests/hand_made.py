@@ -19,8 +19,8 @@ from kerasapp.tasks.synthesis.voice import Voice
 from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.tasks.translation.predictor import Translator
 from kerasapp.tasks.translation.servable import TranslationServable
-from pipelines.cleaning import Cleaner
 from pipelines.scaling import Scaling
+from pipelines.speech.cleaning import Cleaner
 from pipelines.text import CharacterTokenizer
 
 QUOTED = (

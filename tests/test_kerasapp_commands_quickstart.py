@@ -11,7 +11,7 @@ from kerasapp.commands import quickstart
 from kerasapp.config import parsing
 from kerasapp.config.building import flatten
 from kerasapp.config.presets import config_module
-from pipelines import digits
+from pipelines.speech import digits
 
 
 @pytest.fixture

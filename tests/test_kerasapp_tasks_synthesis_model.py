@@ -13,7 +13,7 @@ from kerasapp.tasks.synthesis import config as configuration
 from kerasapp.tasks.synthesis import model as synthesis
 from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.tasks.synthesis.model import PADDING, SynthesisModel, encode, postnet, step, step_function
-from pipelines import clips
+from pipelines.speech import clips
 
 MELS, UNITS = 5, 8
 SIZES = {

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from kerasapp_lite.english import cardinals, ordinals, spoken, years
-from pipelines import english
-from pipelines.cleaning import Cleaner
+from pipelines.speech import english
+from pipelines.speech.cleaning import Cleaner
 
 TEXTS = [
     "Dr. Smith paid $1.50 in 1863.", "Mr.Jones & Co. of St. Ives, 5th st.", "At 10:05 and 10:00, not 23:59!",

@@ -1,4 +1,4 @@
-"""The small runtime's waves against those of `pipelines.audio`."""
+"""The small runtime's waves against those of `pipelines.speech.audio`."""
 
 import io
 import wave
@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from kerasapp_lite.sound import griffin_lim, mel_bank, mel_to_audio, write_wav
-from pipelines import audio
-from pipelines import griffin_lim as reference
+from pipelines.speech import audio
+from pipelines.speech import griffin_lim as reference
 
 SETTINGS = [
     AudioConfig(sample_rate=8000, mels=40, f_max=4000, griffin_lim_iterations=5),

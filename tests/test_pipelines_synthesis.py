@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from clip_folders import AUDIO, write_clips
 
-from pipelines.clips import PADDING
+from pipelines.speech.clips import PADDING
 from pipelines.synthesis import (
     padding_ratio,
     prepare,

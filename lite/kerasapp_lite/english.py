@@ -1,7 +1,7 @@
 """English text as it is written to text as it is spoken: what voices trained with cleaner "english" expect.
 
-A port of kerasapp's pipelines/cleaning.py, english.py and numerals.py; one without it asks its users for text
-in words. `\\d`, `\\b` and `\\w` are of ASCII here, as in RE2.
+A port of cleaning.py, english.py and numerals.py in kerasapp's pipelines/speech/; one without it asks its
+users for text in words. `\\d`, `\\b` and `\\w` are of ASCII here, as in RE2.
 """
 
 import re

@@ -8,7 +8,7 @@ import numpy as np
 from kerasapp.knobs import columns
 from kerasapp.knobs import texts as encoded
 from kerasapp.tasks.synthesis.spec import SPEC
-from pipelines.paragraphs import LONGEST
+from pipelines.speech.paragraphs import LONGEST
 
 AT_ONCE = 16  # texts in a batch at most
 CHARACTERS_AT_ONCE = 2400  # in a batch at most, padding included, unless a single text has more

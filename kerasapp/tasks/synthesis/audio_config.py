@@ -12,7 +12,7 @@ from kerasapp.errors import ConfigError
 class AudioConfig(Section):
     """How clips are read, how loud they are made, and what their spectrograms are.
 
-    The functions of pipelines/audio.py and pipelines/griffin_lim.py take it as `settings`.
+    The functions of pipelines/speech/audio.py and pipelines/speech/griffin_lim.py take it as `settings`.
 
     Example:
         >>> audio = AudioConfig(sample_rate=8000, mels=64, f_max=4000)

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasapp.inspection.packing import pack
 from kerasapp.inspection.request import readable
-from pipelines.paragraphs import split_sentences
+from pipelines.speech.paragraphs import split_sentences
 
 ROOM = 1_800_000  # characters of a report that sentences may take
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.atomic import replacing
-from pipelines.paragraphs import split_sentences
+from pipelines.speech.paragraphs import split_sentences
 
 PAUSE = 0.2  # seconds of silence between two sentences
 AT_ONCE = 32  # sentences whose speech is in memory

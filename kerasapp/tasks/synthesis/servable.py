@@ -11,8 +11,8 @@ from kerasapp.tasks.synthesis.answers import LONGEST
 from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, step
 from kerasapp.tasks.synthesis.speaking import speak
 from kerasapp.tasks.synthesis.spec import SPEC
-from pipelines import audio, transcripts
-from pipelines.clip_corpus import floor_of
+from pipelines.speech import audio, transcripts
+from pipelines.speech.corpus import floor_of
 
 SPARE = 1.0  # seconds that speech may last beyond max_ratio times its characters
 STOP_REASONS = ("cap", "stop_token")
@@ -72,7 +72,7 @@ class SynthesisServable(tf.Module):
         Returns:
             "audio_bytes" string, "sample_rate" int32, "seconds" float32: [batch], as of `serving_default`;
                 "waveform" float32 [batch, samples], "samples" int32 [batch].
-            "mel" float32 [batch, frames, mels], log-mels (see `pipelines.audio.log_mel`), "frames" [batch].
+            "mel" float32 [batch, frames, mels], as `pipelines.speech.audio.log_mel` gives, "frames" [batch].
             "alignment" float32 [batch, steps, characters], "stop" float32 [batch, steps], the probability of
                 the stop token, "steps" int32 [batch]; "tokens" string [batch, characters], then "".
             "stop_reason" string [batch]: "stop_token", or "cap" where `max_ratio` ended it.

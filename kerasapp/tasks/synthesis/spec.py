@@ -2,7 +2,7 @@
 
 from kerasapp.knobs import INT32, Knob
 from kerasapp.spec import Quickstart, TaskSpec, modules
-from pipelines.paragraphs import LONGEST
+from pipelines.speech.paragraphs import LONGEST
 
 HERE = "kerasapp.tasks.synthesis"
 DIGITS = "four zero nine two seven"

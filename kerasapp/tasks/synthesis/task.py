@@ -20,8 +20,8 @@ from kerasapp.tasks.synthesis.voice import FILES, Voice
 from kerasapp.training.precision import policy
 from pipelines import synthesis as pipeline
 from pipelines.batching import each_pass
-from pipelines.cleaning import Cleaner
 from pipelines.errors import DataError
+from pipelines.speech.cleaning import Cleaner
 
 WATCHED = 8  # validation texts that are read aloud in each epoch, at most
 SHOWN = 3  # of them, those that TensorBoard shows

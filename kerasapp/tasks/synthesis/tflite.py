@@ -9,7 +9,7 @@ from kerasapp.tasks.synthesis.model import PADDING, encode, postnet
 from kerasapp.tasks.synthesis.model import step as model_step
 from kerasapp.tasks.synthesis.servable import SPARE
 from kerasapp.tasks.synthesis.spec import SPEC
-from pipelines.clip_corpus import floor_of
+from pipelines.speech.corpus import floor_of
 
 LONGEST = 256  # characters of a text, its end among them, at most
 CHUNK = 64  # frames that a call of `postnet` refines

@@ -7,8 +7,8 @@ import tensorflow as tf
 from waves import RATE, SETTINGS, tone, voice
 
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
-from pipelines.audio import masked, prepared, read
 from pipelines.errors import DataError, UnreadableError
+from pipelines.speech.audio import masked, prepared, read
 
 # === Files ===
 

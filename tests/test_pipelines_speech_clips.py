@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.clips import LIMIT, PADDING, Clips, guided
 from pipelines.parallel import Sequences
+from pipelines.speech.clips import LIMIT, PADDING, Clips, guided
 
 LENGTHS = (5, 4, 1)  # frames of three clips, in two shards
 FLOOR = -9.0

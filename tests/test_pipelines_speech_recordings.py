@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from pipelines.errors import DataError
-from pipelines.recordings import read_recordings
+from pipelines.speech.recordings import read_recordings
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from pipelines.english import OTHER_ABBREVIATIONS, TITLES
+from pipelines.speech.english import OTHER_ABBREVIATIONS, TITLES
 
 LONGEST = 600  # characters of a text that is read aloud at once, at most
 

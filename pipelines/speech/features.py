@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines import audio
 from pipelines.cache import built_once, digest
 from pipelines.errors import DataError, UnreadableError
-from pipelines.recordings import Recording
+from pipelines.speech import audio
+from pipelines.speech.recordings import Recording
 
 FORMAT = 1  # of a shard: raise it when the features of the same clips would differ
 CLIPS = 128  # of a shard
@@ -44,7 +44,7 @@ class Shard:
     problems: list[str]
 
     def mels(self) -> np.ndarray:
-        """float32 [all frames, mels], memory-mapped: natural logarithms (see `pipelines.audio.log_mel`)."""
+        """float32 [all frames, mels], memory-mapped, as `pipelines.speech.audio.log_mel` gives them."""
         return np.load(self.folder / "mels.npy", mmap_mode="r")
 
 

@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 import tensorflow as tf
 
-from pipelines.cleaning import LANGUAGES, Cleaner
+from pipelines.speech.cleaning import LANGUAGES, Cleaner
 
 ENGLISH = {
     # Letters and white space

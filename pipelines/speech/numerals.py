@@ -8,7 +8,7 @@ read(tf.constant(["1863", "1,863", "3rd", "1980s", "$1.50", "007"]))
 import numpy as np
 import tensorflow as tf
 
-from pipelines import english
+from pipelines.speech import english
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _NAMES = "|".join(("hundred", *english.SCALES[1:]))

@@ -3,9 +3,9 @@
 import pytest
 import tensorflow as tf
 
-from pipelines.cleaning import Cleaner
+from pipelines.speech.cleaning import Cleaner
+from pipelines.speech.transcripts import encode, left_out
 from pipelines.text import CharacterTokenizer
-from pipelines.transcripts import encode, left_out
 
 TOKENIZER = CharacterTokenizer("abc -]\\^é")  # signs that mean something in a pattern, too
 

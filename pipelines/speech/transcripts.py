@@ -8,8 +8,8 @@ left_out(cleaner, tokenizer, tf.constant(["Nine ☃"]))        # [1]: "☃" was 
 
 import tensorflow as tf
 
-from pipelines.cleaning import Cleaner
 from pipelines.sentences import squeeze
+from pipelines.speech.cleaning import Cleaner
 from pipelines.text import CharacterTokenizer, normalise
 
 

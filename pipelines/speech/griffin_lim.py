@@ -22,7 +22,7 @@ def griffin_lim(magnitude: tf.Tensor, settings: Any) -> tf.Tensor:
     transforms; the transform being linear, it is done to the waves here, which are fewer numbers.
 
     The first phases are those of a fixed noise: nothing is drawn, so the same magnitude gives the same wave.
-    Frames are as in `pipelines.audio.log_mel`: frame i starts at sample i * hop, and zeros follow the wave.
+    Frames are those of `pipelines.speech.audio.log_mel`: frame i starts at sample i * hop, zeros come last.
 
     Args:
         magnitude: float32 [frames, fft_size / 2 + 1], not negative, of the transform under a Hann window.

@@ -11,7 +11,7 @@ import tensorflow as tf
 from waves import RATE, SETTINGS, tone, voice
 
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
-from pipelines.audio import frames, log_mel, mel_to_audio, wav_bytes
+from pipelines.speech.audio import frames, log_mel, mel_to_audio, wav_bytes
 
 # === Log-mels ===
 

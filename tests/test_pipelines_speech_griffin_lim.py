@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
-from pipelines.griffin_lim import griffin_lim
+from pipelines.speech.griffin_lim import griffin_lim
 
 RATE = 8000
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipelines import digits
-from pipelines.recordings import read_recordings
+from pipelines.speech import digits
+from pipelines.speech.recordings import read_recordings
 
 LONGEST = 1.0  # seconds of a digit, as recorded: 0.88
 

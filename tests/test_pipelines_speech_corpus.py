@@ -8,8 +8,8 @@ import soundfile
 import tensorflow as tf
 from clip_folders import AUDIO, RATE, tone, write_clips
 
-from pipelines import audio, features
 from pipelines.errors import DataError, UnreadableError
+from pipelines.speech import audio, features
 from pipelines.synthesis import prepare
 from pipelines.text import CharacterTokenizer
 

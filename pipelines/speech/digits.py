@@ -17,7 +17,7 @@ import soundfile
 
 from pipelines.cache import built_once, digest
 from pipelines.files import content_hash
-from pipelines.recordings import FOLDERS, METADATA
+from pipelines.speech.recordings import FOLDERS, METADATA
 
 NAME = "sample:digits"
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

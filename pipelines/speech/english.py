@@ -1,4 +1,4 @@
-"""English words for what is written in figures and signs: the tables of `pipelines.cleaning`. No TensorFlow.
+"""English words for figures and signs: the tables of `pipelines.speech.cleaning`. No TensorFlow.
 
 Numbers are the library num2words's, without "and", as Americans read them (LJSpeech's speaker, too): "one
 hundred one", "eighteen oh three". Patterns are for RE2 and, but for PUNCTUATION, for small letters.

@@ -6,7 +6,7 @@ import num2words
 import pytest
 import tensorflow as tf
 
-from pipelines.numerals import read
+from pipelines.speech.numerals import read
 
 
 def words(numerals):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines import features
-from pipelines.clips import Clips
-from pipelines.features import Shard
 from pipelines.pairs import Digesting, assign
-from pipelines.paragraphs import LONGEST
 from pipelines.parallel import Sequences
-from pipelines.recordings import Recording
+from pipelines.speech import features
+from pipelines.speech.clips import Clips
+from pipelines.speech.features import Shard
+from pipelines.speech.paragraphs import LONGEST
+from pipelines.speech.recordings import Recording
 from pipelines.splits import SPLITS
 from pipelines.text import Tokenizer
 
@@ -104,7 +104,7 @@ def usable(
 ) -> tuple[list[Utterance], list[Shard], list[tuple[str, str]]]:
     """What can be used, the shards with its log-mels, and (id, reason) of the others, in the order given.
 
-    Args: see `pipelines.features.shards`.
+    Args: see `pipelines.speech.features.shards`.
         texts: the cleaned transcripts.
     """
     problems = [

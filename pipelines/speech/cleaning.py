@@ -8,8 +8,8 @@ cleaner(tf.constant(["Dr. Smith paid $1.50 in 1863."]))
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from pipelines import english, numerals
 from pipelines.sentences import squeeze
+from pipelines.speech import english, numerals
 from pipelines.text import normalise
 
 LANGUAGES = ("english", "none")
@@ -19,7 +19,7 @@ _SUM = rf"{english.MONEY} ?\d[\d,]*(?:\.\d+)?"
 _OPENING = r"(^|[ (\"'])"
 _HOUR = r"\b([01]?\d|2[0-3])"
 
-# In this order, so that numbers get the form that pipelines.numerals reads. RE2 cannot look ahead.
+# In this order, so that numbers get the form that pipelines.speech.numerals reads. RE2 cannot look ahead.
 _BEFORE_NUMBERS = (
     (rf"{_OPENING}-({english.MONEY}?\.?\d)", r"\1minus \2"),
     (rf"{_OPENING}({english.MONEY}?)\.(\d)", r"\1\20.\3"),  # .5 and $.5

@@ -19,7 +19,7 @@ import soxr
 import tensorflow as tf
 
 from pipelines.errors import DataError, UnreadableError
-from pipelines.griffin_lim import griffin_lim
+from pipelines.speech.griffin_lim import griffin_lim
 
 with warnings.catch_warnings():
     # tensorflow-io warns twice that its compiled operations do not load: they do on no TensorFlow after 2.17.

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipelines.paragraphs import split_sentences
+from pipelines.speech.paragraphs import split_sentences
 
 
 @pytest.mark.parametrize(
