@@ -23,7 +23,7 @@ from rich.table import Table
 from kerasapp import threads
 from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.tasks.generation.servable import GenerationServable
-from pipelines.text import CharacterTokenizer
+from pipelines.text.tokenizers import CharacterTokenizer
 
 CHARACTERS = "\n !$&',-.3:;?abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.text import SPECIAL_PIECES, Tokenizer
+from pipelines.text.tokenizers import SPECIAL_PIECES, Tokenizer
 
 _OWN = 0.5  # share of the replacements that come from the batch itself, where frequent tokens are frequent
 

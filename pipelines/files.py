@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.text import normalise_string
+from pipelines.text.tokenizers import normalise_string
 
 PIECE = 2**21  # bytes read at a time
 SAMPLE = "sample:"

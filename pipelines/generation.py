@@ -15,11 +15,11 @@ import tensorflow as tf
 
 from pipelines.batching import prefetched
 from pipelines.cache import built_once, default_folder, digest
-from pipelines.corpus import Corpus, build, intact, load
 from pipelines.errors import DataError
 from pipelines.files import content_hash, locate
 from pipelines.splits import SPLITS, checked_fractions
-from pipelines.text import CharacterTokenizer, SubwordTokenizer, Tokenizer
+from pipelines.text.corpus import Corpus, build, intact, load
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer
 
 FORMAT = 1  # of the cache: raise it when tokens of the same text would differ
 

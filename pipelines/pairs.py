@@ -11,8 +11,8 @@ import numpy as np
 
 from pipelines.errors import DataError
 from pipelines.files import normalised, read_text
-from pipelines.sentences import squeeze_string
 from pipelines.splits import SPLITS
+from pipelines.text.sentences import squeeze_string
 
 Pairs = Iterable[tuple[str, str]]
 LEFT_OUT = len(SPLITS)  # the number of no part: a training pair that is there already

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.corpus import token_dtype
 from pipelines.pairs import Digesting, Pairs, assign
-from pipelines.sentences import encode
 from pipelines.splits import SPLITS
-from pipelines.text import Tokenizer
+from pipelines.text.corpus import token_dtype
+from pipelines.text.sentences import encode
+from pipelines.text.tokenizers import Tokenizer
 
 SIDES = ("source", "target")
 _ROWS = 1024  # sentences encoded at a time

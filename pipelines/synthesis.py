@@ -24,7 +24,7 @@ from pipelines.speech.corpus import ClipCorpus, build, floor_of, intact, load, m
 from pipelines.speech.features import relevant
 from pipelines.speech.recordings import read_recordings
 from pipelines.splits import SPLITS, checked_fractions
-from pipelines.text import CharacterTokenizer, Tokenizer
+from pipelines.text.tokenizers import CharacterTokenizer, Tokenizer
 from pipelines.token_batches import SortedBatches, cut_positions
 
 FORMAT = 2  # of the cache: raise it when splits, tokens or statistics of the same clips would differ

@@ -32,7 +32,7 @@ from pipelines.parallel import (
     training_text,
 )
 from pipelines.splits import SPLITS, checked_fractions
-from pipelines.text import CharacterTokenizer, SubwordTokenizer, Tokenizer
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer
 from pipelines.token_batches import BatchPlan, cut
 
 FORMAT = 2  # of the cache: raise it when tokens or splits of the same files would differ
@@ -163,7 +163,7 @@ def _learn(texts, kind, joint, vocabulary_size, model_type, normalisation) -> To
     """Tokenizers of the source and the target text; one for both where the vocabulary is joint."""
 
     def learn(*paths: Path) -> Tokenizer:
-        # As `pipelines.sentences.encode` has it, a sentence of subwords begins with a space.
+        # As `pipelines.text.sentences.encode` has it, a sentence of subwords begins with a space.
         lead = " " if kind == "subwords" else ""
         lines = (block for path in paths for block in training_text(path, lead))
         if kind == "subwords":

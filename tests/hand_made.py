@@ -21,7 +21,7 @@ from kerasapp.tasks.translation.predictor import Translator
 from kerasapp.tasks.translation.servable import TranslationServable
 from pipelines.scaling import Scaling
 from pipelines.speech.cleaning import Cleaner
-from pipelines.text import CharacterTokenizer
+from pipelines.text.tokenizers import CharacterTokenizer
 
 QUOTED = (
     "He said: “Come in. It is late (or early).” And she went.\n\nNo one spoke; they ate. “Why?” he asked, "

@@ -12,7 +12,7 @@ import kerasapp
 from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.tasks.generation.predictor import TextGenerator
 from kerasapp.tasks.generation.servable import GenerationServable
-from pipelines.text import SubwordTokenizer
+from pipelines.text.tokenizers import SubwordTokenizer
 
 PROMPTS = ["", "R", "ROMEO:\nWhat say you", "人生如梦", "\0\0", " \n \n", "🦜 unknown", "x" * 300, "e\u0301"]
 

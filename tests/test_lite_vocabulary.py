@@ -11,8 +11,8 @@ import tensorflow as tf
 from sentencepiece import sentencepiece_model_pb2
 
 from kerasapp_lite.vocabulary import Characters, Pieces
-from pipelines import sentences
-from pipelines.text import CharacterTokenizer, SubwordTokenizer
+from pipelines.text import sentences
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer
 
 SAMPLE = Path(__file__).parents[1] / "pipelines/samples/tatoeba-cmn-eng.tsv.gz"
 KINDS = {1: "normal", 2: "unknown", 3: "control", 4: "user_defined", 5: "unused", 6: "byte"}

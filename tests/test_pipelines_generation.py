@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipelines.errors import DataError
 from pipelines.generation import prepare, steps_per_pass, training_windows, validation_windows
-from pipelines.text import CharacterTokenizer
+from pipelines.text.tokenizers import CharacterTokenizer
 
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "春眠", "naïve", "e\u0301t\u0323e\u0301", "😀"]
 

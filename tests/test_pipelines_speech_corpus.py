@@ -11,7 +11,7 @@ from clip_folders import AUDIO, RATE, tone, write_clips
 from pipelines.errors import DataError, UnreadableError
 from pipelines.speech import audio, features
 from pipelines.synthesis import prepare
-from pipelines.text import CharacterTokenizer
+from pipelines.text.tokenizers import CharacterTokenizer
 
 PARTS = ("train", "valid", "test")
 

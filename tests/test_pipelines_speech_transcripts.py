@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from pipelines.speech.cleaning import Cleaner
 from pipelines.speech.transcripts import encode, left_out
-from pipelines.text import CharacterTokenizer
+from pipelines.text.tokenizers import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer("abc -]\\^é")  # signs that mean something in a pattern, too
 

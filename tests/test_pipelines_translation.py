@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from pipelines.altering import Alterations
 from pipelines.errors import DataError
-from pipelines.sentences import decode, encode
-from pipelines.text import CharacterTokenizer
+from pipelines.text.sentences import decode, encode
+from pipelines.text.tokenizers import CharacterTokenizer
 from pipelines.translation import (
     padding_ratio,
     prepare,

@@ -89,7 +89,7 @@ def random_texts(tokenizer, count):
     """Texts of tokens at random."""
     import tensorflow as tf
 
-    from pipelines import sentences
+    from pipelines.text import sentences
 
     draw = np.random.default_rng(SEED)
     ids = tf.constant(draw.integers(4, tokenizer.size, [count, DRAWN]), tf.int32)

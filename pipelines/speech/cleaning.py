@@ -8,9 +8,9 @@ cleaner(tf.constant(["Dr. Smith paid $1.50 in 1863."]))
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from pipelines.sentences import squeeze
 from pipelines.speech import english, numerals
-from pipelines.text import normalise
+from pipelines.text.sentences import squeeze
+from pipelines.text.tokenizers import normalise
 
 LANGUAGES = ("english", "none")
 

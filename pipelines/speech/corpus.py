@@ -17,7 +17,7 @@ from pipelines.speech.features import Shard
 from pipelines.speech.paragraphs import LONGEST
 from pipelines.speech.recordings import Recording
 from pipelines.splits import SPLITS
-from pipelines.text import Tokenizer
+from pipelines.text.tokenizers import Tokenizer
 
 _SMALLEST = 0.01  # deviation of a mel channel, in nats: one that never changes is not blown up
 

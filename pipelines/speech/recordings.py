@@ -10,7 +10,7 @@ import soundfile
 from pipelines.errors import DataError
 from pipelines.files import content_hash
 from pipelines.pairs import read_lines
-from pipelines.sentences import squeeze_string
+from pipelines.text.sentences import squeeze_string
 
 METADATA = "metadata.csv"
 FOLDERS = ("wavs", "clips")  # where clips are; the first there is

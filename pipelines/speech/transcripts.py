@@ -8,9 +8,9 @@ left_out(cleaner, tokenizer, tf.constant(["Nine ☃"]))        # [1]: "☃" was 
 
 import tensorflow as tf
 
-from pipelines.sentences import squeeze
 from pipelines.speech.cleaning import Cleaner
-from pipelines.text import CharacterTokenizer, normalise
+from pipelines.text.sentences import squeeze
+from pipelines.text.tokenizers import CharacterTokenizer, normalise
 
 
 def encode(cleaner: Cleaner, tokenizer: CharacterTokenizer, text: tf.Tensor) -> tf.RaggedTensor:

@@ -20,7 +20,7 @@ from kerasapp.tasks.generation.servable import GenerationServable
 from kerasapp.training.precision import policy
 from pipelines import generation as pipeline
 from pipelines.batching import each_pass
-from pipelines.text import Tokenizer
+from pipelines.text.tokenizers import Tokenizer
 
 SCORED_AT_ONCE = 1024  # tokens of a stream between two calls of the scoring graph
 BURN_IN = 128  # tokens that a stream reads before those it scores, when a text is scored in several
@@ -29,7 +29,7 @@ BURN_IN = 128  # tokens that a stream reads before those it scores, when a text 
 class Generation(Task):
     """Data, model, metrics and servable of text generation; the only place where pipeline and model meet.
 
-    Args: see `kerasapp.task.Task`; `tokenizer` is a `pipelines.text.Tokenizer`.
+    Args: see `kerasapp.task.Task`; `tokenizer` is a `pipelines.text.tokenizers.Tokenizer`.
 
     Example:
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipelines.atomic import write_text
 from pipelines.errors import DataError
-from pipelines.text import Tokenizer
+from pipelines.text.tokenizers import Tokenizer
 
 FILES = ("tokenizer.json", "statistics.json")
 

@@ -5,7 +5,7 @@ import numpy as np
 from kerasapp.task import asking, strings
 from kerasapp.tasks.translation.answers import TranslationAnswers, batches, require_short
 from pipelines.atomic import write_text
-from pipelines.sentences import encode
+from pipelines.text.sentences import encode
 
 
 class Translator(TranslationAnswers):

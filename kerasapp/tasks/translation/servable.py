@@ -11,7 +11,7 @@ from kerasapp.tasks.translation.answers import LONGEST
 from kerasapp.tasks.translation.model import encode, step, step_function
 from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.tasks.translation.steps import limits, step_signatures
-from pipelines import sentences
+from pipelines.text import sentences
 
 _INT = tf.TensorSpec([None], tf.int32)
 _STRING = tf.TensorSpec([None], tf.string)

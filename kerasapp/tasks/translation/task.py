@@ -21,7 +21,7 @@ from kerasapp.training.precision import policy
 from pipelines import translation as pipeline
 from pipelines.altering import Alterations
 from pipelines.batching import each_pass
-from pipelines.text import Tokenizer
+from pipelines.text.tokenizers import Tokenizer
 
 WATCHED = 500  # validation pairs that are translated in each epoch, at most
 SHOWN = 8  # of them, those that TensorBoard shows

@@ -11,7 +11,7 @@ from kerasapp.tasks.translation.model import encode
 from kerasapp.tasks.translation.model import step as model_step
 from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.tasks.translation.steps import SPARE
-from pipelines import sentences
+from pipelines.text import sentences
 
 LONGEST = 128  # tokens of a source sentence, its end among them, at most
 BEAMS = 4  # rows of `step_beam`

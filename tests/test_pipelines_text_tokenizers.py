@@ -9,7 +9,7 @@ import sentencepiece
 import tensorflow as tf
 
 from pipelines.errors import DataError
-from pipelines.text import CharacterTokenizer, SubwordTokenizer, Tokenizer, normalise
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer, normalise
 
 TEXTS = [
     "",

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipelines.files import StoredText, normalised, read_text
 from pipelines.splits import SPLITS
-from pipelines.text import Tokenizer
+from pipelines.text.tokenizers import Tokenizer
 
 _ROW = 2**16  # characters encoded as one string
 _BATCH = 32  # such strings at a time

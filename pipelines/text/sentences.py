@@ -6,7 +6,7 @@ decode(tokenizer, ids.to_tensor(), ids.row_lengths())               # [b"Good mo
 
 import tensorflow as tf
 
-from pipelines.text import Tokenizer, normalise
+from pipelines.text.tokenizers import Tokenizer, normalise
 
 # What Python's str.split() splits at, for RE2.
 _WHITE_SPACE = r"[\t-\r\x1c-\x20\x{85}\p{Z}]+"

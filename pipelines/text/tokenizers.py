@@ -23,7 +23,7 @@ import tensorflow_text as tf_text
 
 from pipelines.atomic import write_text
 from pipelines.errors import DataError
-from pipelines.subwords import SPACE_MARK, learn_model, operations
+from pipelines.text.subwords import SPACE_MARK, learn_model, operations
 
 NORMALISATIONS = ("NFC", "NFKC", "none")
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")  # as SentencePiece writes ids 0 to 3

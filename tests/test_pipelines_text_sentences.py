@@ -7,8 +7,8 @@ import unicodedata
 import pytest
 import tensorflow as tf
 
-from pipelines.sentences import decode, encode, squeeze_string
-from pipelines.text import CharacterTokenizer, SubwordTokenizer
+from pipelines.text.sentences import decode, encode, squeeze_string
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer
 
 WORDS = ["the", "rain", "in", "Spain", "stays", "mainly", "春眠", "不覺曉", "naïve", "e\u0301te\u0301", "😀"]
 SENTENCES = [

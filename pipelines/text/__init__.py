@@ -1,0 +1,1 @@
+"""Text as token ids: normalisation, vocabularies, sentences, and whole texts on disk."""
