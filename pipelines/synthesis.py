@@ -16,7 +16,7 @@ from pipelines.batching import prefetched
 from pipelines.cache import built_once, default_folder, digest
 from pipelines.errors import DataError
 from pipelines.files import SAMPLE
-from pipelines.parallel import Sequences
+from pipelines.parallel.corpus import Sequences
 from pipelines.speech import audio, digits, transcripts
 from pipelines.speech.cleaning import Cleaner
 from pipelines.speech.clips import PADDING, Clips
@@ -52,7 +52,7 @@ def prepare(
     map what the first one wrote. A call that is killed keeps the shards of log-mels that were finished.
 
     Clips that are missing, silent, too long, damaged, or whose text cannot be read aloud are in the corpus's
-    `failures` instead. Clips of one cleaned transcript stay in one part: see `pipelines.pairs.assign`.
+    `failures` instead. Clips of one cleaned transcript stay in one part: see `parallel.pairs.assign`.
 
     Args:
         directory: in the form of LJSpeech (see `pipelines.speech.recordings`), or "sample:digits".

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from pipelines.errors import DataError
-from pipelines.parallel import SentencePairs
+from pipelines.parallel.corpus import SentencePairs
 
 _ROWS = 8  # larger batches have a multiple of so many rows, which devices or parallel loops share evenly
 _ALIKE = 5  # lengths that differ by less than one in so many are sorted as if they were equal

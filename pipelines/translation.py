@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.altering import Alterations
 from pipelines.batching import prefetched
 from pipelines.cache import built_once, default_folder, digest
 from pipelines.errors import DataError
 from pipelines.files import content_hash, locate
-from pipelines.pairs import Pairs, own_targets, read_aligned, read_table
-from pipelines.parallel import (
+from pipelines.parallel.altering import Alterations
+from pipelines.parallel.corpus import (
     ParallelCorpus,
     Rows,
     SentencePairs,
@@ -31,6 +30,7 @@ from pipelines.parallel import (
     made_by,
     training_text,
 )
+from pipelines.parallel.pairs import Pairs, own_targets, read_aligned, read_table
 from pipelines.splits import SPLITS, checked_fractions
 from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer
 from pipelines.token_batches import BatchPlan, cut
@@ -62,7 +62,7 @@ def prepare(
     """Files to tokens, once: later calls with the same content and settings map what the first one wrote.
 
     Files are UTF-8, plain or gzip, or "sample:tatoeba-cmn-eng", and may be larger than memory. Sentences are
-    normalised, and runs of white space become one space. How they are split: see `pipelines.pairs.assign`.
+    normalised, and runs of white space become one space. How they are split: see `parallel.pairs.assign`.
 
     Args:
         pairs: a file of lines "sentence TAB translation", with or without a third column, which is ignored.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.parallel import Sequences
+from pipelines.parallel.corpus import Sequences
 from pipelines.speech.clips import LIMIT, PADDING, Clips, guided
 
 LENGTHS = (5, 4, 1)  # frames of three clips, in two shards

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.altering import Alterations
 from pipelines.errors import DataError
+from pipelines.parallel.altering import Alterations
 from pipelines.text.sentences import decode, encode
 from pipelines.text.tokenizers import CharacterTokenizer
 from pipelines.translation import (
@@ -74,7 +74,7 @@ def decoded(tokenizer, rows):
 @pytest.mark.parametrize("kind", ["characters", "subwords"])
 @pytest.mark.parametrize("joint", [False, True])
 def test_tokens_are_those_of_the_texts(write, ready, monkeypatch, kind, joint):
-    monkeypatch.setattr("pipelines.parallel._ROWS", 7)
+    monkeypatch.setattr("pipelines.parallel.corpus._ROWS", 7)
     pairs = make_pairs(100)
     corpus = ready(pairs=write(table(pairs)), kind=kind, joint=joint, vocabulary_size=320)
     assert corpus.sizes == {"train": 80, "valid": 10, "test": 10}

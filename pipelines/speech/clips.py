@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipelines.parallel import Sequences
+from pipelines.parallel.corpus import Sequences
 
 PADDING = -100.0  # in targets and in "mel_in"
 LIMIT = 8.0  # of normalised log-mels, either way

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.pairs import Digesting, assign
-from pipelines.parallel import Sequences
+from pipelines.parallel.corpus import Sequences
+from pipelines.parallel.pairs import Digesting, assign
 from pipelines.speech import features
 from pipelines.speech.clips import Clips
 from pipelines.speech.features import Shard
@@ -143,7 +143,7 @@ def build(
     """Fills a folder: for each part tokens, offsets and places; the tokenizer; clips.json; and the statistics
     where there are training clips.
 
-    Utterances of one text are in one part (see `pipelines.pairs.assign`). Those that the tokenizer leaves
+    Utterances of one text are in one part (see `parallel.pairs.assign`). Those that the tokenizer leaves
     nothing of are in none, and join the failures.
 
     Args:

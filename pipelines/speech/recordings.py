@@ -9,7 +9,7 @@ import soundfile
 
 from pipelines.errors import DataError
 from pipelines.files import content_hash
-from pipelines.pairs import read_lines
+from pipelines.parallel.pairs import read_lines
 from pipelines.text.sentences import squeeze_string
 
 METADATA = "metadata.csv"

@@ -19,8 +19,8 @@ from kerasapp.tasks.translation.predictor import Translator
 from kerasapp.tasks.translation.servable import TranslationServable
 from kerasapp.training.precision import policy
 from pipelines import translation as pipeline
-from pipelines.altering import Alterations
 from pipelines.batching import each_pass
+from pipelines.parallel.altering import Alterations
 from pipelines.text.tokenizers import Tokenizer
 
 WATCHED = 500  # validation pairs that are translated in each epoch, at most

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.pairs import Digesting, Pairs, assign
+from pipelines.parallel.pairs import Digesting, Pairs, assign
 from pipelines.splits import SPLITS
 from pipelines.text.corpus import token_dtype
 from pipelines.text.sentences import encode

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipelines.altering import Alterations
+from pipelines.parallel.altering import Alterations
 
 ROWS = np.array([[4, 5, 6, 7, 3, 0], [8, 9, 3, 0, 0, 0], [3, 0, 0, 0, 0, 0], [4, 4, 5, 6, 7, 3]], np.int32)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.pairs import LEFT_OUT, Digesting, assign, read_aligned, read_lines, read_table
+from pipelines.parallel.pairs import LEFT_OUT, Digesting, assign, read_aligned, read_lines, read_table
 
 LINES = ["Füße \u2028 hoch", "e\u0301\x85\x0bé", "春眠\u3000不覺曉", "a", "  b\tc  "]
 

@@ -1,0 +1,1 @@
+"""Parallel corpora: pairs of sentences from files to tokens on disk."""
