@@ -38,7 +38,7 @@ model = keras.Sequential([
     keras.layers.Dense(corpus.tokenizer.size),
 ])
 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
-windows = training_windows(corpus.part("train"), streams=64, window=100, seed=0)
+windows = training_windows(corpus.split("train"), streams=64, window=100, seed=0)
 first = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: print("step", flush=True))
 model.fit(windows, steps_per_epoch=20, verbose=0, callbacks=[first])
 """

@@ -1,4 +1,4 @@
-"""Writing files that others read."""
+"""Writing files that others may read at the same time."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a UTF-8 file whole or not at all: beside its place, then renamed.
+    """Writes a UTF-8 file whole or not at all: see `replacing`.
 
     Raises:
         OSError: the file cannot be written.
@@ -20,7 +20,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` at the end; where that is not reached, it is deleted.
+    """A temporary binary file beside `path`: renamed to `path` at the end, deleted after an exception.
 
     Raises:
         OSError: the file cannot be written.
@@ -31,7 +31,7 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)  # others may read it: mkstemp's files are for their owner alone
+            os.chmod(file.name, 0o644)  # mkstemp makes files that their owner alone can read
             os.replace(file.name, path)
         except BaseException:
             os.unlink(file.name)

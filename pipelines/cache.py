@@ -1,6 +1,5 @@
-"""Folders built once, whole or not at all."""
+"""Folders that are built once, whole or not at all."""
 
-import contextlib
 import fcntl
 import hashlib
 import json
@@ -13,8 +12,10 @@ from pathlib import Path
 from pipelines.errors import DataError
 
 
-def default_folder() -> Path:
-    """`$XDG_CACHE_HOME/kerasapp`, or `~/.cache/kerasapp`."""
+def cache_root(folder: str | os.PathLike | None = None) -> Path:
+    """The folder of the cache: the given one, `$XDG_CACHE_HOME/kerasapp`, or `~/.cache/kerasapp`."""
+    if folder:
+        return Path(folder).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasapp"
 
 
@@ -26,12 +27,12 @@ def digest(value: object) -> str:
 def built_once(root: Path, key: str, build: Callable[[Path], None], intact: Callable[[Path], bool]) -> Path:
     """The folder `root / key`, made by `build` unless it is there.
 
-    `build` fills a temporary folder beside it, which is renamed when complete: a killed run leaves nothing
-    that is used, and its remains go at the next build of the same key. Of several processes, one builds and
+    `build` fills a temporary folder beside it, which is renamed when it is complete. What a killed process
+    leaves is never used, and the next build of the same key removes it. Of several processes, one builds and
     the others wait.
 
     Args:
-        intact: says whether a folder found there can be used (a power cut can lose what was written last).
+        intact: tells whether a folder found there can be used (a power cut can lose the last writes).
 
     Raises:
         DataError: the folder cannot be written.
@@ -39,12 +40,10 @@ def built_once(root: Path, key: str, build: Callable[[Path], None], intact: Call
     done = root / key
     if done.is_dir() and intact(done):
         return done
-    with _as_data_error(root):
+    try:
         root.mkdir(parents=True, exist_ok=True)
         with open(root / f".{key}.lock", "w") as lock:
-            fcntl.flock(
-                lock, fcntl.LOCK_EX
-            )  # the system lets go of it when the process ends, however it ends
+            fcntl.flock(lock, fcntl.LOCK_EX)  # released by the system, however the process ends
             if done.is_dir() and intact(done):
                 return done
             for left in [done, *root.glob(f".{key}-*")]:
@@ -55,12 +54,20 @@ def built_once(root: Path, key: str, build: Callable[[Path], None], intact: Call
                 staging.rename(done)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"{root}: cannot write the cache folder: {error.strerror or error}") from error
     return done
 
 
-@contextlib.contextmanager
-def _as_data_error(root: Path):
+def sizes_of(folder: Path) -> dict[str, int]:
+    """The bytes of each file of a folder, for `has_sizes`."""
+    return {path.name: path.stat().st_size for path in folder.iterdir()}
+
+
+def has_sizes(folder: Path, description: str) -> bool:
+    """Whether the files of a folder have the sizes that its JSON file `description` holds under "bytes"."""
     try:
-        yield
-    except OSError as error:
-        raise DataError(f"{root}: cannot write the cache folder: {error.strerror or error}") from error
+        sizes = json.loads((folder / description).read_text())["bytes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError):
+        return False

@@ -2,12 +2,12 @@
 
 
 class DataError(ValueError):
-    """A user's data cannot be used as it is.
+    """A user's data cannot be used as they are.
 
-    The message is one line that names the file, the byte or line where that is known, and what was expected.
+    The message is one line. It names the file, the byte or line where that is known, and what was expected.
     Commands print it without a traceback and exit with code 2.
     """
 
 
 class UnreadableError(DataError):
-    """The system does not give a file, or not all of it: what is in it is not known, and may be in order."""
+    """The system cannot read a file: its content is unknown and may be valid."""

@@ -1,33 +1,41 @@
-"""Text files of any size, read in pieces of a few megabytes."""
+"""Files of any size: found, digested, and read as text in pieces of a few megabytes."""
 
 import codecs
+import contextlib
 import gzip
 import hashlib
 import os
-import unicodedata
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import BinaryIO
 
 from pipelines.errors import DataError
-from pipelines.text.tokenizers import normalise_string
 
 PIECE = 2**21  # bytes read at a time
 SAMPLE = "sample:"
 
 
 def locate(name: str | os.PathLike) -> Path:
-    """The path of a file given as a path, or as "sample:NAME" for one shipped in pipelines/samples/."""
+    """The path of a file: a path, or "sample:NAME" for a file in pipelines/samples/.
+
+    Raises:
+        DataError: there is no such sample.
+    """
     name = os.fspath(name)
     if not name.startswith(SAMPLE):
         return Path(os.path.expanduser(name))  # leaves an unknown ~user as it is
-    folder = Path(str(resources.files("pipelines"))) / "samples"
-    known = {SAMPLE + path.name.split(".")[0]: path for path in sorted(folder.glob("*.gz"))}
+    known = {SAMPLE + path.name.split(".")[0]: path for path in sorted(samples().glob("*.gz"))}
     if name not in known:
         raise DataError(f"{name}: no such sample; there is {', '.join(known)}")
     return known[name]
+
+
+def samples() -> Path:
+    """The folder pipelines/samples/."""
+    return Path(str(resources.files("pipelines"))) / "samples"
 
 
 def content_hash(path: Path) -> str:
@@ -37,14 +45,11 @@ def content_hash(path: Path) -> str:
         DataError: the file is missing or cannot be read.
     """
     with _opened(path) as file:
-        try:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_text(path: Path) -> Iterator[str]:
-    """The text of a UTF-8 file, plain or gzip (told by its first bytes), piece by piece.
+    """The text of a UTF-8 file, piece by piece. The file is plain or gzip, told by its first bytes.
 
     A byte order mark at the start is dropped; line ends stay as they are.
 
@@ -53,16 +58,16 @@ def read_text(path: Path) -> Iterator[str]:
             offset of the first bad byte in the decompressed text, counted from 0, and its line, from 1.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    size, lines, started, empty = 0, 1, False, True
+    size, line_number, started, empty = 0, 1, False, True
     for block in _read_bytes(path):
         size += len(block)
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             offset = size - len(error.object) + error.start
-            line = lines + error.object.count(b"\n", 0, error.start)
+            line = line_number + error.object.count(b"\n", 0, error.start)
             raise DataError(f"{path}: byte {offset}, line {line}: not UTF-8 ({error.reason})") from None
-        lines += text.count("\n")
+        line_number += text.count("\n")
         if text and not started:
             text, started = text.removeprefix("\ufeff"), True
         if text:
@@ -72,23 +77,28 @@ def read_text(path: Path) -> Iterator[str]:
         raise DataError(f"{path}: the file is empty")
 
 
-def normalised(pieces: Iterable[str], form: str) -> Iterator[str]:
-    """The pieces of a text, normalised as if it were one string, and cut elsewhere."""
-    held = ""
+def lines(pieces: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in pieces, without their ends.
+
+    Lines end at "\\n" alone (a "\\r" before it stays), not at the other characters that Python's
+    `str.splitlines` knows: U+2028 or U+0085 may stand in a sentence.
+    """
+    held: list[str] = []  # the parts of a line whose end has not come yet
     for piece in pieces:
-        held += piece
-        if cut := _safe_cut(held):
-            yield normalise_string(held[:cut], form)
-            held = held[cut:]
-    if held:
-        yield normalise_string(held, form)
+        first, *others = piece.split("\n")
+        held.append(first)
+        for part in others:
+            yield "".join(held)
+            held = [part]
+    if last := "".join(held):
+        yield last
 
 
 class StoredText:
-    """A text on disk, in UTF-8, that can be read from any character on.
+    """A text on disk, in UTF-8, that can be read from any character.
 
     Args:
-        path: where to write it.
+        path: the file to write.
         pieces: the text.
     """
 
@@ -119,9 +129,12 @@ class StoredText:
                 start = self._characters[index]
 
 
-def _opened(path: Path):
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The open file. Errors of the system, also those of reading it, become DataError."""
     try:
-        return open(path, "rb")
+        with open(path, "rb") as file:
+            yield file
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -134,7 +147,7 @@ def _read_bytes(path: Path) -> Iterator[bytes]:
     """The decompressed content; an empty block marks the end."""
     size = 0
     with _opened(path) as file:
-        # No UTF-8 text starts with gzip's mark: its second byte may only continue a character.
+        # No UTF-8 text starts as gzip does: the second byte can only continue a character.
         packed = file.peek(2)[:2] == b"\x1f\x8b"
         source = gzip.GzipFile(fileobj=file) if packed else file
         try:
@@ -145,22 +158,4 @@ def _read_bytes(path: Path) -> Iterator[bytes]:
             raise DataError(
                 f"{path}: damaged or cut-off gzip data after byte {size} of the text ({error})"
             ) from None
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     yield b""
-
-
-def _safe_cut(text: str) -> int:
-    """The last position where `text` can be cut so that both parts can be normalised alone; 0 if none.
-
-    That is before a character that never composes with an earlier one: any ASCII character, and any other
-    that is no mark and no medial or final Hangul letter.
-    """
-    for position in range(len(text) - 1, 0, -1):
-        character = text[position]
-        if character < "\x80":
-            return position
-        # Unassigned ("Cn") to this Python may be a composing vowel sign to a newer Unicode.
-        if unicodedata.category(character)[0] in "LNPSZ" and not "\u1160" <= character <= "\u11ff":
-            return position
-    return 0

@@ -1,8 +1,8 @@
 """Text files to a memory-mapped array of tokens, and that to batches of windows for a language model.
 
 corpus = prepare(["sample:tinyshakespeare"], split=(0.9, 0.1, 0.0))
-train = training_windows(corpus.part("train"), streams=64, window=100, seed=0)
-for tokens, next_tokens in train:    # int32 [64, 100] each, for ever
+train = training_windows(corpus.split("train"), streams=64, window=100, seed=0)
+for tokens, next_tokens in train:    # endless; int32 [64, 100] each
     ...
 """
 
@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.batching import prefetched
-from pipelines.cache import built_once, default_folder, digest
+from pipelines.batching import batches, ring_windows
+from pipelines.cache import built_once, cache_root, digest
 from pipelines.errors import DataError
 from pipelines.files import content_hash, locate
 from pipelines.splits import SPLITS, checked_fractions
-from pipelines.text.corpus import Corpus, build, intact, load
-from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer
+from pipelines.text.corpus import Corpus, build, intact, load, made_with
+from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
 FORMAT = 1  # of the cache: raise it when tokens of the same text would differ
 
@@ -30,7 +30,6 @@ def prepare(
     tokenizer: Tokenizer | None = None,
     kind: str = "characters",
     vocabulary_size: int = 8000,
-    model_type: str = "unigram",
     normalisation: str = "NFC",
     split: Sequence[float] = (0.9, 0.05, 0.05),
     cache: str | os.PathLike | None = None,
@@ -39,81 +38,69 @@ def prepare(
 ) -> Corpus:
     """Files to tokens, once: later calls with the same content and settings map what the first one wrote.
 
-    The files are read as one text, each normalised on its own. It is split by position: the first
+    The files are read as one text; each is normalised by itself. The text is split by position: the first
     `int(length * split[0])` characters are for training, and so on.
 
     Args:
-        files: paths of UTF-8 text, plain or gzip, or names as "sample:tinyshakespeare". Each may be larger
-            than memory.
-        tokenizer: one learned before; `kind`, `vocabulary_size`, `model_type` and `normalisation` then only
-            help to find what was tokenised when it was learned. Without it one is learned from the training
-            split alone.
+        files: paths of UTF-8 text, plain or gzip, or names such as "sample:tinyshakespeare". Each may be
+            larger than memory.
+        tokenizer: one that was learned before; without it one is learned from the training split alone. With
+            it, `kind`, `vocabulary_size` and `normalisation` only help to find the tokens made when it was
+            learned.
         kind: "characters" or "subwords". Subwords are learned from the whole training split up to 8 million
-            characters, above that from 128 parts evenly spread over it.
+            characters, and from 128 evenly spaced parts of a larger one.
         vocabulary_size: of subwords, at most.
-        model_type: of subwords, "unigram" or "bpe".
         normalisation: "NFC", "NFKC" or "none".
         split: the fractions for "train", "valid" and "test".
-        cache: the folder to keep tokens in; by default `$XDG_CACHE_HOME/kerasapp` or `~/.cache/kerasapp`.
-        minimum: the tokens that every split with a fraction above 0 must have: one window and one.
-        progress: called with a line about what is being done.
+        cache: the folder to keep tokens in; see `pipelines.cache.cache_root`.
+        minimum: tokens that every split with a fraction above 0 must have: one window and one.
+        progress: called with a line about each step.
 
     Raises:
-        DataError: a file or a setting that cannot be used; the message is one line.
+        DataError: a file or a setting cannot be used; the message is one line.
     """
-    say = progress or (lambda line: None)
+    progress = progress or (lambda line: None)
     fractions = checked_fractions(split)
-    if kind not in ("characters", "subwords"):
-        raise ValueError(f"kind is {kind!r}: expected characters or subwords")
     if not files:
         raise DataError("no files given: expected at least one text file")
     if tokenizer is None and fractions[0] == 0:
         raise DataError(f"split {tuple(split)} leaves no training text to learn a tokenizer from")
     paths = [locate(name) for name in files]
+    where = str(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
-    say(f"checking {_names(paths)}")
+    progress(f"checking {where}")
     settings = {"files": [content_hash(path) for path in paths], "split": fractions, "format": FORMAT}
-    learned = [kind, normalisation] + ([model_type, vocabulary_size] if kind == "subwords" else [])
+    learned = [kind, normalisation] + (["unigram", vocabulary_size] if kind == "subwords" else [])
     key = digest({**settings, "learned": learned})
-    root = Path(cache).expanduser() if cache else default_folder()
-    content = digest(settings["files"])
+    root = cache_root(cache)
 
     def learn(train: Iterator[str]) -> Tokenizer:
         if tokenizer is not None:
             return tokenizer
         try:
-            if kind == "characters":
-                return CharacterTokenizer.learn(train, normalisation)
-            return SubwordTokenizer.learn(train, vocabulary_size, model_type, normalisation)
+            return learn_tokenizer(kind, train, vocabulary_size, normalisation)
         except DataError as error:
-            raise DataError(f"{_names(paths)}: {error}") from error
-
-    sampled = tokenizer is None and kind == "subwords"
+            raise DataError(f"{where}: {error}") from error
 
     def fill(folder: Path) -> None:
-        build(folder, paths, fractions, normalisation, learn, sampled, say)
+        sampled = tokenizer is None and kind == "subwords"
+        build(folder, paths, fractions, normalisation, learn, sampled, progress)
 
-    if tokenizer is not None and not _made_by(tokenizer, root / key):  # otherwise it was learned here
+    if tokenizer is not None and not made_with(tokenizer, root / key):  # else it was learned here
         key = digest({**settings, "tokenizer": tokenizer.fingerprint()})
         normalisation = tokenizer.normalisation
-    corpus = load(built_once(root, key, fill, intact), content, tokenizer)
+    corpus = load(built_once(root, key, fill, intact), digest(settings["files"]), tokenizer)
     for name, fraction in zip(SPLITS, fractions, strict=True):
-        if fraction > 0 and len(corpus.splits[name]) < minimum:
+        if fraction > 0 and corpus.sizes[name] < minimum:
             raise DataError(
-                f"{_names(paths)}: the {name} split has {len(corpus.splits[name])} tokens;"
-                f" at least {minimum} are needed (one window and one)"
+                f"{where}: the {name} split has {corpus.sizes[name]} tokens; at least {minimum} are needed"
+                " (one window and one): give more text, another split or a shorter window"
             )
     return corpus
 
 
-def _made_by(tokenizer: Tokenizer, folder: Path) -> bool:
-    if not intact(folder):
-        return False
-    return Tokenizer.load(folder / "tokenizer.json").fingerprint() == tokenizer.fingerprint()
-
-
 def steps_per_pass(count: int, *, streams: int, window: int) -> int:
-    """How many steps of `training_windows` go once over `count` tokens."""
+    """The number of steps in which `training_windows` goes once over `count` tokens."""
     return max(1, count // (streams * window))
 
 
@@ -122,14 +109,9 @@ def training_windows(
 ) -> tf.data.Dataset:
     """Endless batches of windows in parallel streams, for truncated backpropagation through time.
 
-    The tokens are taken as a ring. A pass starts at a random offset in it, with the streams evenly spaced
-    from there; each step, every stream goes on exactly where its last window ended. After `steps_per_pass`
-    steps a new pass starts elsewhere. It leaves out fewer than `streams * window` tokens; where there are
-    fewer than that in all, streams overlap.
-
-    Every element is a pure function of (seed, step), so a run that goes on at `start_step` sees what it would
-    have seen. The offset of pass p is word 0 of NumPy's `SeedSequence([seed, p])`, whose algorithm NumPy
-    guarantees, modulo the number of tokens.
+    The tokens are a ring: see `pipelines.batching.ring_windows`. A pass of `steps_per_pass` steps leaves out
+    fewer than `streams * window` tokens; where there are fewer than that in all, streams overlap. Every
+    element is a pure function of (seed, step), so a run that resumes at `start_step` sees the same elements.
 
     Args:
         tokens: [positions] of a split, of any integer type, in memory or mapped.
@@ -142,25 +124,19 @@ def training_windows(
         Elements (tokens, next tokens), both int32 [streams, window].
     """
     _check_window(tokens, window)
-    count, steps = len(tokens), steps_per_pass(len(tokens), streams=streams, window=window)
-    starts = np.arange(streams) * count // streams  # [streams]
-
-    def gather(step: np.ndarray) -> np.ndarray:
-        number, step_of_pass = divmod(int(step), steps)
-        offset = int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] % count)
-        first = starts + offset + step_of_pass * window
-        positions = (first[:, None] + np.arange(window + 1)) % count  # [streams, window + 1]
-        return tokens[positions].astype(np.int32)
-
-    return _windows(tf.data.Dataset.counter(start_step), gather, streams, window)
+    steps = steps_per_pass(len(tokens), streams=streams, window=window)
+    positions = ring_windows(
+        len(tokens), streams=streams, window=window, length=window + 1, steps_per_pass=steps, seed=seed
+    )
+    return _windows(tf.data.Dataset.counter(start_step), tokens, positions, streams, window)
 
 
 def validation_windows(tokens: np.ndarray, *, streams: int, window: int) -> tf.data.Dataset:
     """One pass over a split in fixed batches, the same each time, for `validation_data` of Keras's `fit`.
 
-    The streams are evenly spaced from the first token to the last, and each goes on where its last window
+    The streams are evenly spaced from the first token to the last, and each continues where its last window
     ended. Fewer than `streams * window` tokens are left out; where there are fewer than that in all, streams
-    overlap. (`kerasapp evaluate` is exact instead: it reads the whole split once.)
+    overlap. (`kerasapp evaluate` reads the whole split once instead, and is exact.)
 
     Returns:
         Elements (tokens, next tokens), both int32 [streams, window].
@@ -170,27 +146,21 @@ def validation_windows(tokens: np.ndarray, *, streams: int, window: int) -> tf.d
     steps = max(1, targets // (streams * window))
     starts = np.arange(streams) * (targets - steps * window) // max(1, streams - 1)  # [streams]
 
-    def gather(step: np.ndarray) -> np.ndarray:
-        positions = (starts + int(step) * window)[:, None] + np.arange(window + 1)  # [streams, window + 1]
-        return tokens[positions].astype(np.int32)
+    def positions(step: int) -> np.ndarray:
+        return (starts + step * window)[:, None] + np.arange(window + 1)  # [streams, window + 1]
 
-    return _windows(tf.data.Dataset.range(steps), gather, streams, window)
+    return _windows(tf.data.Dataset.range(steps), tokens, positions, streams, window)
 
 
-def _windows(steps: tf.data.Dataset, gather: Callable, streams: int, window: int) -> tf.data.Dataset:
-    def load(step):
-        # numpy_function reads the memory map; it stays in the pipeline and is in nothing that is exported.
-        rows = tf.numpy_function(gather, [step], tf.int32, stateful=False)
-        rows = tf.ensure_shape(rows, [streams, window + 1])
-        return rows[:, :-1], rows[:, 1:]
-
-    return steps.map(load, num_parallel_calls=tf.data.AUTOTUNE).apply(prefetched)
+def _windows(steps, tokens, positions, streams, window) -> tf.data.Dataset:
+    return batches(
+        steps,
+        lambda step: (tokens[positions(step)].astype(np.int32),),
+        [tf.TensorSpec([streams, window + 1], tf.int32)],
+        lambda step, rows: (rows[:, :-1], rows[:, 1:]),
+    )
 
 
 def _check_window(tokens: np.ndarray, window: int) -> None:
     if len(tokens) < window + 1:
         raise DataError(f"{len(tokens)} tokens are fewer than one window of {window} and one")
-
-
-def _names(paths: Sequence[Path]) -> str:
-    return str(paths[0]) + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")

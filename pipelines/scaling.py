@@ -1,4 +1,4 @@
-"""Values of series as a network takes them: transformed, then of mean 0 and deviation 1."""
+"""Values of series scaled for a network: transformed, then standardised to mean 0 and deviation 1."""
 
 import json
 import os
@@ -14,14 +14,16 @@ from pipelines.cache import digest
 from pipelines.errors import DataError
 
 FILE = "statistics.json"
-SHIFT = 3 / 8  # under the root: that of Anscombe (1948), "The transformation of Poisson ... data"
+SHIFT = 3 / 8  # under the root, from Anscombe (1948), "The transformation of Poisson ... data"
 
 
 class Scaling(NamedTuple):
-    """How values become those of a network, and back.
+    """How values are scaled for a network, and restored.
 
-    columns: their names. transform: "none", "sqrt" (x -> sqrt(x + 3/8), for counts, from 0 on) or "log" (for
-    values above 0). mean, deviation: of each column after the transform, in the training part.
+    Attributes:
+        columns: the names of the columns.
+        transform: "none", "sqrt" (x -> sqrt(x + 3/8), for counts, 0 or above) or "log" (for values above 0).
+        mean, deviation: of each column after the transform, in the training split.
 
     Example:
         >>> scaling = Scaling(("a",), "none", [10.0], [2.0])
@@ -36,7 +38,7 @@ class Scaling(NamedTuple):
 
     @classmethod
     def learn(cls, values: np.ndarray, columns: Sequence[str], transform: str, where: str) -> "Scaling":
-        """From the training part, float64 [time, columns]; `where` names its files.
+        """The scaling of a training split, float64 [time, columns]; `where` names its files.
 
         Raises:
             DataError: a column is constant.
@@ -45,23 +47,23 @@ class Scaling(NamedTuple):
         mean, deviation = moved.mean(axis=0), moved.std(axis=0)
         for name, spread, middle in zip(columns, deviation, mean, strict=True):
             if spread <= 1e-9 * max(1.0, abs(middle)):
-                raise DataError(f"{where}: column {name}: the training part is constant; nothing to learn")
+                raise DataError(f"{where}: column {name}: constant in the training split; nothing to learn")
         return cls(tuple(columns), transform, mean.tolist(), deviation.tolist())
 
     def scaled(self, values: tf.Tensor) -> tf.Tensor:
-        """values [..., columns] -> the same, scaled."""
+        """The scaled `values`, float32 [..., columns]."""
         return (_forward(self.transform, values, tf.sqrt, tf.math.log) - self._mean) / self._deviation
 
     def restored(self, scaled: tf.Tensor) -> tf.Tensor:
-        """The values that `scaled` gives back; with "sqrt", 0 where there would be less."""
+        """The inverse of `scaled`, float32 [..., columns]; with "sqrt" never below 0."""
         moved = scaled * self._deviation + self._mean
         if self.transform == "sqrt":
             return tf.maximum(tf.square(tf.maximum(moved, 0.0)) - SHIFT, 0.0)
         return tf.exp(moved) if self.transform == "log" else moved
 
     def log_slope(self, values: tf.Tensor) -> tf.Tensor:
-        """ln of the derivative of `scaled` at values [..., columns]: a density of scaled values times the
-        derivative is one of values."""
+        """ln of the derivative of `scaled` at values [..., columns]. The density of a value is that of its
+        scaled value times the derivative."""
         slope = {"none": tf.zeros_like, "sqrt": lambda x: -0.5 * tf.math.log(x + SHIFT) - np.log(2.0),
                  "log": lambda x: -tf.math.log(x)}[self.transform]  # fmt: skip
         return slope(values) - tf.math.log(self._deviation)
@@ -75,7 +77,7 @@ class Scaling(NamedTuple):
         return tf.constant(self.deviation, tf.float32)
 
     def fingerprint(self) -> str:
-        """A digest of all that decides how values are scaled."""
+        """A digest of the columns and the scaling."""
         return digest(self._asdict())
 
     def save(self, folder: str | os.PathLike) -> None:
@@ -83,7 +85,7 @@ class Scaling(NamedTuple):
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> "Scaling":
-        """Raises: DataError where the file in `folder` is none of these."""
+        """The scaling that `save` wrote. Raises DataError if the file holds none or cannot be read."""
         path = Path(folder) / FILE
         try:
             found = cls(**json.loads(path.read_text("utf-8")))
@@ -94,12 +96,12 @@ class Scaling(NamedTuple):
 
 
 def allowed(transform: str) -> tuple[str, float]:
-    """What a transform takes, in words, and the number that values are at or above, for "log" above."""
+    """The values that a transform takes: in words, and their least value (which "log" excludes)."""
     return {"none": ("any number", -np.inf), "sqrt": ("0 or above", 0.0), "log": ("above 0", 0.0)}[transform]
 
 
 def fits(transform: str, values):
-    """Whether each of `values`, an array or a tensor, is one that the transform takes."""
+    """Whether the transform takes each of `values`, an array or a tensor."""
     least = allowed(transform)[1]
     return values > least if transform == "log" else values >= least
 

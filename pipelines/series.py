@@ -1,8 +1,8 @@
 """Tables of numbers over time to batches of windows, for a network that predicts each step from those before.
 
 corpus = prepare(["sample:sunspots"], date="month", transform="sqrt", split=(0.8, 0.1, 0.1))
-for before, values in training_windows(corpus.scaled("train"), streams=32, window=64, seed=0):
-    ...    # float32 [32, 64, 1] each, for ever
+for before, values in training_windows(corpus.split("train"), streams=32, window=64, seed=0):
+    ...    # endless; float32 [32, 64, 1] each
 """
 
 import os
@@ -12,40 +12,40 @@ from functools import cached_property
 import numpy as np
 import tensorflow as tf
 
-from pipelines import scaling, tables
-from pipelines.batching import prefetched
+from pipelines.batching import batches, ring_windows
 from pipelines.cache import digest
 from pipelines.errors import DataError
-from pipelines.scaling import Scaling
+from pipelines.scaling import Scaling, allowed, fits
 from pipelines.splits import SPLITS, checked_fractions
+from pipelines.tables import Table, read
 
 
 class SeriesCorpus:
-    """A table, its parts by time, and the scaling of the training part.
+    """A table, its splits by time, and the scaling of the training split.
 
     Args:
-        table: the `pipelines.tables.Table`.
+        table: the `Table`.
         scaling: the `Scaling`.
-        bounds: name of a part -> (first, one after the last) of its steps.
+        bounds: split -> its (first step, last step + 1).
+
+    Attributes:
+        sizes: split -> its number of steps.
+        content: a digest of the table and the bounds.
     """
 
-    def __init__(self, table: tables.Table, scaling: Scaling, bounds: dict[str, tuple[int, int]]):
+    def __init__(self, table: Table, scaling: Scaling, bounds: dict[str, tuple[int, int]]):
         self.table, self.scaling, self.bounds = table, scaling, bounds
+        self.sizes = {name: end - start for name, (start, end) in bounds.items()}
         self.content = digest([table.columns, table.values.tobytes().hex(), bounds])
 
     @cached_property
     def values(self) -> np.ndarray:
-        """All values as models are given them, float32 [time, columns]."""
+        """All values, not scaled, float32 [time, columns]."""
         return self.table.values.astype(np.float32)
 
-    def size(self, part: str) -> int:
-        """How many steps a part has."""
-        start, end = self.bounds[part]
-        return end - start
-
-    def scaled(self, part: str) -> np.ndarray:
-        """A part's values, scaled, float32 [time, columns]."""
-        start, end = self.bounds[part]
+    def split(self, name: str) -> np.ndarray:
+        """The scaled values of "train", "valid" or "test", float32 [time, columns]."""
+        start, end = self.bounds[name]
         with tf.init_scope():  # a dataset may ask for it while its own graph is built
             return self.scaling.scaled(tf.constant(self.values[start:end])).numpy()
 
@@ -57,53 +57,54 @@ def prepare(
     date: str | None = None,
     transform: str = "none",
     split: Sequence[float] = (0.8, 0.1, 0.1),
-    given: Scaling | None = None,
+    scaling: Scaling | None = None,
     minimum: int = 65,
 ) -> SeriesCorpus:
-    """Files to scaled values in three parts by time.
+    """Files to scaled values in three splits by time.
 
     Args:
         files, columns, date: see `pipelines.tables.read`.
         transform: see `pipelines.scaling.Scaling`.
         split: the fractions for "train", "valid" and "test"; the first `int(length * split[0])` steps are for
             training, and so on.
-        given: the scaling of a model that is there; None learns one, from the training part alone.
-        minimum: the steps that the training part must have; the others with a fraction above 0 need one.
+        scaling: of a model that is there; without it one is learned from the training split alone.
+        minimum: steps that the training split must have; the others need one if their fraction is above 0.
 
     Raises:
-        DataError: a file or a value that cannot be used (see `tables.read`), too few of them, one that the
-            transform does not take, a constant column, or columns other than those of `given`.
+        DataError: a file or a value cannot be used (see `tables.read`), there are too few values, the
+            transform does not take one of them, a column is constant, or the columns are not those of
+            `scaling`.
     """
     fractions = checked_fractions(split)
-    table = tables.read(files, given.columns if given and not columns else columns, date)
+    table = read(files, scaling.columns if scaling and not columns else columns, date)
     where = f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
-    transform = given.transform if given else transform
+    transform = scaling.transform if scaling else transform
     check_values(table, transform, where)
-    if given and tuple(given.columns) != table.columns:
-        raise DataError(f"{where}: the columns {table.columns} are not the model's, {tuple(given.columns)}")
+    if scaling and tuple(scaling.columns) != table.columns:
+        raise DataError(f"{where}: the columns {table.columns} are not the model's, {tuple(scaling.columns)}")
     length = len(table.values)
     cuts = [0, int(length * fractions[0] + 1e-6), int(length * (fractions[0] + fractions[1]) + 1e-6), length]
     bounds = {name: (cuts[i], cuts[i + 1]) for i, name in enumerate(SPLITS)}
     for name, fraction in zip(SPLITS, fractions, strict=True):
         least, (start, end) = minimum if name == "train" else 1, bounds[name]
         if fraction > 0 and end - start < least:
-            raise DataError(f"{where}: {end - start} steps in the {name} part; at least {least} are needed")
-    if given is None and fractions[0] == 0:
-        raise DataError(f"split {tuple(split)} leaves no training part to learn the scaling from")
-    learned = given or Scaling.learn(table.values[slice(*bounds["train"])], table.columns, transform, where)
-    return SeriesCorpus(table, learned, bounds)
+            raise DataError(f"{where}: the {name} split has {end - start} steps; at least {least} are needed")
+    if scaling is None and fractions[0] == 0:
+        raise DataError(f"split {tuple(split)} leaves no training split to learn the scaling from")
+    scaling = scaling or Scaling.learn(table.values[slice(*bounds["train"])], table.columns, transform, where)
+    return SeriesCorpus(table, scaling, bounds)
 
 
-def check_values(table: tables.Table, transform: str, where: str | os.PathLike) -> None:
+def check_values(table: Table, transform: str, where: str | os.PathLike) -> None:
     """Raises: DataError where a value is one that the transform does not take; `where` names the files."""
     for name, values in zip(table.columns, table.values.T, strict=True):
-        if not np.all(scaling.fits(transform, values)):
-            worst, words = values.min(), scaling.allowed(transform)[0]
+        if not np.all(fits(transform, values)):
+            worst, words = values.min(), allowed(transform)[0]
             raise DataError(f"{where}: column {name}: {worst:g}, and the transform {transform} takes {words}")
 
 
 def steps_per_pass(count: int, *, window: int) -> int:
-    """How many steps of `training_windows` let every stream go once over `count` steps of a series."""
+    """The number of steps in which every stream of `training_windows` goes once over `count` time steps."""
     return max(1, count // window)
 
 
@@ -112,38 +113,34 @@ def training_windows(
 ) -> tf.data.Dataset:
     """Endless batches of windows in parallel streams, for truncated backpropagation through time.
 
-    A series is taken as a ring, and short: a pass is over when every stream has gone once around, so that a
-    stream's windows follow each other for long. A pass starts at a random place, with the streams evenly
-    spaced from there. Where the ring closes the network is given zeros, as at the beginning of a series, in
-    place of the last value.
-
-    Every element is a pure function of (seed, step), as in `pipelines.generation.training_windows`.
+    The series is a ring: see `pipelines.batching.ring_windows`. Series are short, so a pass ends only when
+    every stream has gone once around: its windows follow one another for long. Where the ring closes the
+    network reads zeros in place of the last value, as at the beginning of a series. Every element is a pure
+    function of (seed, step), so a run that resumes at `start_step` sees the same elements.
 
     Args:
-        values: float32 [time, columns], scaled; at least `window` + 1.
-        streams: rows of a batch. window: steps of a row. seed: 0 or larger.
+        values: float32 [time, columns], scaled; at least `window` + 1 steps.
+        streams: rows of a batch.
+        window: steps of a row.
+        seed: 0 or larger.
         start_step: the step of the first element.
 
     Returns:
         Elements (the values before, the values), both float32 [streams, window, columns].
     """
-    _check_window(values, window)
-    count, steps = len(values), steps_per_pass(len(values), window=window)
-    starts = np.arange(streams) * count // streams  # [streams]
-
-    def positions(step: np.ndarray) -> np.ndarray:
-        number, step_of_pass = divmod(int(step), steps)
-        offset = int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] % count)
-        first = starts + offset + step_of_pass * window
-        return (first[:, None] + np.arange(window)) % count  # [streams, window]
-
+    if len(values) < window + 1:
+        raise DataError(f"{len(values)} steps are fewer than one window of {window} and one")
+    steps = steps_per_pass(len(values), window=window)
+    positions = ring_windows(
+        len(values), streams=streams, window=window, length=window, steps_per_pass=steps, seed=seed
+    )
     return _windows(tf.data.Dataset.counter(start_step), values, positions, [streams, window])
 
 
 def validation_windows(values: np.ndarray, *, streams: int, window: int) -> tf.data.Dataset:
-    """One pass over a part in fixed batches, for `validation_data` of Keras's `fit`; each row begins anew.
+    """One pass over a split in fixed batches, for `validation_data` of Keras's `fit`; each row starts afresh.
 
-    (`kerasapp evaluate` is exact instead: it reads the part once, after all that comes before it.)
+    (`kerasapp evaluate` reads the split once instead, after all that comes before it, and is exact.)
 
     Returns:
         Elements (the values before, the values), both float32 [streams, window, columns].
@@ -152,28 +149,19 @@ def validation_windows(values: np.ndarray, *, streams: int, window: int) -> tf.d
     steps = max(1, len(values) // (streams * window))
     starts = np.linspace(0, len(values) - window, streams * steps).astype(int).reshape(steps, streams)
 
-    def positions(step: np.ndarray) -> np.ndarray:
-        return starts[int(step)][:, None] + np.arange(window)  # [streams, window]
+    def positions(step: int) -> np.ndarray:
+        return starts[step][:, None] + np.arange(window)  # [streams, window]
 
     return _windows(tf.data.Dataset.range(steps), values, positions, [streams, window])
 
 
-def _windows(steps, values, positions, shape):
-    # Before the first value of a series, and of a ring, there are zeros.
+def _windows(steps, values, positions, shape) -> tf.data.Dataset:
+    # Zeros come before the first value of a series, and of a ring.
     before = np.concatenate([np.zeros_like(values[:1]), values[:-1]])
 
-    def gather(step):
-        places = positions(step)
-        return before[places], values[places]
+    def read_windows(step: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = positions(step)
+        return before[indices], values[indices]
 
-    def load(step):
-        # numpy_function stays in the pipeline and is in nothing that is exported.
-        both = tf.numpy_function(gather, [step], [tf.float32, tf.float32], stateful=False)
-        return tuple(tf.ensure_shape(rows, [*shape, values.shape[1]]) for rows in both)
-
-    return steps.map(load, num_parallel_calls=tf.data.AUTOTUNE).apply(prefetched)
-
-
-def _check_window(values: np.ndarray, window: int) -> None:
-    if len(values) < window + 1:
-        raise DataError(f"{len(values)} steps are fewer than one window of {window} and one")
+    spec = tf.TensorSpec([*shape, values.shape[1]], tf.float32)
+    return batches(steps, read_windows, [spec] * 2, lambda step, *both: both)

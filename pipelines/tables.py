@@ -17,8 +17,10 @@ from pipelines.files import locate, read_text
 class Table(NamedTuple):
     """Numbers over time.
 
-    columns: their names. values: float64 [time, columns]. dates: datetime64 [time] in the unit that they are
-    given in, or None.
+    Attributes:
+        columns: the names of the columns.
+        values: float64 [time, columns].
+        dates: datetime64 [time] in the unit of the file, or None.
     """
 
     columns: tuple[str, ...]
@@ -29,16 +31,17 @@ class Table(NamedTuple):
 def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: str | None = None) -> Table:
     """Reads CSV files as one table, one after the other in time.
 
-    A file is UTF-8, plain or gzip, with commas; its first line names the columns, which are the same in all.
+    A file is UTF-8, plain or gzip, with commas. Its first line names the columns, which are the same in all
+    files.
 
     Args:
-        files: paths, or names as "sample:sunspots".
-        columns: those to read, in this order; none reads all but that of the dates.
-        date: the column of the dates, in ISO 8601 (1749, 1749-01, 1749-01-31), increasing; None for none.
+        files: paths, or names such as "sample:sunspots".
+        columns: the columns to read, in this order; empty for all but the column of the dates.
+        date: the column of the dates, in ISO 8601 (1749, 1749-01, 1749-01-31), increasing; None for no dates.
 
     Raises:
         DataError: a file cannot be read, a column is not there, a value is missing or no number, or a date is
-            none or not after the one before. Names file, line and column.
+            no date or not after the one before. Names file, line and column.
 
     Example:
         >>> read(["sample:sunspots"], date="month").columns
@@ -72,7 +75,7 @@ def header(file: str | os.PathLike) -> list[str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The number and the cells of each line that is not empty."""
+    """The number and the cells of each line, without empty lines."""
     reader = csv.reader(io.StringIO("".join(read_text(path)), newline=""), strict=True)
     try:
         for cells in reader:
@@ -84,7 +87,9 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _header(path: Path, cells: list[str]) -> list[str]:
     if len(set(cells)) < len(cells) or not all(cells):
-        raise DataError(f"{path}: line 1: expected the columns' names, each once, not {','.join(cells)}")
+        raise DataError(
+            f"{path}: line 1: expected the names of the columns, each once, not {','.join(cells)}"
+        )
     if all(_is_number(cell) for cell in cells):
         raise DataError(f"{path}: line 1: expected the names of the columns, not numbers")
     return cells
@@ -96,7 +101,7 @@ def _wanted(path: Path, header: list[str], columns: Sequence[str], date: str | N
             raise DataError(f"{path}: line 1: no column {name!r}; there is {', '.join(header)}")
     wanted = list(columns) or [name for name in header if name != date]
     if not wanted:
-        raise DataError(f"{path}: line 1: no column beside {date!r}, that of the dates")
+        raise DataError(f"{path}: line 1: no column beside {date!r}, the column of the dates")
     return wanted
 
 
@@ -109,29 +114,31 @@ def _is_number(cell: str) -> bool:
 
 def _number(where: str, name: str, cell: str) -> float:
     if not cell:
-        raise DataError(f"{where}, column {name}: a value is missing; fill it in, or leave the line out")
-    if not _is_number(cell) or "_" in cell:  # Python alone reads 1_000
+        raise DataError(f"{where}, column {name}: a value is missing; fill it in or remove the line")
+    if not _is_number(cell) or "_" in cell:  # only Python reads 1_000
         raise DataError(f"{where}, column {name}: {cell!r} is not a number")
     return float(cell)
 
 
 def _date(where: str, name: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
     try:
-        date = np.datetime64(cell if cell[:1].isdigit() else "NaT")  # NumPy knows "today", too
+        date = np.datetime64(cell if cell[:1].isdigit() else "NaT")  # NumPy reads "today" too
     except ValueError:
         date = np.datetime64("NaT")
     if np.isnat(date):
         raise DataError(f"{where}, column {name}: {cell!r} is not a date such as 1749, 1749-01 or 1749-01-31")
     if before and date.dtype != before[-1].dtype:
-        raise DataError(f"{where}, column {name}: {cell!r} has not the form of the date before, {before[-1]}")
+        raise DataError(
+            f"{where}, column {name}: {cell!r} does not have the form of the date before, {before[-1]}"
+        )
     if before and date <= before[-1]:
         raise DataError(f"{where}, column {name}: {cell} does not come after {before[-1]}")
     return date
 
 
 def following(dates: np.ndarray | None, length: int, count: int) -> list[str]:
-    """Names of the `count` steps after a table of `length`: dates, where those before are evenly spaced, else
-    numbers, the first step of the table being 1.
+    """Names of the `count` steps after a table of `length` steps: dates, if the table's are evenly spaced;
+    else numbers, counted from 1 at the start of the table.
 
     Example:
         >>> following(np.array(["2008-11", "2008-12"], "datetime64[M]"), 2, 2)

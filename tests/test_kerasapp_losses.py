@@ -7,8 +7,8 @@ import reference
 import tensorflow as tf
 
 from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
-from kerasapp.tasks.synthesis.model import PADDING
 from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
+from pipelines.speech.clips import PADDING
 
 RANDOM = np.random.default_rng(0)
 LOGITS = RANDOM.normal(size=[3, 5, 7], scale=2).astype("float32")

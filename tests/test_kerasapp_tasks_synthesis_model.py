@@ -12,8 +12,8 @@ from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.tasks.synthesis import config as configuration
 from kerasapp.tasks.synthesis import model as synthesis
 from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
-from kerasapp.tasks.synthesis.model import PADDING, SynthesisModel, encode, postnet, step, step_function
-from pipelines.speech import clips
+from kerasapp.tasks.synthesis.model import SynthesisModel, encode, postnet, step, step_function
+from pipelines.speech.clips import PADDING
 
 MELS, UNITS = 5, 8
 SIZES = {
@@ -73,10 +73,6 @@ def decode(model, tokens, mel_in, one_step=None):
     mask = np.repeat(REAL, model.reduction, axis=1).astype("float32")
     after = postnet(model, tf.constant(before), tf.constant(mask))
     return {"mel_out": np.concatenate([before, after], axis=-1), "stop": stop, "alignment": alignment}
-
-
-def test_padding_is_that_of_the_pipeline():
-    assert PADDING == clips.PADDING
 
 
 def test_every_attention_but_none_is_tested():

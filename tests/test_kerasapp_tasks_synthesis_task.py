@@ -181,7 +181,7 @@ def test_the_figures_of_an_evaluation(synthesizer):
     for distance in ("mel_l1", "mcd_db", "mel_real_time_factor", "audio_real_time_factor"):
         assert figures[distance] > 0
     assert figures["unread"] == 0
-    clips, deviation = synthesizer.task.corpus.part("valid"), np.array(synthesizer.task.tokenizer.deviation)
+    clips, deviation = synthesizer.task.corpus.split("valid"), np.array(synthesizer.task.tokenizer.deviation)
     mean = np.array(synthesizer.task.tokenizer.mean)
     frames = [np.clip((clips.mel(i) - mean) / deviation, -8, 8) * deviation for i in range(len(clips))]
     assert all(len(f) % 2 == 0 for f in frames)  # otherwise silence fills the last group, and counts

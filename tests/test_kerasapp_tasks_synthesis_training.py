@@ -45,7 +45,7 @@ def test_texts_that_cannot_be_read_count_as_not_stopped_and_not_aligned(monkeypa
     assert len(texts) == 3
     monkeypatch.setattr(task, "_portable", synthesizer.model, raising=False)
     good = Speech(*[None] * len(Speech._fields))._replace(
-        mel=task.corpus.part("valid").mel(2), stop_reason="stop_token", aligned=True, coverage=1.0,
+        mel=task.corpus.split("valid").mel(2), stop_reason="stop_token", aligned=True, coverage=1.0,
         backward_steps=0, sharpness=0.5, seconds=0.3, audio=np.zeros(2400, np.float32), sample_rate=8000,
         alignment=np.ones([2, 2], np.float32), tokens=["a", "</s>"], stop=np.ones(2, np.float32),
     )  # fmt: skip

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipelines.cache import built_once, default_folder
+from pipelines.cache import built_once, cache_root
 from pipelines.errors import DataError
 
 
@@ -69,7 +69,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 def test_the_default_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_folder() == tmp_path / "kerasapp"
+    assert cache_root() == tmp_path / "kerasapp"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_folder() == tmp_path / ".cache" / "kerasapp"
+    assert cache_root() == tmp_path / ".cache" / "kerasapp"

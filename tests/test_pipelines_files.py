@@ -3,14 +3,13 @@
 import gzip
 import os
 import random
-import unicodedata
 from pathlib import Path
 
 import pytest
 
 from pipelines import files
 from pipelines.errors import DataError
-from pipelines.files import StoredText, content_hash, locate, normalised, read_text
+from pipelines.files import StoredText, content_hash, locate, read_text
 
 TEXT = "Füße，春眠\r\n😀 e\u0301\u0323 naïve\n" * 7
 
@@ -93,36 +92,6 @@ def test_a_file_without_read_permission(tmp_path):
     path.chmod(0)
     with pytest.raises(DataError, match="Permission denied"):
         content_hash(path)
-
-
-@pytest.mark.parametrize("form", ["NFC", "NFKC"])
-def test_normalising_in_pieces_is_normalising_the_whole(form):
-    rng = random.Random(5)
-    # Letters that compose with what follows: marks, Hangul, an Indic vowel sign; and some that never do.
-    alphabet = [
-        *"aeo 1春，",
-        "e\u0301",
-        "\u0301",
-        "\u0323",
-        "\u1112",
-        "\u1161",
-        "\u11ab",
-        "가",
-        "ে",
-        "া",
-        "ﬁ",
-        "½",
-    ]
-    for _ in range(200):
-        text = "".join(rng.choices(alphabet, k=40))
-        cuts = sorted(rng.choices(range(len(text) + 1), k=5))
-        pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-        assert "".join(normalised(pieces, form)) == unicodedata.normalize(form, text)
-
-
-def test_normalising_holds_back_little_without_ascii():
-    pieces = list(normalised(["春眠不覺曉" * 100] * 5, "NFC"))
-    assert max(map(len, pieces)) <= 501
 
 
 def test_stored_text_reads_as_slices_do(tmp_path):

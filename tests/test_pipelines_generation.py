@@ -26,18 +26,8 @@ def make_text(characters, seed=0):
 
 
 def text_of(corpus, split):
-    ids = corpus.part(split).astype(np.int32)[None]
+    ids = corpus.split(split).astype(np.int32)[None]
     return corpus.tokenizer.decode(tf.constant(ids), tf.constant([ids.shape[1]])).numpy()[0].decode()
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(content, name="text.txt"):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
 
 
 @pytest.fixture
@@ -70,11 +60,8 @@ def test_the_splits_are_slices_of_the_normalised_text(write, ready, kind, split)
 
 def test_tiny_shakespeare_is_split_as_nanogpt_does(ready):
     corpus = ready("sample:tinyshakespeare", split=(0.9, 0.1, 0.0), minimum=101)
-    assert corpus.splits == {
-        "train": range(1003854),
-        "valid": range(1003854, 1115394),
-        "test": range(1115394, 1115394),
-    }
+    assert corpus.sizes == {"train": 1003854, "valid": 111540, "test": 0}
+    assert [corpus.split(name)[:1].tolist() for name in corpus.sizes] == [[18 + 4], [12 + 4], []]
     assert corpus.tokenizer.size == 65 + 4
     assert corpus.tokens.dtype == np.uint8
     # nanoGPT's ids are ranks of the sorted characters: "First Citizen" begins 18 47 56 57 58 1 15.
@@ -120,7 +107,7 @@ def test_a_given_tokenizer_is_used_as_it_is(write, ready):
     corpus = ready(write("abe\u0301"), tokenizer=tokenizer, split=(0, 0, 1))
     assert corpus.tokens.tolist() == [4, 1, 5]
     assert corpus.tokenizer is tokenizer
-    assert [len(corpus.splits[name]) for name in ("train", "valid", "test")] == [0, 0, 3]
+    assert [len(corpus.split(name)) for name in corpus.sizes] == [0, 0, 3]
 
 
 def test_the_cache_is_used_for_equal_content_and_settings_only(write, ready):
@@ -172,13 +159,13 @@ def test_a_cut_off_cache_is_written_again(write, ready, tmp_path):
 @pytest.mark.parametrize(
     ("content", "settings", "message"),
     [
-        (None, {}, r"text\.txt: no such file"),
-        (b"", {}, r"text\.txt: the file is empty"),
-        (b"good\nbad \xff", {}, r"text\.txt: byte 9, line 2: not UTF-8"),
-        (b"x" * 1000, {"minimum": 101}, r"text\.txt: the valid split has 50 tokens; at least 101"),
-        (b"x", {"minimum": 1}, r"text\.txt: no text to learn characters from"),
-        (b"x" * 99, {"split": (1, 0, 0), "minimum": 101}, r"text\.txt: the train split has 99 tokens"),
-        (b"\n" * 999, {"kind": "subwords"}, r"text\.txt: no text to learn subwords from"),
+        (None, {}, r"data\.txt: no such file"),
+        (b"", {}, r"data\.txt: the file is empty"),
+        (b"good\nbad \xff", {}, r"data\.txt: byte 9, line 2: not UTF-8"),
+        (b"x" * 1000, {"minimum": 101}, r"data\.txt: the valid split has 50 tokens; at least 101"),
+        (b"x", {"minimum": 1}, r"data\.txt: no text to learn characters from"),
+        (b"x" * 99, {"split": (1, 0, 0), "minimum": 101}, r"data\.txt: the train split has 99 tokens"),
+        (b"\n" * 999, {"kind": "subwords"}, r"data\.txt: no text to learn subwords from"),
         (b"x" * 999, {"kind": "subwords", "vocabulary_size": 10}, "vocabulary_size is 10"),
         (b"x", {"split": (0.5, 0.5, 0.5)}, "split is .*sum 1"),
         (b"x", {"split": (1.5, -0.5, 0)}, "split is .*none negative"),
@@ -188,7 +175,7 @@ def test_a_cut_off_cache_is_written_again(write, ready, tmp_path):
     ],
 )
 def test_unusable_input_is_told_in_one_line(write, ready, tmp_path, content, settings, message):
-    path = tmp_path / "text.txt" if content is None else write(content)
+    path = tmp_path / "data.txt" if content is None else write(content)
     with pytest.raises(DataError, match=message) as error:
         ready(path, **settings)
     assert "\n" not in str(error.value)

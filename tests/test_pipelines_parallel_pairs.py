@@ -1,14 +1,12 @@
-"""Reading pairs of sentences, and splitting them by the sentences they share."""
+"""Reading pairs of sentences: tables, aligned files, and each error with its file and line."""
 
 import gzip
-import random
 import re
 
-import numpy as np
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.parallel.pairs import LEFT_OUT, Digesting, assign, read_aligned, read_lines, read_table
+from pipelines.parallel.pairs import read_aligned, read_lines, read_table
 
 LINES = ["Füße \u2028 hoch", "e\u0301\x85\x0bé", "春眠\u3000不覺曉", "a", "  b\tc  "]
 
@@ -18,16 +16,6 @@ def piece(request, monkeypatch):
     """Sizes of pieces that cut lines and characters, and one that takes all at once."""
     monkeypatch.setattr("pipelines.files.PIECE", request.param)
     return request.param
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write_file(content, name="pairs.tsv"):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -58,19 +46,19 @@ def test_aligned_files_by_hand(piece, write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\tb\nc\n", "pairs.tsv: line 2: 1 column; expected"),
-        ("a\tb\n\nc\td\n", "pairs.tsv: line 2: 1 column; expected"),
-        ("a\tb\tc\td\n", "pairs.tsv: line 1: 4 columns; expected"),
-        ("a\tb\n\tb\n", "pairs.tsv: line 2: column 1 is empty"),
-        ("a\tb\nc\t\u3000\u2028 \tx\n", "pairs.tsv: line 2: column 2 is empty"),
-        ("a\tb\r\nc\t\r\n", "pairs.tsv: line 2: column 2 is empty"),
-        (b"a\tb\nc\td\xff\n", "pairs.tsv: byte 7, line 2: not UTF-8"),
-        ("", "pairs.tsv: the file is empty"),
-        (None, "pairs.tsv: no such file"),
+        ("a\tb\nc\n", "data.txt: line 2: 1 column; expected"),
+        ("a\tb\n\nc\td\n", "data.txt: line 2: 1 column; expected"),
+        ("a\tb\tc\td\n", "data.txt: line 1: 4 columns; expected"),
+        ("a\tb\n\tb\n", "data.txt: line 2: column 1 is empty"),
+        ("a\tb\nc\t\u3000\u2028 \tx\n", "data.txt: line 2: column 2 is empty"),
+        ("a\tb\r\nc\t\r\n", "data.txt: line 2: column 2 is empty"),
+        (b"a\tb\nc\td\xff\n", "data.txt: byte 7, line 2: not UTF-8"),
+        ("", "data.txt: the file is empty"),
+        (None, "data.txt: no such file"),
     ],
 )
 def test_an_unusable_table_is_named_with_its_line(piece, write, tmp_path, content, message):
-    path = tmp_path / "pairs.tsv" if content is None else write(content)
+    path = tmp_path / "data.txt" if content is None else write(content)
     with pytest.raises(DataError, match=re.escape(message)) as error:
         list(read_table(path, "NFC"))
     assert "\n" not in str(error.value)
@@ -91,82 +79,3 @@ def test_unusable_aligned_files_are_named(piece, write, first, second, message):
     with pytest.raises(DataError, match=message) as error:
         list(read_aligned(write(first, "a.txt"), write(second, "b.txt"), "NFC"))
     assert "\n" not in str(error.value)
-
-
-def parts_of(pairs, fractions):
-    digesting = Digesting()
-    assert list(digesting.through(iter(pairs))) == pairs
-    return assign(digesting.digests(), fractions)
-
-
-def random_pairs(count, sentences, seed):
-    rng = random.Random(seed)
-    return [(f"s{rng.randrange(sentences)}", f"t{rng.randrange(sentences)}") for _ in range(count)]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_no_sentence_is_in_two_parts(seed):
-    pairs = random_pairs(2000, 6000, seed)
-    parts = parts_of(pairs, [0.8, 0.1, 0.1])
-    for side in (0, 1):
-        seen = {}
-        for pair, part in zip(pairs, parts, strict=True):
-            assert seen.setdefault(pair[side], part) in (part, LEFT_OUT) or part == LEFT_OUT
-    # Groups here are small, so the shares are met closely.
-    sizes = np.bincount(parts, minlength=3)
-    assert abs(sizes[1] - 200) < 10 and abs(sizes[2] - 200) < 10
-
-
-def test_a_long_chain_is_one_group():
-    chain = [(f"s{i // 2}", f"t{(i + 1) // 2}") for i in range(999)]
-    random.Random(0).shuffle(chain)
-    others = [(f"x{i}", f"y{i}") for i in range(1001)]
-    parts = parts_of(chain + others, [0.6, 0.2, 0.2])
-    assert set(parts[:999]) == {0}  # too large for another part
-    assert np.bincount(parts[999:], minlength=3).tolist() == [201, 400, 400]
-
-
-def test_pairs_alone_meet_the_fractions_exactly():
-    pairs = [(f"s{i}", f"t{i}") for i in range(1000)]
-    for fractions in ([0.9, 0.05, 0.05], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]):
-        counts = np.bincount(parts_of(pairs, fractions), minlength=3)
-        assert counts.tolist() == [1000 * fraction for fraction in fractions]
-
-
-def test_the_split_depends_on_which_pairs_there_are_alone():
-    pairs = sorted(set(random_pairs(500, 1500, seed=3)))
-    parts = dict(zip(pairs, parts_of(pairs, [0.8, 0.1, 0.1]), strict=True))
-    random.Random(1).shuffle(pairs)
-    assert parts == dict(zip(pairs, parts_of(pairs, [0.8, 0.1, 0.1]), strict=True))
-    turned = [pair[::-1] for pair in pairs]
-    assert list(parts_of(turned, [0.8, 0.1, 0.1])) == [parts[pair] for pair in pairs]
-
-
-def test_the_split_stays_what_it_is():
-    # Written down when first made: a later version must not move test sentences into the training part.
-    assert parts_of([(f"s{i}", f"t{i}") for i in range(12)], [0.5, 0.25, 0.25]).tolist() == [
-        0,
-        1,
-        2,
-        0,
-        2,
-        0,
-        0,
-        1,
-        2,
-        1,
-        0,
-        0,
-    ]
-
-
-def test_repeated_training_pairs_are_left_out():
-    pairs = [("a", "b"), ("c", "d"), ("a", "b"), ("a", "e"), ("a", "b")]
-    assert parts_of(pairs, [1.0, 0.0, 0.0]).tolist() == [0, 0, LEFT_OUT, 0, LEFT_OUT]
-    assert parts_of(pairs, [0.0, 0.0, 1.0]).tolist() == [2, 2, 2, 2, 2]
-
-
-def test_capitals_make_another_sentence_and_sides_are_apart():
-    # "a" and "A" differ; "b" as a source is not "b" as a target: four groups, so each fraction is met.
-    pairs = [("a", "b"), ("A", "c"), ("b", "d"), ("d", "a")]
-    assert np.bincount(parts_of(pairs, [0.5, 0.25, 0.25]), minlength=3).tolist() == [2, 1, 1]

@@ -38,7 +38,7 @@ def test_counts_do_not_fall_below_zero():
 
 
 def test_a_constant_column_is_named():
-    with pytest.raises(DataError, match=r"a.csv: column b: the training part is constant"):
+    with pytest.raises(DataError, match=r"a.csv: column b: constant in the training split"):
         Scaling.learn(np.array([[1.0, 5.0], [2.0, 5.0]]), ("a", "b"), "none", "a.csv")
 
 

@@ -1,4 +1,4 @@
-"""Series in parts by time, and batches of windows that are a function of seed and step."""
+"""Series in splits by time, and batches of windows that are a function of seed and step."""
 
 import itertools
 
@@ -24,12 +24,13 @@ def batches(count, start_step=0, **options):
     return [tuple(array.numpy() for array in batch) for batch in data.take(count)]
 
 
-def test_parts_by_time_and_scaling_of_the_training_part(file):
+def test_splits_by_time_and_scaling_of_the_training_split(file):
     corpus = series.prepare([file], split=(0.5, 0.25, 0.25))
     assert corpus.bounds == {"train": (0, 100), "valid": (100, 150), "test": (150, 200)}
+    assert corpus.sizes == {"train": 100, "valid": 50, "test": 50}
     x = np.arange(200)
     np.testing.assert_allclose(
-        corpus.scaled("test")[:, 0], (x[150:] - x[:100].mean()) / x[:100].std(), rtol=1e-5
+        corpus.split("test")[:, 0], (x[150:] - x[:100].mean()) / x[:100].std(), rtol=1e-5
     )
     assert corpus.scaling.columns == ("x", "y")
 
@@ -63,7 +64,7 @@ def test_order_is_a_function_of_seed_and_step():
     assert any(np.any(a[1] != b[1]) for a, b in zip(batches(25, seed=2), whole, strict=True))
 
 
-def test_validation_is_fixed_and_covers_the_part():
+def test_validation_is_fixed_and_covers_the_split():
     data = series.validation_windows(VALUES, streams=3, window=10)
     first, second = ([values.numpy() for _, values in data] for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -73,9 +74,9 @@ def test_validation_is_fixed_and_covers_the_part():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"minimum": 1000}, "160 steps in the train part; at least 1000 are needed"),
-        ({"split": (0.999, 0.0005, 0.0005)}, "0 steps in the valid part; at least 1"),
-        ({"split": (0.0, 0.5, 0.5)}, "leaves no training part"),
+        ({"minimum": 1000}, "the train split has 160 steps; at least 1000 are needed"),
+        ({"split": (0.999, 0.0005, 0.0005)}, "the valid split has 0 steps; at least 1"),
+        ({"split": (0.0, 0.5, 0.5)}, "leaves no training split"),
         ({"transform": "log"}, "column x: 0, and the transform log takes above 0"),
     ],
 )
@@ -85,10 +86,10 @@ def test_what_cannot_be_used_is_told(file, options, message):
 
 
 def test_other_columns_than_the_models(file):
-    given = series.prepare([file], columns=["y"]).scaling
-    assert series.prepare([file], given=given).table.columns == ("y",)
+    scaling = series.prepare([file], columns=["y"]).scaling
+    assert series.prepare([file], scaling=scaling).table.columns == ("y",)
     with pytest.raises(DataError, match="are not the model's"):
-        series.prepare([file], columns=["x"], given=given)
+        series.prepare([file], columns=["x"], scaling=scaling)
 
 
 def test_a_series_shorter_than_a_window():

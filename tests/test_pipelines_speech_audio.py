@@ -8,7 +8,7 @@ from waves import RATE, SETTINGS, tone, voice
 
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines.errors import DataError, UnreadableError
-from pipelines.speech.audio import masked, prepared, read
+from pipelines.speech.audio import prepared, read, spec_augment
 
 # === Files ===
 
@@ -130,7 +130,9 @@ def test_silence_is_refused(wave):
 def test_masks_are_runs_of_at_most_so_many_frames_and_bands():
     widths = set()
     for step in range(200):
-        kept = masked(np.ones([12, 8], np.float32), [3, step], time_mask=4, frequency_mask=20).numpy() != 0
+        kept = (
+            spec_augment(np.ones([12, 8], np.float32), [3, step], time_mask=4, frequency_mask=20).numpy() != 0
+        )
         frames_kept, bands_kept = kept.any(axis=1), kept.any(axis=0)
         if kept.any():
             np.testing.assert_array_equal(kept, frames_kept[:, None] & bands_kept)
@@ -145,8 +147,8 @@ def test_masks_are_runs_of_at_most_so_many_frames_and_bands():
 
 def test_masks_are_a_function_of_the_seed_alone():
     mel = np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32)
-    once = masked(mel, [1, 2], time_mask=10, frequency_mask=10)
+    once = spec_augment(mel, [1, 2], time_mask=10, frequency_mask=10)
     tf.random.set_seed(5)
-    np.testing.assert_array_equal(once, masked(mel, [1, 2], time_mask=10, frequency_mask=10))
-    assert (once.numpy() != masked(mel, [1, 3], time_mask=10, frequency_mask=10).numpy()).any()
-    np.testing.assert_array_equal(mel, masked(mel, [1, 2]))
+    np.testing.assert_array_equal(once, spec_augment(mel, [1, 2], time_mask=10, frequency_mask=10))
+    assert (once.numpy() != spec_augment(mel, [1, 3], time_mask=10, frequency_mask=10).numpy()).any()
+    np.testing.assert_array_equal(mel, spec_augment(mel, [1, 2]))

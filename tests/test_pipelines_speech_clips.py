@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.parallel.corpus import Sequences
-from pipelines.speech.clips import LIMIT, PADDING, Clips, guided
+from pipelines.speech.clips import LIMIT, PADDING, Clips, guided_attention
+from pipelines.text.sequences import Sequences
 
 LENGTHS = (5, 4, 1)  # frames of three clips, in two shards
 FLOOR = -9.0
@@ -16,10 +16,10 @@ FLOOR = -9.0
 def clips():
     """Two channels: the first counts frames, the second is 100 times as loud."""
     mels = [np.arange(9 * 2, dtype=np.float32).reshape(9, 2) * [0.5, 50] for _ in range(2)]
-    places = np.array([[0, 4, 5], [1, 0, 4], [0, 0, 1]])
+    locations = np.array([[0, 4, 5], [1, 0, 4], [0, 0, 1]])
     tokens = Sequences(np.array([7, 8, 9, 10, 11, 12]), np.array([0, 3, 5, 6]))
     statistics = {"mean": np.array([1, 0], np.float32), "deviation": np.array([2, 100], np.float32)}
-    return Clips(tokens, mels, places, statistics, FLOOR)
+    return Clips(tokens, mels, locations, statistics, FLOOR)
 
 
 def test_lengths_and_log_mels(clips):
@@ -76,7 +76,7 @@ def test_log_mels_are_limited_so_that_none_is_padding():
 
 
 def test_guided_attention_is_that_of_the_paper():
-    found = guided(np.array([3, 2]), np.array([4, 2]))
+    found = guided_attention(np.array([3, 2]), np.array([4, 2]))
     assert found.shape == (2, 4, 3) and found.dtype == np.float32
     for row, (tokens, steps) in enumerate([(3, 4), (2, 2)]):
         for t in range(4):
@@ -89,4 +89,4 @@ def test_guided_attention_is_that_of_the_paper():
 def test_the_guide_has_a_weight(clips):
     whole, half = (clips.rows(np.array([0, 2]), 2, weight)[1]["alignment"] for weight in (1.0, 0.5))
     np.testing.assert_allclose(whole, 2 * half)
-    np.testing.assert_allclose(whole, guided(np.array([4, 2]), np.array([4, 2])))
+    np.testing.assert_allclose(whole, guided_attention(np.array([4, 2]), np.array([4, 2])))

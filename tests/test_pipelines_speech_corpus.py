@@ -13,7 +13,7 @@ from pipelines.speech import audio, features
 from pipelines.synthesis import prepare
 from pipelines.text.tokenizers import CharacterTokenizer
 
-PARTS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 
 @pytest.fixture
@@ -37,15 +37,15 @@ def built(lines):
 def test_clips_become_their_log_mels_and_characters(ready, tmp_path):
     corpus = ready(write_clips(tmp_path / "data", 20))
     assert corpus.sizes == {"train": 16, "valid": 2, "test": 2} and corpus.failures == []
-    assert sorted(id for name in PARTS for id in corpus.ids(name)) == [f"c{i:03d}" for i in range(20)]
-    for name in PARTS:
-        part = corpus.part(name)
-        rows = part.rows(np.arange(len(part)), 2)[0]["tokens"]
+    assert sorted(id for name in SPLITS for id in corpus.ids(name)) == [f"c{i:03d}" for i in range(20)]
+    for name in SPLITS:
+        clips = corpus.split(name)
+        rows = clips.rows(np.arange(len(clips)), 2)[0]["tokens"]
         seconds = 0
         for index, (id, text) in enumerate(zip(corpus.ids(name), corpus.texts(name), strict=True)):
             wave = audio.prepared(audio.read(tmp_path / "data" / "wavs" / f"{id}.flac", RATE), AUDIO)
             seconds += len(wave) / RATE
-            np.testing.assert_allclose(part.mel(index), audio.log_mel(wave, AUDIO), atol=1e-4)
+            np.testing.assert_allclose(clips.mel(index), audio.log_mel(wave, AUDIO), atol=1e-4)
             ids = corpus.tokenizer.encode(tf.constant([text])).numpy()[0].tolist()
             ids = [id for id in ids if id != corpus.tokenizer.unknown_id]
             assert rows[index].tolist() == ids + [3] + [0] * (rows.shape[1] - len(ids) - 1)
@@ -55,14 +55,14 @@ def test_clips_become_their_log_mels_and_characters(ready, tmp_path):
 
 def test_the_statistics_are_those_of_the_training_frames(ready, tmp_path):
     corpus = ready(write_clips(tmp_path / "data", 20))
-    part = corpus.part("train")
-    frames = np.concatenate([part.mel(index) for index in range(len(part))]).astype(np.float64)
+    clips = corpus.split("train")
+    frames = np.concatenate([clips.mel(index) for index in range(len(clips))]).astype(np.float64)
     np.testing.assert_allclose(corpus.statistics["mean"], frames.mean(0), rtol=1e-5)
     np.testing.assert_allclose(corpus.statistics["deviation"], frames.std(0), rtol=1e-4)
     given = ready(tmp_path / "data", statistics={"mean": [0] * 6, "deviation": [2] * 6, "tokenizer": None})
     assert given.statistics["deviation"].tolist() == [2] * 6 and built(ready.lines) == 0
-    mel_out = given.part("train").rows(np.array([0]), 1)[1]["mel_out"][0]
-    expected = np.clip(part.mel(0) / 2, -8, 8)
+    mel_out = given.split("train").rows(np.array([0]), 1)[1]["mel_out"][0]
+    expected = np.clip(clips.mel(0) / 2, -8, 8)
     np.testing.assert_allclose(mel_out[: len(expected)], expected, rtol=1e-6)
 
 
@@ -70,12 +70,12 @@ def test_a_transcript_is_in_one_part_and_the_split_does_not_depend_on_the_order(
     texts = [f"text {number % 15}" for number in range(30)]
     folder = write_clips(tmp_path / "data", 30, texts)
     corpus = ready(folder)
-    found = [set(corpus.texts(name)) for name in PARTS]
+    found = [set(corpus.texts(name)) for name in SPLITS]
     assert len(set.union(*found)) == sum(map(len, found)) == 15
     lines = (folder / "metadata.csv").read_text().splitlines(keepends=True)
     (folder / "metadata.csv").write_text("".join(reversed(lines)))
     other = ready(folder)
-    assert {name: set(other.ids(name)) for name in PARTS} == {name: set(corpus.ids(name)) for name in PARTS}
+    assert {name: set(other.ids(name)) for name in SPLITS} == {name: set(corpus.ids(name)) for name in SPLITS}
 
 
 def spoil(folder):
@@ -125,9 +125,7 @@ def test_clips_that_cannot_be_used_are_named_and_counted(ready, tmp_path):
 
 def test_what_cannot_be_used_at_all_is_told_in_one_line(ready, tmp_path):
     folder = write_clips(tmp_path / "data", 3)
-    with pytest.raises(
-        DataError, match=r"no clip is left for the (valid|test) split, which is to have 0\.1 of 3"
-    ):
+    with pytest.raises(DataError, match=r"no clip is left for the (valid|test) split \(10% of 3\): give"):
         ready(folder, split=(0.8, 0.1, 0.1))
     with pytest.raises(DataError, match="leaves no training clips"):
         ready(folder, split=(0, 0.5, 0.5))
@@ -153,11 +151,11 @@ def test_texts_that_cannot_be_read_aloud_are_failures(ready, tmp_path):
     corpus = ready(folder, max_failures=0.1, tokenizer=CharacterTokenizer("abc"))
     reasons = dict(corpus.failures)
     assert reasons.pop("c019") == "none of its characters is known" and list(reasons) == ["c018"]
-    assert sum(corpus.sizes.values()) == 18 and not any(map(corpus.unknown, PARTS))
-    for name in PARTS:
-        part = corpus.part(name)
-        assert len(part) == len(corpus.ids(name)) == len(corpus.texts(name)) == corpus.sizes[name]
-        assert part.token_lengths.tolist() == [len(text) for text in corpus.texts(name)]
+    assert sum(corpus.sizes.values()) == 18 and not any(map(corpus.unknown, SPLITS))
+    for name in SPLITS:
+        clips = corpus.split(name)
+        assert len(clips) == len(corpus.ids(name)) == len(corpus.texts(name)) == corpus.sizes[name]
+        assert clips.token_lengths.tolist() == [len(text) for text in corpus.texts(name)]
     with pytest.raises(DataError, match=r"20 of 20 clips .* none is left: c018: .*; c000: none of its char"):
         ready(folder, max_failures=1.0, tokenizer=CharacterTokenizer("q"), split=(1, 0, 0))
 
@@ -168,10 +166,10 @@ def test_a_folder_without_training_clips_is_read_with_what_was_learned(ready, tm
     given = {"tokenizer": learned.tokenizer, "statistics": learned.statistics}
     for _ in range(2):  # also from the cache
         corpus = ready(other, split=(0, 0, 1), **given)
-        assert corpus.sizes == {"train": 0, "valid": 0, "test": 3} and len(corpus.part("train")) == 0
+        assert corpus.sizes == {"train": 0, "valid": 0, "test": 3} and len(corpus.split("train")) == 0
         for name, values in learned.statistics.items():
             np.testing.assert_array_equal(corpus.statistics[name], values)
-        assert corpus.part("test").rows(np.arange(3), 2)[1]["mel_out"].shape[2] == 6
+        assert corpus.split("test").rows(np.arange(3), 2)[1]["mel_out"].shape[2] == 6
     for name in given:
         with pytest.raises(DataError, match="leaves no training clips"):
             ready(other, split=(0, 0, 1), **{name: given[name]})
@@ -215,7 +213,7 @@ def test_the_cache_is_used_for_equal_content_and_settings_only(ready, tmp_path):
     table.write_text(table.read_text().replace("clip 3", "clip three"))
     after = ready(folder)
     assert built(ready.lines) == 0 and after.content != before.content
-    assert any("three" in text for name in PARTS for text in after.texts(name))
+    assert any("three" in text for name in SPLITS for text in after.texts(name))
 
 
 def test_what_a_killed_run_has_finished_is_kept(ready, tmp_path, monkeypatch):
@@ -263,6 +261,6 @@ def test_a_given_tokenizer_leaves_out_what_it_does_not_know(ready, tmp_path):
     assert again.folder == learned.folder and len(list((tmp_path / "cache").iterdir())) == folders
     other = ready(folder, tokenizer=CharacterTokenizer("ac"))
     assert other.folder != learned.folder and other.tokenizer.characters == "ac"
-    assert [other.unknown(name) for name in PARTS] == [8, 1, 1]
+    assert [other.unknown(name) for name in SPLITS] == [8, 1, 1]
     assert "8 characters of the train split are left out" in "\n".join(ready.lines)
-    assert set(np.unique(other.part("train").rows(np.arange(8), 1)[0]["tokens"])) == {0, 3, 4, 5}
+    assert set(np.unique(other.split("train").rows(np.arange(8), 1)[0]["tokens"])) == {0, 3, 4, 5}

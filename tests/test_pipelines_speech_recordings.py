@@ -45,7 +45,7 @@ def test_what_is_no_clip_is_passed_over(folder):
     (path / "wavs" / "b.wav").mkdir()
     assert read_recordings(path)[0].problem == ""
     (path / "metadata.csv").write_text("b|two\n")
-    assert read_recordings(path)[0].problem == "the clip is no file"
+    assert read_recordings(path)[0].problem == "the clip is not a file"
 
 
 def test_a_clip_that_the_system_cannot_read_is_a_problem_of_its_own(folder):

@@ -9,15 +9,6 @@ from pipelines import tables
 from pipelines.errors import DataError
 
 
-@pytest.fixture
-def write(tmp_path):
-    def writer(text, name="a.csv"):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return tmp_path / name
-
-    return writer
-
-
 def test_columns_dates_and_several_files(write):
     first = write("day,a,b\n2024-02-28,1,-2.5\n2024-02-29,3e2,0\n\n")
     second = write('\ufeffday,a,b\r\n"2024-03-01", 7 ,.5\r\n', "b.csv")
@@ -58,13 +49,13 @@ def test_uneven_dates_are_not_continued(write):
         ("a\n1\n1_000\n", {}, "line 3, column a: '1_000' is not a number"),
         ("a,b\n1,2\n3\n", {}, "line 3: 1 values for 2 columns"),
         ("1,2\n3,4\n", {}, "line 1: expected the names"),
-        ("a,a\n3,4\n", {}, "line 1: expected the columns' names, each once"),
+        ("a,a\n3,4\n", {}, "line 1: expected the names of the columns, each once"),
         ("a\n1\n", {"columns": ["b"]}, "line 1: no column 'b'; there is a"),
         ("d\n2024\n", {"date": "d"}, "line 1: no column beside 'd'"),
         ("d,a\n2024-01,1\n2024-01,2\n", {"date": "d"}, "line 3, column d: 2024-01 does not come after"),
         ("d,a\ntoday,1\n", {"date": "d"}, "line 2, column d: 'today' is not a date"),
         ("d,a\n2024-13,1\n", {"date": "d"}, "line 2, column d: '2024-13' is not a date"),
-        ("d,a\n2024-01,1\n2024-02-01,2\n", {"date": "d"}, "line 3, column d: '2024-02-01' has not the form"),
+        ("d,a\n2024-01,1\n2024-02-01,2\n", {"date": "d"}, "'2024-02-01' does not have the form of"),
         ('a\n"1\n', {}, "not CSV"),
         ("", {}, "the file is empty"),
     ],

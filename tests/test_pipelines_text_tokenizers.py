@@ -1,4 +1,4 @@
-"""Normalisation and the two tokenizers against Python's str, unicodedata and sentencepiece's own API."""
+"""The two tokenizers against Python's str, unicodedata and the API of sentencepiece."""
 
 import random
 import unicodedata
@@ -7,23 +7,11 @@ import numpy as np
 import pytest
 import sentencepiece
 import tensorflow as tf
+from awkward_texts import TEXTS, random_texts
 
 from pipelines.errors import DataError
-from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer, normalise
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer
 
-TEXTS = [
-    "",
-    "To be, or not to be",
-    "  two  spaces, ends \n\n\n and lines \n",
-    "\r\n\t\x01\x7f",
-    "a\x00b",
-    "春眠不覺曉，處處聞啼鳥。夜來風雨聲！花落知多少？",
-    "café na\u0308ive e\u0301 \u1e9b\u0323",
-    "한국어 \u1112\u1161\u11ab हिन्दी ภาษาไทย العربية עברית",
-    "😀👨\u200d👩\u200d👧🇨🇳",
-    "\ufeffx\ufffd",
-    "<s></s><pad><unk><0x41>",
-]
 CORPUS = "\n".join(TEXTS) * 3
 
 
@@ -43,37 +31,10 @@ def decode(tokenizer, ids):
     return tokenizer.decode(ragged.to_tensor(), tf.cast(ragged.row_lengths(), tf.int32)).numpy().tolist()
 
 
-def random_texts(count, seed):
-    rng = random.Random(seed)
-    alphabet = [*"ab \n\r\x00,，！？é\u0301\u0323", "春", "한", "\u1161", "😀", "\u200d", "ß", "ﬁ", "\u2028"]
-    return ["".join(rng.choices(alphabet, k=rng.randrange(12))) for _ in range(count)]
-
-
 def random_words():
     rng = random.Random(4)
     words = ["".join(rng.choices("abcdefgh", k=rng.randrange(2, 7))) for _ in range(60)]
     return "\n".join(" ".join(rng.choices(words, k=9)) for _ in range(300))
-
-
-@pytest.mark.parametrize("form", ["NFC", "NFKC"])
-def test_normalisation_is_unicodes(form):
-    texts = TEXTS + random_texts(200, seed=1)
-    expected = [unicodedata.normalize(form, text).encode() for text in texts]
-    assert normalise(tf.constant(texts), form).numpy().tolist() == expected
-
-
-@pytest.mark.parametrize("form", ["NFC", "NFKC", "none"])
-def test_normalisation_replaces_malformed_bytes(form):
-    rng = random.Random(7)
-    texts = [bytes(rng.choices(b"e\x00\xcc\x81\xe6\x98\xa5\xf0\xff", k=9)) for _ in range(300)]
-    expected = [text.decode("utf-8", "replace") for text in texts]
-    if form != "none":
-        expected = [unicodedata.normalize(form, text) for text in expected]
-    assert [text.decode() for text in normalise(tf.constant(texts), form).numpy()] == expected
-
-
-def test_normalisation_keeps_chinese_punctuation_by_default():
-    assert normalise(tf.constant("，！？")).numpy().decode() == "，！？"
 
 
 def test_normalisation_form_is_checked():
@@ -179,7 +140,6 @@ def test_subwords_replace_sentencepieces_own_space(subwords):
     assert decode(subwords, subwords.encode(tf.constant(["a\u2581 b"])).to_list()) == ["a\ufffd b".encode()]
 
 
-@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -193,8 +153,8 @@ def test_subwords_replace_sentencepieces_own_space(subwords):
     ],
     ids=["one", "short", "long line", "space", "reserved", "many characters", "few words"],
 )
-def test_subwords_learn_from_awkward_text(text, model_type):
-    tokenizer = SubwordTokenizer.learn([text], 1000, model_type)
+def test_subwords_learn_from_awkward_text(text):
+    tokenizer = SubwordTokenizer.learn([text], 1000)
     assert tokenizer.size <= 1000
     expected = text.replace("\u2581", "\ufffd").encode()
     assert decode(tokenizer, tokenizer.encode(tf.constant([text])).to_list()) == [expected]
@@ -206,9 +166,8 @@ def test_subwords_learn_pieces_longer_than_characters():
     assert len(tokenizer.encode(tf.constant([text])).to_list()[0]) < len(text) / 2
 
 
-@pytest.mark.parametrize("model_type", ["unigram", "bpe"])
-def test_learning_subwords_is_deterministic(model_type):
-    first, second = (SubwordTokenizer.learn([random_words()], 500, model_type) for _ in range(2))
+def test_learning_subwords_is_deterministic():
+    first, second = (SubwordTokenizer.learn([random_words()], 500) for _ in range(2))
     assert first.model == second.model
 
 

@@ -1,7 +1,7 @@
-"""Sentences changed on their way to a model: so that it copies what it has not read before, or repairs it.
+"""Changes to the sentences of a training batch: a model learns to copy unseen text, or to repair noise.
 
 alterations = Alterations(vocabulary=2000, altered=0.5, noise=0.1)
-source, target = alterations.apply(rows, seed=0, step=7)      # int32 [batch, source], [batch, target]
+source, target = alterations.apply(rows, rows, seed=0, step=7)      # int32 [batch, source], [batch, target]
 """
 
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ import numpy as np
 
 from pipelines.text.tokenizers import SPECIAL_PIECES, Tokenizer
 
-_OWN = 0.5  # share of the replacements that come from the batch itself, where frequent tokens are frequent
+_FROM_BATCH = 0.5  # share of the replacements taken from the batch itself, where frequent tokens are frequent
 
 
 @dataclass(frozen=True)
 class Alterations:
-    """What is changed of the sentences of a training batch; all of it a pure function of (seed, step).
+    """Changes to the sentences of a training batch; all of them are a pure function of (seed, step).
 
     Args:
-        vocabulary: token ids that there are, of the source.
-        altered: share of the sentences that have some of their tokens, between none and all, replaced by
-            others: one half by tokens of the same batch, the other by any of the vocabulary. Only for targets
-            that are the sources: both change alike, and lengths stay.
-        noise: share of the tokens that are dropped from the source alone, and of the neighbours in what is
-            left that change places, as in the denoising autoencoder of Hill, Cho & Korhonen 2016
+        vocabulary: the number of token ids of the source.
+        altered: share of the sentences in which tokens are replaced, a share between none and all of them:
+            one half by tokens of the same batch, the other by any of the vocabulary. Only for targets that
+            are the sources: both change alike, and lengths stay.
+        noise: share of the tokens that are dropped, and share of the neighbours among the rest that change
+            places, in the source alone: the denoising autoencoder of Hill, Cho & Korhonen 2016
             (arXiv:1602.03483).
     """
 
@@ -34,30 +34,30 @@ class Alterations:
     def apply(
         self, source: np.ndarray, target: np.ndarray, *, seed: int, step: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The sources and targets to train on in place of these.
+        """The sources and targets to train on in place of the given ones.
 
         Args:
-            source: int32 [batch, source], sentences with the end token, padded with 0; one at least.
-            target: the same of the target, [batch, target]; the source's own tokens where `altered`.
+            source: int32 [batch, source], sentences with the end token, padded with 0; at least one.
+            target: int32 [batch, target], in the same form; equal to the source where `altered` is above 0.
 
         Returns:
-            The same, of the shapes [batch, s], s <= source, and [batch, target].
+            Source, int32 [batch, s] with s <= source, and target, int32 [batch, target].
         """
-        draw = _Draw(seed, step)
+        random = _Random(seed, step)
         if self.altered:
-            source = target = _replaced(source, self.altered, self.vocabulary, draw)
-        return (_noisy(source, self.noise, draw) if self.noise else source), target
+            source = target = _replaced(source, self.altered, self.vocabulary, random)
+        return (_noisy(source, self.noise, random) if self.noise else source), target
 
 
-class _Draw:
+class _Random:
     """Random numbers of a step, from PCG64, whose stream of integers NumPy guarantees."""
 
     def __init__(self, seed: int, step: int):
-        # Another sequence than that of the order of the data, which is [seed, pass].
+        # Independent of the order of the data, whose sequence is [seed, pass].
         self._bits = np.random.PCG64(np.random.SeedSequence([seed, step], spawn_key=(1,)))
 
     def uniform(self, *shape: int) -> np.ndarray:
-        """float64 from 0 to below 1."""
+        """float64 in [0, 1)."""
         words = self._bits.random_raw(int(np.prod(shape)))
         return (words >> np.uint64(11)).astype(np.float64).reshape(shape) * 2.0**-53
 
@@ -66,34 +66,32 @@ class _Draw:
         return (self.uniform(*shape) * limit).astype(np.int64)
 
 
-def _replaced(rows: np.ndarray, share: float, vocabulary: int, draw: _Draw) -> np.ndarray:
+def _replaced(rows: np.ndarray, share: float, vocabulary: int, random: _Random) -> np.ndarray:
     inside = _inside(rows)
-    pool = rows[inside]
-    if not len(pool):
+    tokens = rows[inside]
+    if not len(tokens):
         return rows
     batch = len(rows)
-    rates = np.where(draw.uniform(batch) < share, draw.uniform(batch), 0.0)
-    chosen = inside & (draw.uniform(*rows.shape) < rates[:, None])
+    rates = np.where(random.uniform(batch) < share, random.uniform(batch), 0.0)
+    chosen = inside & (random.uniform(*rows.shape) < rates[:, None])
     first = len(SPECIAL_PIECES)
-    others = first + draw.below(max(vocabulary - first, 1), *rows.shape)
-    own = pool[draw.below(len(pool), *rows.shape)]
-    others = np.where(draw.uniform(*rows.shape) < _OWN, own, others)
+    others = first + random.below(max(vocabulary - first, 1), *rows.shape)
+    from_batch = tokens[random.below(len(tokens), *rows.shape)]
+    others = np.where(random.uniform(*rows.shape) < _FROM_BATCH, from_batch, others)
     return np.where(chosen, others, rows).astype(np.int32)
 
 
-def _noisy(rows: np.ndarray, share: float, draw: _Draw) -> np.ndarray:
-    kept = (rows != Tokenizer.pad_id) & ~(_inside(rows) & (draw.uniform(*rows.shape) < share))
-    order = np.argsort(~kept, axis=1, kind="stable")  # what is kept moves to the left
+def _noisy(rows: np.ndarray, share: float, random: _Random) -> np.ndarray:
+    kept = (rows != Tokenizer.pad_id) & ~(_inside(rows) & (random.uniform(*rows.shape) < share))
+    order = np.argsort(~kept, axis=1, kind="stable")  # kept tokens move to the left
     width = int(kept.sum(axis=1).max())
     rows = np.where(np.take_along_axis(kept, order, 1), np.take_along_axis(rows, order, 1), Tokenizer.pad_id)
     rows = rows[:, :width].astype(np.int32)
     inside = _inside(rows)
-    left, right = rows[:, 0 : width - 1 : 2], rows[:, 1:width:2]  # pairs that do not overlap
-    swapped = inside[:, 1:width:2] & (draw.uniform(*right.shape) < share)
-    rows[:, 0 : width - 1 : 2], rows[:, 1:width:2] = (
-        np.where(swapped, right, left),
-        np.where(swapped, left, right),
-    )
+    left, right = rows[:, 0 : width - 1 : 2], rows[:, 1:width:2]  # neighbours that do not overlap
+    swapped = inside[:, 1:width:2] & (random.uniform(*right.shape) < share)
+    both = np.where(swapped, right, left), np.where(swapped, left, right)
+    rows[:, 0 : width - 1 : 2], rows[:, 1:width:2] = both
     return rows
 
 

@@ -5,10 +5,11 @@ mel = log_mel(wave, settings)                                              # [fr
 sound, samples = mel_to_audio(mel[None], [frames(len(wave), settings)], settings)
 wav_bytes(sound, samples, settings.sample_rate)                            # [b"RIFF..."]
 
-`settings` is, wherever it stands, an object with the attributes of `AudioConfig`, and
-known by them alone: this package does not import kerasapp. Waves are float32, and 1 is full scale.
+Everywhere, `settings` is an object with the attributes of `AudioConfig`; this package does not import
+kerasapp. Waves are float32, and 1 is full scale.
 """
 
+import math
 import os
 import warnings
 from typing import Any
@@ -22,35 +23,36 @@ from pipelines.errors import DataError, UnreadableError
 from pipelines.speech.griffin_lim import griffin_lim
 
 with warnings.catch_warnings():
-    # tensorflow-io warns twice that its compiled operations do not load: they do on no TensorFlow after 2.17.
-    # The functions used here are made of TensorFlow's own operations.
+    # tensorflow-io warns twice that its compiled operations do not load: they load on TensorFlow up to 2.17
+    # only. The functions used here consist of TensorFlow's own operations.
     warnings.simplefilter("ignore")
     import tensorflow_io as tfio
 
 _PEAK = 0.99
-_MOMENT = 0.02  # seconds whose loudness is measured as one
-_SILENCE_DB = -80.0  # root mean square, full scale being 0, that some moment of a clip has to pass
-_LOUDEST = 10.0  # nats: far beyond full scale; a network's spectrogram that passes it must not overflow
-_TURNS = 15  # after which the mel sums are reached to a thousandth
+_MOMENT = 0.02  # seconds over which loudness is measured
+_SILENCE_DB = -80.0  # root mean square below full scale that some moment of a clip must exceed
+_LOUDEST = (
+    10.0  # nats, far above full scale: a network's spectrogram is clipped there, so that it cannot overflow
+)
+_UPDATES = 15  # then the mel sums are met within a thousandth
 _BLOCK = 2**16  # samples read at a time
-_DENSEST = 5000  # samples that a byte of a file can stand for: FLAC's blocks of one value have nearly as many
+_DENSEST = 5000  # samples per byte of a file at most: FLAC's blocks of one value have nearly as many
 
 
 def read(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
-    """The sound in a file of any format that libsndfile reads, float32 [samples], channels averaged.
+    """The sound of a file in any format that libsndfile reads, float32 [samples], channels averaged.
 
-    Resampled to `sample_rate`, Hz, by soxr at its high quality, where the file has another one.
+    If the file has another rate than `sample_rate`, in Hz, soxr resamples it at high quality.
 
     Raises:
-        DataError: the file is no sound file, cut short, of no length, or holds values that are no number;
-            names it.
-        UnreadableError: it is missing, or the system cannot read it; names it.
+        DataError: the file is no sound file, is cut short, has no samples, or has values that are no number.
+        UnreadableError: the file is missing, or the system cannot read it. Both name the file.
     """
     try:
         with _Stream(path) as file:
             expected, own_rate = file.frames, file.samplerate
             blocks = []
-            # To the end, and not so many samples as the header says: it may not know, or be wrong.
+            # Read to the end: the header may not know the number of samples, or be wrong.
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                 blocks.append(block)
             size = os.path.getsize(path)
@@ -70,15 +72,15 @@ def read(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
 
 
 class _Stream(soundfile.SoundFile):
-    """A sound file that is read from its begin to its end only."""
+    """A sound file that is only read from start to end."""
 
     def seekable(self) -> bool:
-        """False: soundfile would otherwise seek after each block, to places that only the header knows."""
+        """False: else soundfile would seek after each block, to positions that only the header knows."""
         return False
 
 
 def _check_readable(path: str | os.PathLike) -> None:
-    """Raises UnreadableError where it is the system that does not give a file's bytes."""
+    """Raises UnreadableError where the system cannot read the file's bytes."""
     try:
         with open(path, "rb") as file:
             while file.read(2**20):
@@ -90,11 +92,11 @@ def _check_readable(path: str | os.PathLike) -> None:
 
 
 def prepared(wave: np.ndarray, settings: Any) -> np.ndarray:
-    """A wave [samples] without its silent ends and at the loudness of all others, float32 [fewer samples].
+    """A wave [samples] without its silent ends and at a common loudness, float32 [fewer samples].
 
-    An end goes up to the first (or last) 20 ms that are not `trim_db` quieter than the loudest 20 ms, but for
-    `padding_ms` of it that stay. What is between the ends gets a root mean square of `loudness_db`, or less
-    where a sample would pass 0.99.
+    A silent end reaches to the first (or last) 20 ms that are at most `trim_db` quieter than the loudest 20
+    ms; `padding_ms` of it stay. The sound between the ends gets a root mean square of `loudness_db`, or less
+    where a sample would exceed 0.99.
 
     Raises:
         DataError: no 20 ms of the wave are louder than -80 dB below full scale.
@@ -111,7 +113,7 @@ def prepared(wave: np.ndarray, settings: Any) -> np.ndarray:
 
 
 def _sounding(wave: np.ndarray, settings: Any) -> tuple[int, int]:
-    """First sample, and the one after the last, of what is between the silent ends."""
+    """The first sample between the silent ends, and the last + 1."""
     size = round(settings.sample_rate * _MOMENT)
     sums = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
     starts = np.arange(0, len(wave), size // 4)
@@ -130,25 +132,27 @@ def _amplitude(decibels: float) -> float:
 
 
 def frames(samples: Any, settings: Any) -> Any:
-    """How many frames a wave of `samples` has: one begins at every hop. For numbers, arrays and tensors."""
+    """The number of frames of a wave of `samples`, numbers, an array or a tensor: one begins at every hop."""
     return -(-samples // settings.hop)
 
 
 def log_mel(wave: tf.Tensor, settings: Any) -> tf.Tensor:
     """Log-mel spectrogram of waves, the one implementation for training, evaluation and serving.
 
-    Frame i is of the `window` samples from i * `hop` on, under a periodic Hann window: frames are not
-    centred, and zeros follow the wave. Of its Fourier transform of `fft_size` the magnitudes (not squared),
-    over half of the window's sum, so that a sine of amplitude 1 measures 1 at its frequency. They are added
-    up by triangular filters that peak at 1, at equal distances on the HTK mel scale, 1127 ln(1 + f / 700),
-    and linear in mel; then the natural logarithm, not less than that of `floor_db`.
+    1. Frame i has the `window` samples from i * `hop` on, under a periodic Hann window. Frames are not
+       centred, and zeros follow the wave.
+    2. The magnitudes (not squared) of its Fourier transform of `fft_size` are divided by half of the window's
+       sum: a sine of amplitude 1 measures 1 at its frequency.
+    3. Triangular filters add them up. They peak at 1, at equal distances on the HTK mel scale,
+       1127 ln(1 + f / 700), and are linear in mel.
+    4. The natural logarithm is taken, at least that of `floor_db`.
 
-    Zeros that pad a wave do not change its own `frames(samples, settings)` frames. Clip by clip, call it from
-    one tf.function with an input of unknown length: it is several times faster so.
+    Zeros that pad a wave do not change its own `frames(samples, settings)` frames. For single clips, call it
+    from one tf.function with an input of unknown length: that is several times faster.
 
     Args:
         wave: float32 [batch, samples] or [samples], of one sample or more.
-        settings: See the module; the sample rate is not checked.
+        settings: see the module; the sample rate is not checked.
 
     Returns:
         float32 [batch, frames, mels] or [frames, mels], nats.
@@ -157,25 +161,31 @@ def log_mel(wave: tf.Tensor, settings: Any) -> tf.Tensor:
     mel = tfio.audio.melscale(
         magnitude, settings.sample_rate, settings.mels, float(settings.f_min), settings.f_top
     )
-    # Not by tfio.audio.dbscale: its floor follows the loudest value of a batch, so one clip changes another.
+    # Not tfio.audio.dbscale: its floor follows the loudest value of a batch, so one clip would change
+    # another.
     return tf.math.log(tf.maximum(mel / _full_scale(settings), _amplitude(settings.floor_db)))
 
 
-def mel_to_audio(mel: tf.Tensor, frames: tf.Tensor, settings: Any) -> tuple[tf.Tensor, tf.Tensor]:
-    """Waves that have the log-mel spectrograms `mel`: the inverse of `log_mel`, as near as it can be.
+def log_floor(settings: Any) -> float:
+    """The least value of a log-mel, in nats: that of `floor_db`."""
+    return settings.floor_db / 20 * math.log(10)
 
-    The magnitudes that the mel filters have added up are found by the multiplicative updates of Richardson
-    (1972) and Lucy (1974), which keep them positive and reach the given sums; the phases by `griffin_lim`.
-    Rows are done one by one, without their padding, so that neither it nor other rows change a sample.
+
+def mel_to_audio(mel: tf.Tensor, frames: tf.Tensor, settings: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Waves with the log-mel spectrograms `mel`: the approximate inverse of `log_mel`.
+
+    The multiplicative updates of Richardson (1972) and Lucy (1974) find the magnitudes that the mel filters
+    added up; they keep them positive and reach the given sums. `griffin_lim` finds the phases. Rows are
+    computed one by one, without their padding, so that neither padding nor other rows change a sample.
 
     Args:
-        mel: float32 [batch, frames, mels], nats, as from `log_mel`; there may be no row.
-        frames: int32 [batch], the frames of each row that are no padding; 0 for no sound.
-        settings: See the module.
+        mel: float32 [batch, frames, mels], nats, as from `log_mel`; the batch may be empty.
+        frames: int32 [batch], the frames of each row without padding; 0 for no sound.
+        settings: see the module.
 
     Returns:
-        float32 [batch, samples] with 0 beyond a row's end, and int32 [batch], the samples of each row: `hop`
-        for each of its frames.
+        float32 [batch, samples], 0 beyond a row's end, and int32 [batch], the samples of each row: `hop` per
+        frame.
     """
     mel, frames = tf.convert_to_tensor(mel, tf.float32), tf.convert_to_tensor(frames, tf.int32)
     frames = tf.clip_by_value(frames, 0, tf.shape(mel)[1])
@@ -186,12 +196,12 @@ def mel_to_audio(mel: tf.Tensor, frames: tf.Tensor, settings: Any) -> tuple[tf.T
         return tf.pad(wave, [[0, (tf.shape(mel)[0] - count) * settings.hop]])
 
     def all_rows():
-        # Each row under way needs several times the memory of its wave, and uses several cores.
+        # Each row in progress needs several times the memory of its wave, and uses several cores.
         return tf.map_fn(
             one, (mel, frames), parallel_iterations=2, fn_output_signature=tf.TensorSpec([None], tf.float32)
         )
 
-    # Without a row, map_fn would not know how long one is.
+    # Of an empty batch map_fn does not know the length of a row.
     silence = tf.zeros([0, tf.shape(mel)[1] * settings.hop])
     wave = tf.cond(tf.shape(mel)[0] > 0, all_rows, lambda: silence)
     return wave, frames * settings.hop
@@ -200,9 +210,8 @@ def mel_to_audio(mel: tf.Tensor, frames: tf.Tensor, settings: Any) -> tuple[tf.T
 def wav_bytes(wave: tf.Tensor, samples: tf.Tensor, sample_rate: int) -> tf.Tensor:
     """WAV files, string [batch], of the first `samples`, int32 [batch], of waves, float32 [batch, samples].
 
-    16 bits, one channel; what is beyond full scale is clipped.
+    16 bits, one channel; samples beyond full scale are clipped.
     """
-
     wave, samples = tf.convert_to_tensor(wave, tf.float32), tf.convert_to_tensor(samples, tf.int32)
 
     def one(row):
@@ -212,33 +221,35 @@ def wav_bytes(wave: tf.Tensor, samples: tf.Tensor, sample_rate: int) -> tf.Tenso
     return tf.map_fn(one, (wave, samples), fn_output_signature=tf.string)
 
 
-def masked(mel: tf.Tensor, seed: tf.Tensor, *, time_mask: int = 0, frequency_mask: int = 0) -> tf.Tensor:
-    """A spectrogram with a run of frames and a run of bands set to 0, its mean where it is normalised.
+def spec_augment(
+    mel: tf.Tensor, seed: tf.Tensor, *, time_mask: int = 0, frequency_mask: int = 0
+) -> tf.Tensor:
+    """A spectrogram with a run of frames and a run of bands set to 0, the mean of a normalised one.
 
-    SpecAugment (Park et al., 2019, arXiv:1904.08779), one mask of each kind: of a width drawn from 0 to the
-    limit, then a place. The draw is a function of `seed` alone. tfio.audio.freq_mask and time_mask draw from
-    TensorFlow's global generator instead: a run that is resumed at some step would see other masks.
+    SpecAugment (Park et al., 2019, arXiv:1904.08779) with one mask of each kind: its width is drawn from 0 to
+    the limit, then its position. Both are functions of `seed` alone. (tfio.audio.freq_mask and time_mask use
+    TensorFlow's global generator: a resumed run would see other masks.)
 
     Args:
         mel: float32 [frames, mels], without padding.
         seed: int [2].
-        time_mask: The most frames to mask.
-        frequency_mask: The most bands to mask.
+        time_mask: frames to mask, at most.
+        frequency_mask: bands to mask, at most.
     """
     mel = tf.convert_to_tensor(mel)
     for axis, limit in enumerate((time_mask, frequency_mask)):
         size = tf.shape(mel)[axis]
-        width_seed, place_seed = tf.unstack(tf.random.split(tf.random.fold_in(seed, axis)))
+        width_seed, start_seed = tf.unstack(tf.random.split(tf.random.fold_in(seed, axis)))
         width = tf.random.stateless_uniform([], width_seed, 0, tf.minimum(limit, size) + 1, tf.int32)
-        place = tf.random.stateless_uniform([], place_seed, 0, size - width + 1, tf.int32)
+        start = tf.random.stateless_uniform([], start_seed, 0, size - width + 1, tf.int32)
         index = tf.range(size)
-        inside = (index >= place) & (index < place + width)
+        inside = (index >= start) & (index < start + width)
         mel = tf.where(inside[:, None] if axis == 0 else inside, 0.0, mel)
     return mel
 
 
 def _magnitude(mel: tf.Tensor, settings: Any) -> tf.Tensor:
-    """Magnitudes [frames, bins] of the Fourier transform that have the log-mels `mel` [frames, mels]."""
+    """Magnitudes [frames, bins] of the Fourier transform with the log-mels `mel` [frames, mels]."""
     weights = _mel_weights(settings)
     used = np.flatnonzero(weights.any(axis=1))
     first, last = used[0], used[-1]
@@ -246,35 +257,30 @@ def _magnitude(mel: tf.Tensor, settings: Any) -> tf.Tensor:
     per_bin, per_band = bank.sum(axis=1), bank.sum(axis=0)
     wanted = tf.exp(tf.minimum(mel, _LOUDEST)) * _full_scale(settings)
 
-    def turn(magnitude):
+    def update(magnitude):
         ratio = wanted / tf.maximum(tf.matmul(magnitude, bank), 1e-12)
         return (magnitude * tf.matmul(ratio, bank / per_bin[:, None], transpose_b=True),)
 
     spread = tf.matmul(wanted / per_band, bank / per_bin[:, None], transpose_b=True)
     (magnitude,) = tf.while_loop(
         lambda magnitude: True,
-        turn,
+        update,
         (spread,),
         shape_invariants=(tf.TensorShape([None, len(bank)]),),
         parallel_iterations=1,
-        maximum_iterations=_TURNS,
+        maximum_iterations=_UPDATES,
     )
     return tf.pad(magnitude, [[0, 0], [first, len(weights) - 1 - last]])
 
 
 def _mel_weights(settings: Any) -> np.ndarray:
     """The filters that tfio.audio.melscale uses, float32 [bins, mels]."""
-    with tf.init_scope():  # values, not operations, also while a graph is traced
-        weights = tf.signal.linear_to_mel_weight_matrix(
-            settings.mels,
-            settings.fft_size // 2 + 1,
-            settings.sample_rate,
-            float(settings.f_min),
-            settings.f_top,
-        )
-        return weights.numpy()
+    with tf.init_scope():  # values, not operations, even while a graph is traced
+        bins, edges = settings.fft_size // 2 + 1, (float(settings.f_min), settings.f_top)
+        args = settings.mels, bins, settings.sample_rate, *edges
+        return tf.signal.linear_to_mel_weight_matrix(*args).numpy()
 
 
 def _full_scale(settings: Any) -> float:
-    """The magnitude that a sine of amplitude 1 has at its frequency: half of the Hann window's sum."""
+    """The magnitude of a sine of amplitude 1 at its frequency: half of the Hann window's sum."""
     return settings.window / 4

@@ -1,4 +1,4 @@
-"""Text as it is written to text as it is spoken, as graph operations: the same for training and for serving.
+"""Written text to spoken text, as graph operations: the same for training and for serving.
 
 cleaner = Cleaner("english")
 cleaner(tf.constant(["Dr. Smith paid $1.50 in 1863."]))
@@ -14,12 +14,12 @@ from pipelines.text.tokenizers import normalise
 
 LANGUAGES = ("english", "none")
 
-_OPEN, _CLOSE = "\x1e", "\x1f"  # around numbers; white space, so that no squeezed text holds one
+_OPEN, _CLOSE = "\x1e", "\x1f"  # around numbers; they are white space, so a squeezed text has none
 _SUM = rf"{english.MONEY} ?\d[\d,]*(?:\.\d+)?"
 _OPENING = r"(^|[ (\"'])"
 _HOUR = r"\b([01]?\d|2[0-3])"
 
-# In this order, so that numbers get the form that pipelines.speech.numerals reads. RE2 cannot look ahead.
+# Applied in this order, they give numbers the form that `numerals.read` takes. RE2 cannot look ahead.
 _BEFORE_NUMBERS = (
     (rf"{_OPENING}-({english.MONEY}?\.?\d)", r"\1minus \2"),
     (rf"{_OPENING}({english.MONEY}?)\.(\d)", r"\1\20.\3"),  # .5 and $.5
@@ -33,7 +33,7 @@ _BEFORE_NUMBERS = (
     (rf"{_HOUR}:0([1-9])\b", r"\1 oh \2"),
     (rf"{_HOUR}:([1-5]\d)\b", r"\1 \2"),
     (r"(\d\.\d+)\.(\d)", r"\1 point \2"),  # 192.168.0.1
-    # A comma that does not stand before three digits is no separator of thousands; twice, for "1,2,3"
+    # A comma before more or fewer than three digits separates no thousands; twice, for "1,2,3"
     (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),
     (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),
     (r"(\d),(\d{4})", r"\1, \2"),
@@ -44,13 +44,12 @@ _BEFORE_NUMBERS = (
 class Cleaner(tf.Module):
     """Prepares text for a model that reads aloud.
 
-    For "none" the text comes to Unicode's form NFC, and runs of white space become one space, none at either
-    end. For "english", moreover, letters become small and lose their accents, typographic quotes and dashes
-    become plain ones, and numbers, money, abbreviations and signs become words: no ASCII digit is left. What
-    has no words stays as it is.
+    "none" brings the text to Unicode's form NFC and squeezes white space. "english" also makes letters small,
+    removes their accents, makes typographic quotes and dashes plain, and turns numbers, money, abbreviations
+    and signs into words: no ASCII digit is left. What has no words stays as it is.
 
     Args:
-        language: one of LANGUAGES.
+        language: one of `LANGUAGES`.
     """
 
     def __init__(self, language: str = "english"):
@@ -60,7 +59,7 @@ class Cleaner(tf.Module):
         self.language = language
 
     def __call__(self, text: tf.Tensor) -> tf.Tensor:
-        """The cleaned `text`, string [batch], as string [batch]: always valid UTF-8 and one line each."""
+        """The cleaned `text`, string [batch] -> string [batch]: always valid UTF-8, one line each."""
         text = squeeze(normalise(text, "NFC"))
         if self.language == "english":
             text = squeeze(_replaced(_with_numbers_read(_plain(text)), english.SIGNS))
@@ -82,10 +81,10 @@ def _plain(text: tf.Tensor) -> tf.Tensor:
     )
     for sign, alone, added in english.FRACTIONS:
         text = _replaced(text, [(rf"(\d) ?{sign}", rf"\1 and {added} "), (sign, f" {alone} ")])
-    # NFKD also takes ligatures and full-width characters apart; Cf is what is not seen: joiners, soft hyphens
+    # NFKD splits ligatures and full-width characters too; Cf are invisible characters: joiners, soft hyphens
     text = tf_text.normalize_utf8(text, "NFKD")
     text = _replaced(text, [(r"[\x{300}-\x{36f}\p{Cf}]", ""), ("[æÆ]", "ae"), ("[œŒ]", "oe"), ("[ßẞ]", "ss")])
-    # First the ASCII letters: ICU follows the machine's language, and in Turkish I has another small letter
+    # ASCII letters first: ICU follows the machine's language, and the Turkish I has another small letter
     return tf.strings.lower(tf.strings.lower(text), encoding="utf-8")
 
 
@@ -104,7 +103,7 @@ def _with_numbers_read(text: tf.Tensor) -> tf.Tensor:
     text = _replaced(text, _BEFORE_NUMBERS)
     rules = [
         (f"({numerals.PATTERN})", rf"{_OPEN}\1{_CLOSE}"),
-        # A number that touches a letter or another number is a word of its own
+        # A number that touches a letter or another number becomes a word of its own
         (rf"(\pL){_OPEN}", rf"\1 {_OPEN}"),
         (rf"{_CLOSE}(\pL)", rf"{_CLOSE} \1"),
         (_CLOSE + _OPEN, f"{_CLOSE} {_OPEN}"),

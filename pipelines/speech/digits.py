@@ -1,22 +1,21 @@
-"""Strings of digits, read aloud: utterances joined from the single digits of one human voice.
+"""Strings of digits read aloud: utterances joined from the single digits of one human voice.
 
-The clips are those of the speaker "jackson" of the Free Spoken Digit Dataset (samples/SOURCE.txt): of six
-voices the one whose digits a simple recogniser trained on the other five knows best, 95 of 100 (the others:
-70 to 85), and whose clips of one digit differ least in length. Of the 45 clips of each digit that are
-shipped, 5 to 9 are not used here: they are left to judge what a model makes of the others.
+The clips are those of the speaker "jackson" of the Free Spoken Digit Dataset (samples/SOURCE.txt). A simple
+recogniser trained on the other five voices knows 95 of 100 of this one's digits (70 to 85 of the others'),
+and its clips of one digit differ least in length. Of the 45 clips of each digit that are shipped, clips 5 to
+9 are not used here: they are kept to judge a model trained on the rest.
 """
 
 import io
 import zipfile
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from pipelines.cache import built_once, digest
-from pipelines.files import content_hash
+from pipelines.files import content_hash, samples
 from pipelines.speech.recordings import FOLDERS, METADATA
 
 NAME = "sample:digits"
@@ -24,42 +23,43 @@ WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 SAMPLE_RATE = 8000  # Hz, as recorded
 FORMAT = 1  # of the recipe: raise it when its utterances change
 
+_ARCHIVE = samples() / "digits.zip"
 _SEED = 40_927
 _COUNTS = (10, 60, 530, 600, 600, 600)  # strings of one digit, of two ...
-_TAKES = range(10, 50)  # of each digit
-_PAUSES = (0.040, 0.160)  # seconds between two digits
-_MARGIN = 0.05  # seconds of the room before and after an utterance
-_LOUDNESS = -23.0  # dB, root mean square of a digit where it sounds
-_ROOM = -65.0  # dB, root mean square of the noise that a pause is not silent for
-_NOISE = 30  # seconds of it
-_QUIET = -42.0  # dB below the loudest moment: what begins and ends a digit; the s of "six" is at -40
+_TAKES = range(10, 50)  # the clips of each digit
+_PAUSES = (0.040, 0.160)  # seconds between two digits, least and most
+_MARGIN = 0.05  # seconds before and after an utterance
+_LOUDNESS = -23.0  # dB, root mean square of a digit between its ends
+_ROOM = -65.0  # dB, root mean square of the noise under an utterance
+_NOISE = 30  # seconds of noise
+_QUIET = -42.0  # dB below the loudest moment: a digit begins and ends there; the s of "six" is at -40
 _MOMENT = 80  # samples, 10 ms
-_FADE = 40  # samples, 5 ms: at both ends of a digit
+_FADE = 40  # samples, 5 ms, at both ends of a digit
 
-_WHICH, _HOW, _ROOM_TONE = range(3)  # what is drawn: strings, how one of them is read, the noise
+_STRINGS, _READING, _ROOM_TONE = range(3)  # keys of the random numbers
 
 
-def folder_of(root: Path, say: Callable[[str], None]) -> Path:
-    """A folder of the cache `root` with the utterances, in the form of LJSpeech; made where it is not there.
+def folder_of(root: Path, progress: Callable[[str], None]) -> Path:
+    """The folder of the cache `root` with the utterances, in the form of LJSpeech; made unless it is there.
 
     Args:
-        say: called with a line about what is being done.
+        progress: called with a line about each step.
     """
 
     def fill(folder: Path) -> None:
-        say(f"joining {sum(_COUNTS):,} utterances of {NAME}")
+        progress(f"joining {sum(_COUNTS):,} utterances of {NAME}")
         digits(folder)
 
-    key = digest({"recipe": NAME, "format": FORMAT, "clips": content_hash(_archive())})
+    key = digest({"recipe": NAME, "format": FORMAT, "clips": content_hash(_ARCHIVE)})
     return built_once(root, key, fill, intact)
 
 
 def digits(folder: Path) -> None:
     """Fills a folder with utterances: metadata.csv and FLAC files of `SAMPLE_RATE` Hz, 16 bit.
 
-    Each is a string of one to six digits, "four zero nine", that is there once: all of one digit, 60 of the
-    100 of two, and 530 to 600 each of three to six. The digits are at one loudness, with pauses of 40 to
-    160 ms between them, and a low noise under all of it. It is the same each time, bit by bit.
+    Each utterance is another string of one to six digits, such as "four zero nine": all strings of one digit,
+    60 of the 100 of two, and 530 to 600 of each length from three to six. The digits have one loudness, with
+    pauses of 40 to 160 ms between them and a low noise under the whole. Every call writes the same bits.
     """
     clips, noise = _read_clips(), _noise()
     (folder / FOLDERS[0]).mkdir()
@@ -67,7 +67,7 @@ def digits(folder: Path) -> None:
     for number, string in enumerate(strings()):
         id = f"digits-{number:04d}"
         wave = _joined([clips[digit] for digit in string], noise, number)
-        packed = io.BytesIO()  # soundfile waits for the disk after each file that it writes itself
+        packed = io.BytesIO()  # when soundfile writes a file itself, it waits for the disk
         soundfile.write(packed, wave, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         (folder / FOLDERS[0] / f"{id}.flac").write_bytes(packed.getbuffer())
         lines.append(f"{id}|{' '.join(WORDS[digit] for digit in string)}\n")
@@ -81,10 +81,10 @@ def intact(folder: Path) -> bool:
 
 
 def strings() -> list[tuple[int, ...]]:
-    """The strings of digits that are read, short ones first."""
+    """The strings of digits, short ones first."""
     found = []
     for length, count in enumerate(_COUNTS, 1):
-        chosen = np.argsort(_words(10**length, _WHICH, length), kind="stable")[:count]
+        chosen = np.argsort(_words(10**length, _STRINGS, length), kind="stable")[:count]
         found += [tuple(map(int, f"{string:0{length}d}")) for string in chosen]
     return found
 
@@ -95,28 +95,22 @@ def _words(count: int, *key: int) -> np.ndarray:
 
 
 def _uniform(count: int, *key: int) -> np.ndarray:
-    """Random numbers from 0 to below 1, float64 [count]."""
+    """Random numbers in [0, 1), float64 [count]."""
     return (_words(count, *key) >> np.uint64(11)) / 2.0**53
-
-
-def _archive() -> Path:
-    return Path(str(resources.files("pipelines"))) / "samples" / "digits.zip"
 
 
 def _read_clips() -> list[list[np.ndarray]]:
     """The clips of each digit, trimmed and at one loudness: float64 [samples] each."""
-    with zipfile.ZipFile(_archive()) as archive:
-        return [
-            [
-                _levelled(soundfile.read(io.BytesIO(archive.read(f"{digit}_jackson_{take}.flac")))[0])
-                for take in _TAKES
-            ]
-            for digit in range(10)
-        ]
+    with zipfile.ZipFile(_ARCHIVE) as archive:
+
+        def clip(digit: int, take: int) -> np.ndarray:
+            return _levelled(soundfile.read(io.BytesIO(archive.read(f"{digit}_jackson_{take}.flac")))[0])
+
+        return [[clip(digit, take) for take in _TAKES] for digit in range(10)]
 
 
 def _levelled(wave: np.ndarray) -> np.ndarray:
-    """A clip without its quiet ends, faded at both, with `_LOUDNESS` where it sounds."""
+    """A clip without its quiet ends, at `_LOUDNESS`, faded in and out."""
     moments = np.pad(wave, [0, -len(wave) % _MOMENT]).reshape(-1, _MOMENT)  # [moments, samples]
     level = (moments**2).mean(axis=1)
     sounding = level >= level.max() * 10 ** (_QUIET / 10)
@@ -134,8 +128,8 @@ def _noise() -> np.ndarray:
 
 
 def _joined(clips: list[list[np.ndarray]], noise: np.ndarray, number: int) -> np.ndarray:
-    """One of the clips of each digit, one after the other, in a part of the noise: float64 [samples]."""
-    draws = _uniform(2 * len(clips), _HOW, number)  # takes, a place in the noise, pauses
+    """One clip of each digit, one after the other, over a part of the noise: float64 [samples]."""
+    draws = _uniform(2 * len(clips), _READING, number)  # takes, a start in the noise, pauses
     waves = [takes[int(draw * len(takes))] for takes, draw in zip(clips, draws, strict=False)]
     shortest, longest = _PAUSES
     drawn = (shortest + (longest - shortest) * draws[len(clips) + 1 :]).tolist()

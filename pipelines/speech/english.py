@@ -1,7 +1,7 @@
 """English words for figures and signs: the tables of `pipelines.speech.cleaning`. No TensorFlow.
 
-Numbers are the library num2words's, without "and", as Americans read them (LJSpeech's speaker, too): "one
-hundred one", "eighteen oh three". Patterns are for RE2 and, but for PUNCTUATION, for small letters.
+The library num2words gives the numbers; "and" is removed, as Americans (and LJSpeech's speaker) read them:
+"one hundred one", "eighteen oh three". Patterns are for RE2. All but PUNCTUATION are for small letters.
 """
 
 import functools
@@ -9,23 +9,23 @@ import functools
 import num2words
 
 FIRST_YEAR, LAST_YEAR = 1100, 2099
-"""Four bare digits from one to the other are read as a year."""
+"""Four digits alone in this range are read as a year."""
 
 SCALES = ("", "thousand", "million", "billion", "trillion")
 """The names of groups of three digits, from the right."""
 
 SHORT_SCALES = (("k", "thousand"), ("(?:m|mn)", "million"), ("(?:b|bn)", "billion"), ("tn", "trillion"))
-"""How the scales of sums of money are abbreviated."""
+"""Abbreviations of scales in sums of money."""
 
 CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),
     "£": ("pound", "pounds", "penny", "pence"),
     "€": ("euro", "euros", "cent", "cents"),
 }
-"""A sign's words: one, several, a hundredth, several hundredths."""
+"""The words of a sign: one, several, one hundredth, several hundredths."""
 
 MONEY = "[" + "".join(CURRENCIES) + "]"
-"""The pattern of one of these signs."""
+"""The pattern of one of the signs."""
 
 TITLES = {
     "mr": "mister",
@@ -47,9 +47,9 @@ TITLES = {
     "ft": "fort",
     "mt": "mount",
 }
-"""Abbreviations, written with a full stop, that stand before a name: no sentence ends at one.
+"""Abbreviations with a full stop that stand before a name: no sentence ends at one.
 
-These and the others began as those of keithito/tacotron's cleaners.
+These and OTHER_ABBREVIATIONS began as those of keithito/tacotron's cleaners.
 """
 
 OTHER_ABBREVIATIONS = {
@@ -62,7 +62,7 @@ OTHER_ABBREVIATIONS = {
     "vs": "versus",
     "etc": "et cetera",
 }
-"""Abbreviations, written with a full stop, that may end a sentence."""
+"""Abbreviations with a full stop that may end a sentence."""
 
 PUNCTUATION = (
     ("[“”„‟«»″]", '"'),
@@ -72,7 +72,7 @@ PUNCTUATION = (
     ("…", "..."),
     ("№", "no. "),
 )
-"""Typographic signs and plain ones; the dash is LJSpeech's."""
+"""Typographic signs -> plain ones; the dash is written as in LJSpeech."""
 
 SIGNS = (
     ("%", " percent "),
@@ -86,17 +86,17 @@ SIGNS = (
     ("/", " slash "),
     ("_", " "),
 )
-"""What is read as words wherever it stands."""
+"""Signs that are read as words wherever they stand."""
 
 RAISED = (("²", " squared "), ("³", " cubed "))
-"""Digits that are no numbers of their own."""
+"""Raised digits, which are no numbers of their own."""
 
 FRACTIONS = (
     ("½", "half", "a half"),
     ("¼", "quarter", "a quarter"),
     ("¾", "three quarters", "three quarters"),
 )
-"""A sign, its words where it stands alone, and after a number and "and"."""
+"""A sign, its words where it stands alone, and its words after a number and "and"."""
 
 
 @functools.cache

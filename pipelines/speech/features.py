@@ -1,9 +1,9 @@
-"""Log-mel spectrograms of clips on disk, computed once, in shards that are each whole or not there.
+"""Log-mel spectrograms of clips on disk, computed once, in shards that are each complete or absent.
 
-A shard is a folder of the cache that is named by the content of its clips, in their order, and by what the
-features depend on. So what a killed run has finished is kept, and no spectrogram is made twice while the
-clips and `max_seconds` stay the same. A clip that changes has those of its shard made again; one that comes
-or goes, those of all shards from its own on.
+A shard is a folder of the cache, named by the contents of its clips, in their order, and by what the log-mels
+depend on. So the shards that a killed run finished are kept, and no spectrogram is computed twice while the
+clips and `max_seconds` stay the same. A changed clip has its own shard made again; an added or removed one
+has all shards from its own on made again.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ from pipelines.errors import DataError, UnreadableError
 from pipelines.speech import audio
 from pipelines.speech.recordings import Recording
 
-FORMAT = 1  # of a shard: raise it when the features of the same clips would differ
-CLIPS = 128  # of a shard
+FORMAT = 1  # of a shard: raise it when the log-mels of the same clips would differ
+CLIPS = 128  # clips per shard
 _THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -33,9 +33,9 @@ class Shard:
 
     Attributes:
         folder: of the cache.
-        frames: of each clip; 0 where it cannot be used.
-        seconds: of sound, after trimming.
-        problems: why each clip cannot be used; empty where it can.
+        frames: of each clip; 0 if it cannot be used.
+        seconds: of sound in each clip, after trimming.
+        problems: why each clip cannot be used; empty if it can.
     """
 
     folder: Path
@@ -48,46 +48,44 @@ class Shard:
         return np.load(self.folder / "mels.npy", mmap_mode="r")
 
 
-def relevant(settings) -> dict:
-    """What of the audio settings the features depend on: all but the way back, Griffin-Lim."""
+def feature_settings(settings) -> dict:
+    """The audio settings that log-mels depend on: all but those of Griffin-Lim, the way back."""
     items = dataclasses.asdict(settings).items()
     return {name: value for name, value in items if not name.startswith("griffin_lim")}
 
 
 def shards(
-    recordings: Sequence[Recording], settings, max_seconds: float, root: Path, say: Callable[[str], None]
+    recordings: Sequence[Recording],
+    settings,
+    max_seconds: float,
+    root: Path,
+    progress: Callable[[str], None],
 ) -> list[Shard]:
-    """The features of clips, in their order, `CLIPS` to a shard.
+    """The log-mels of clips, in their order, `CLIPS` per shard.
 
     Args:
-        recordings: with a clip each.
-        settings: the audio settings, `AudioConfig` or what has its attributes.
+        recordings: each with a clip.
+        settings: the audio settings, `AudioConfig` or a dataclass with its attributes.
         max_seconds: clips with more sound are not used.
         root: of the cache.
-        say: called with a line about what is being done.
+        progress: called with a line about each step.
 
     Raises:
         DataError: the cache cannot be written.
-        UnreadableError: a clip can no longer be read. Its shard is not kept, for the clip may be in order.
+        UnreadableError: a clip can no longer be read. Its shard is not kept, because the clip may be valid.
     """
-    # As a graph, the mel filters are made once and not again for each clip.
+    # In a graph the mel filters are made once, not again for each clip.
     compute = tf.function(lambda wave: audio.log_mel(wave, settings), autograph=False)
     compute = compute.get_concrete_function(tf.TensorSpec([None], tf.float32))
+    made_of = {"shard": FORMAT, "audio": feature_settings(settings), "max_seconds": max_seconds}
     found = []
     for start in range(0, len(recordings), CLIPS):
-        part = recordings[start : start + CLIPS]
-        key = digest(
-            {
-                "shard": FORMAT,
-                "audio": relevant(settings),
-                "max_seconds": max_seconds,
-                "clips": [recording.content for recording in part],
-            }
-        )
+        some = recordings[start : start + CLIPS]
+        key = digest({**made_of, "clips": [recording.content for recording in some]})
 
-        def fill(folder: Path, part=part, start=start) -> None:
-            say(f"spectrograms of clips {start + 1:,} to {start + len(part):,} of {len(recordings):,}")
-            _build(folder, part, compute, settings, max_seconds)
+        def fill(folder: Path, some=some, start=start) -> None:
+            progress(f"spectrograms of clips {start + 1:,} to {start + len(some):,} of {len(recordings):,}")
+            _build(folder, some, compute, settings, max_seconds)
 
         found.append(load(built_once(root, key, fill, intact)))
     return found
@@ -109,7 +107,7 @@ def _build(folder: Path, recordings: Sequence[Recording], compute, settings, max
 
 
 def _mel(path: Path, compute, settings, max_seconds: float) -> tuple[np.ndarray, float, str]:
-    """(log-mel [frames, mels], seconds, problem); no frames where there is a problem."""
+    """(log-mel [frames, mels], seconds, problem); no frames if there is a problem."""
     none = np.zeros([0, settings.mels], np.float32)
     try:
         wave = audio.prepared(audio.read(path, settings.sample_rate), settings)
@@ -133,6 +131,6 @@ def intact(folder: Path) -> bool:
 
 
 def load(folder: Path) -> Shard:
-    """A shard that is there."""
+    """The shard in a folder."""
     description = json.loads((folder / "shard.json").read_text())
     return Shard(folder, *(description[name] for name in ("frames", "seconds", "problems")))

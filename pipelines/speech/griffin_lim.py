@@ -1,4 +1,4 @@
-"""The sound of a spectrogram without phases, by the fast Griffin-Lim algorithm, as graph operations.
+"""From magnitudes to a wave: the fast Griffin-Lim algorithm finds the phases, as graph operations.
 
 wave = griffin_lim(magnitude, AudioConfig())           # [frames, bins] -> [frames * hop]
 """
@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# No other frame covers the very start of a wave, where the window is nearly 0: nothing less is divided by.
+# The least divisor: only one frame covers the very start of a wave, and its window is nearly 0 there.
 _LEAST_COVER = 0.01
 
 
 def griffin_lim(magnitude: tf.Tensor, settings: Any) -> tf.Tensor:
-    """The wave whose short-time Fourier transform is closest to `magnitude`, found by turns.
+    """The wave whose short-time Fourier transform is closest to `magnitude`, found by iteration.
 
-    Each round takes the phases of the wave so far, gives them to `magnitude`, and takes the wave that is
-    closest to the result (Griffin and Lim, 1984, "Signal estimation from modified short-time Fourier
-    transform"). The wave that a round starts from lies beyond the last one, in the direction that the last
-    round took: "A fast Griffin-Lim algorithm" of Perraudin, Balazs and Søndergaard, 2013. They do so to the
-    transforms; the transform being linear, it is done to the waves here, which are fewer numbers.
+    Each iteration gives the phases of the current wave to `magnitude`, and takes the wave that is closest to
+    the result (Griffin and Lim, 1984, "Signal estimation from modified short-time Fourier transform"). The
+    next one starts beyond that wave, in the direction of the last step ("A fast Griffin-Lim algorithm",
+    Perraudin, Balazs and Søndergaard, 2013). The paper extrapolates the transforms. The transform is linear,
+    so here the waves are extrapolated, which are fewer numbers.
 
-    The first phases are those of a fixed noise: nothing is drawn, so the same magnitude gives the same wave.
-    Frames are those of `pipelines.speech.audio.log_mel`: frame i starts at sample i * hop, zeros come last.
+    The first phases are those of a fixed noise, so the same magnitude gives the same wave. Frames are those
+    of `pipelines.speech.audio.log_mel`: frame i starts at sample i * hop, and zeros follow the wave.
 
     Args:
         magnitude: float32 [frames, fft_size / 2 + 1], not negative, of the transform under a Hann window.
-        settings: An object with the attributes of `AudioConfig`; `window`, `hop`,
-            `fft_size`, `griffin_lim_iterations` and `griffin_lim_momentum` are read.
+        settings: an object with the attributes `window`, `hop`, `fft_size`, `griffin_lim_iterations` and
+            `griffin_lim_momentum` of `AudioConfig`.
 
     Returns:
         float32 [frames * hop].
@@ -37,13 +37,13 @@ def griffin_lim(magnitude: tf.Tensor, settings: Any) -> tf.Tensor:
     def closest(wave):
         return transform.inverse(_with_phases_of(transform(wave), magnitude))
 
-    def turn(wave, before):
+    def iteration(wave, before):
         return closest(wave + settings.griffin_lim_momentum * (wave - before)), wave
 
     start = closest(_noise(transform.frames * settings.hop))
     wave, _ = tf.while_loop(
         lambda wave, before: True,
-        turn,
+        iteration,
         (start, start),
         shape_invariants=(tf.TensorShape([None]),) * 2,
         parallel_iterations=1,
@@ -55,15 +55,15 @@ def griffin_lim(magnitude: tf.Tensor, settings: Any) -> tf.Tensor:
 class _Transform:
     """The short-time Fourier transform of waves of `frames` hops, and its inverse.
 
-    Frames are put together from whole hops, and cut into them: tf.signal.frame gathers sample by sample where
-    the window is no multiple of the hop, several times slower.
+    Frames are joined from whole hops, and cut into them. (Where the window is no multiple of the hop,
+    tf.signal.frame gathers sample by sample, several times slower.)
     """
 
     def __init__(self, frames: tf.Tensor, settings: Any):
         self.frames = frames
         self.hop, self.fft_size = settings.hop, settings.fft_size
         self.hops = -(-settings.window // settings.hop)  # in a window
-        with tf.init_scope():  # values, not operations, also while a graph is traced
+        with tf.init_scope():  # values, not operations, even while a graph is traced
             window = tf.signal.hann_window(settings.window).numpy()
         self.size = self.hops * self.hop
         self.window = np.pad(window, (0, self.size - settings.window))
@@ -74,20 +74,20 @@ class _Transform:
         wave = tf.pad(wave, [[0, self.size - self.hop]])
         hops = tf.reshape(wave, [-1, self.hop])  # [frames + hops - 1, hop]
         cut = tf.concat([hops[i : i + self.frames] for i in range(self.hops)], axis=1)  # [frames, size]
-        # Where the size passes that of the transform, the window is 0.
+        # Beyond the size of the transform the window is 0.
         return tf.signal.rfft(cut * self.window, [self.fft_size])
 
     def inverse(self, spectrum: tf.Tensor) -> tf.Tensor:
-        """The wave with the transform that is the closest to `spectrum` in the sense of least squares."""
+        """The wave, float32 [frames * hop], whose transform is closest to `spectrum` by least squares."""
         cut = tf.signal.irfft(spectrum, [self.fft_size])[:, : self.size]
         cut = tf.pad(cut, [[0, 0], [0, max(0, self.size - self.fft_size)]])  # [frames, size]
         return self._overlapped(cut * self.window) / self.cover
 
     def _overlapped(self, cut: tf.Tensor) -> tf.Tensor:
-        """The sum, [frames * hop], of windows [frames, size] that start a hop after each other."""
+        """The sum, [frames * hop], of windows [frames, size] that start one hop apart."""
         hops = tf.reshape(cut, [self.frames, self.hops, self.hop])  # [frames, hops, hop]
         parts = [tf.pad(hops[:, i], [[i, self.hops - 1 - i], [0, 0]]) for i in range(self.hops)]
-        return tf.reshape(tf.add_n(parts)[: self.frames], [-1])  # [frames * hop]: the end falls off
+        return tf.reshape(tf.add_n(parts)[: self.frames], [-1])  # [frames * hop], without what lies beyond
 
 
 def _with_phases_of(spectrum: tf.Tensor, magnitude: tf.Tensor) -> tf.Tensor:
@@ -97,9 +97,9 @@ def _with_phases_of(spectrum: tf.Tensor, magnitude: tf.Tensor) -> tf.Tensor:
 
 
 def _noise(samples: tf.Tensor) -> tf.Tensor:
-    """Noise between -1 and 1, float32 [samples]: sample i is a hash of i, the same for any length.
+    """Noise between -1 and 1, float32 [samples]: sample i is a hash of i, whatever the length.
 
-    The hash is the "lowbias32" of Wellons, 2018: products and shifts of 32 bits.
+    The hash is "lowbias32" (Wellons, 2018): products and shifts of 32 bits.
     """
     value = tf.cast(tf.range(1, samples + 1), tf.uint32)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):

@@ -16,31 +16,31 @@ _NAMES = "|".join(("hundred", *english.SCALES[1:]))
 _SUM = rf"{english.MONEY} ?{_DIGITS}(?:\.\d+)?(?: (?:{_NAMES})\b)?"
 
 PATTERN = rf"(?:{_SUM}|{_DIGITS}(?:\.\d+|(?:st|nd|rd|th|s)\b)?)"
-"""What `read` takes, in RE2's syntax and in lower case."""
+"""The numerals that `read` takes, in RE2's syntax and in lower case."""
 
 _FIELDS = rf"^({english.MONEY}?) ?([\d,]+)(\.\d+)?([a-z]+)?( [a-z]+)?$"
-_LONGEST = 3 * len(english.SCALES)  # digits that a number of words can have; beyond, they are spelt
+_LONGEST = 3 * len(english.SCALES)  # digits of a number that has words; a longer one is spelt
 
 
 def read(numerals: tf.Tensor) -> tf.Tensor:
-    """The words of `numerals`, string [n] of what PATTERN matches, as string [n].
+    """The words of `numerals`, string [n], each matched by `PATTERN`, as string [n].
 
-    Read one by one are digits that start with a needless 0, that follow the point, or that are more than 15.
-    Four bare digits from 1100 to 2099 are a year. Money is spoken in two units where it has two decimals.
+    Digits are read one by one if they start with a needless 0, follow the point, or are more than 15. Four
+    digits alone from 1100 to 2099 are a year. A sum of money with two decimals is spoken in two units.
     """
     sign, written, decimals, suffix, scale = (_field(numerals, number) for number in range(1, 6))
     digits = tf.strings.regex_replace(written, ",", "")
     size = tf.strings.length(digits)
     spelt = (size > 1) & tf.strings.regex_full_match(digits, "0.*") | (size > _LONGEST)
-    # The number in int64, of the digits that fit in
+    # The number as int64, of as many digits as fit
     value = tf.strings.to_number(tf.strings.regex_replace(digits, rf"^(\d{{{_LONGEST}}}).*", r"\1"), tf.int64)
     spelling = _spelt(digits)
     cardinal = tf.where(spelt, spelling, _grouped(value, ordinal=False))
     ordinal = tf.where(spelt, tf.strings.join([spelling, "th"]), _grouped(value, ordinal=True))
     bare = (sign == "") & (decimals == "") & tf.strings.regex_full_match(written, r"\d{4}")
     year = bare & (value >= english.FIRST_YEAR) & (value <= english.LAST_YEAR)
-    place = tf.clip_by_value(value - english.FIRST_YEAR, 0, english.LAST_YEAR - english.FIRST_YEAR)
-    counted = tf.where(year, tf.gather(np.array(english.years()), place), cardinal)
+    index = tf.clip_by_value(value - english.FIRST_YEAR, 0, english.LAST_YEAR - english.FIRST_YEAR)
+    counted = tf.where(year, tf.gather(np.array(english.years()), index), cardinal)
     exact = tf.where(decimals == "", counted, tf.strings.join([cardinal, " point ", _spelt(decimals)]))
     words = tf.where(suffix == "", exact, tf.where(suffix == "s", _plural(counted), ordinal))
     return tf.where(sign == "", words, _money(sign, value, decimals, scale, exact))
@@ -51,7 +51,7 @@ def _field(numerals: tf.Tensor, number: int) -> tf.Tensor:
 
 
 def _spelt(digits: tf.Tensor) -> tf.Tensor:
-    """Each of the digits in `digits`, string [n]; other characters vanish."""
+    """The word of each digit in `digits`, string [n]; other characters vanish."""
     words = tf.strings.regex_replace(digits, r"\D", "")
     for digit, word in enumerate(english.cardinals()[:10]):
         words = tf.strings.regex_replace(words, str(digit), word + " ")
@@ -59,8 +59,8 @@ def _spelt(digits: tf.Tensor) -> tf.Tensor:
 
 
 def _plural(words: tf.Tensor) -> tf.Tensor:
-    """ "nineties", "sixes", "fives"."""
-    for ending, plural in (("y$", "ies"), ("x$", "xes"), ("([^s])$", r"\1s")):  # the last leaves those before
+    """Plural words, such as "nineties", "sixes", "fives"."""
+    for ending, plural in (("y$", "ies"), ("x$", "xes"), ("([^s])$", r"\1s")):  # the last skips the others
         words = tf.strings.regex_replace(words, ending, plural)
     return words
 
@@ -87,16 +87,14 @@ def _grouped(value: tf.Tensor, ordinal: bool) -> tf.Tensor:
 
 def _money(sign, value, decimals, scale, exact) -> tf.Tensor:
     """Sums of money, string [n]; each argument [n]."""
-    place = sum(
-        tf.where(sign == other, index, 0) for index, other in enumerate(english.CURRENCIES)
-    )  # [n]; the first where there is no sign
+    # [n]; the first where there is no sign
+    currency = sum(tf.where(sign == other, index, 0) for index, other in enumerate(english.CURRENCIES))
     one, many, hundredth, hundredths = (
-        tf.gather(np.array(forms), place) for forms in zip(*english.CURRENCIES.values(), strict=True)
+        tf.gather(np.array(forms), currency) for forms in zip(*english.CURRENCIES.values(), strict=True)
     )
     in_two = (scale == "") & tf.strings.regex_full_match(decimals, r"\.\d\d")
-    cents = tf.strings.to_number(
-        tf.where(in_two, tf.strings.regex_replace(decimals, r"\.", ""), "0"), tf.int64
-    )
+    cents = tf.where(in_two, tf.strings.regex_replace(decimals, r"\.", ""), "0")
+    cents = tf.strings.to_number(cents, tf.int64)
     unit = tf.where((value == 1) & (scale == "") & (in_two | (decimals == "")), one, many)
     whole = tf.where(in_two, _grouped(value, ordinal=False), exact)
     whole = tf.strings.join([whole, scale, " ", unit])

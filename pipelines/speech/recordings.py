@@ -8,12 +8,11 @@ from pathlib import Path
 import soundfile
 
 from pipelines.errors import DataError
-from pipelines.files import content_hash
-from pipelines.parallel.pairs import read_lines
+from pipelines.files import content_hash, lines, read_text
 from pipelines.text.sentences import squeeze_string
 
 METADATA = "metadata.csv"
-FOLDERS = ("wavs", "clips")  # where clips are; the first there is
+FOLDERS = ("wavs", "clips")  # folders of clips; the first one found counts
 _SOUNDS = {f".{name.lower()}" for name in soundfile.available_formats()} | {".aif", ".oga", ".opus"}
 
 
@@ -22,11 +21,11 @@ class Recording:
     """A line of the table and its clip.
 
     Attributes:
-        id: names the clip, without the ending of its file.
-        transcript: what is read aloud; empty where the line has none.
+        id: the name of the clip's file without its ending.
+        transcript: the text that is read aloud; empty where the line has none.
         path: of the clip; None where it is missing.
         content: a digest of the clip's file; empty where it is missing or cannot be read.
-        problem: why it cannot be used, as far as can be told without reading the sound; or empty.
+        problem: why the clip cannot be used, as far as that shows before the sound is read; or empty.
     """
 
     id: str
@@ -37,26 +36,27 @@ class Recording:
 
 
 def read_recordings(folder: Path) -> list[Recording]:
-    """What a folder holds: metadata.csv, "id|transcript" or "id|transcript|normalised transcript" a line, and
-    wavs/ or clips/ with files "id.ENDING", in any format that soundfile reads.
+    """The recordings of a folder.
 
-    The last transcript that is not empty counts. There are no quotes and no header in the table.
+    It holds metadata.csv, with "id|transcript" or "id|transcript|normalised transcript" on each line, and
+    wavs/ or clips/ with files "id.ENDING" in any format that soundfile reads. The table has no quotes and no
+    header; the last transcript that is not empty counts.
 
     Raises:
-        DataError: the folder, the table or the folder of clips is missing; or names the line that has another
-            number of fields, no id, or an id that was there before.
+        DataError: the folder, the table or the folder of clips is missing; or a line has another number of
+            fields, no id, or the id of an earlier line.
     """
     if not folder.is_dir():
         raise DataError(
             f"{folder}: no such folder; expected one with {METADATA} and {' or '.join(FOLDERS)}/ in it"
         )
-    lines = _read_table(folder / METADATA)
+    table = _read_table(folder / METADATA)
     clips = _clips(folder)
-    names = [clips.get(id) or clips.get(_stem(id), []) for id in lines]
+    files = [clips.get(id) or clips.get(_stem(id), []) for id in table]
     with ThreadPoolExecutor() as pool:  # hashing lets other threads run
-        contents = list(pool.map(_content, names))
+        contents = list(pool.map(_content, files))
     recordings = []
-    for (id, transcript), paths, (content, problem) in zip(lines.items(), names, contents, strict=True):
+    for (id, transcript), paths, (content, problem) in zip(table.items(), files, contents, strict=True):
         problem = problem or ("" if transcript else "it has no transcript")
         recordings.append(Recording(id, transcript, paths[0] if paths else None, content, problem))
     return recordings
@@ -65,7 +65,7 @@ def read_recordings(folder: Path) -> list[Recording]:
 def _read_table(path: Path) -> dict[str, str]:
     """The transcript of each id."""
     transcripts: dict[str, str] = {}
-    for number, line in enumerate(read_lines(path, "none"), 1):
+    for number, line in enumerate(lines(read_text(path)), 1):
         fields = [squeeze_string(field) for field in line.split("|")]
         if len(fields) not in (2, 3):
             raise DataError(
@@ -76,13 +76,15 @@ def _read_table(path: Path) -> dict[str, str]:
         if not id:
             raise DataError(f"{path}: line {number}: the id is empty; expected the name of a clip")
         if id in transcripts:
-            raise DataError(f"{path}: line {number}: the id {id} was there before; expected one line a clip")
+            raise DataError(
+                f"{path}: line {number}: the id {id} was there before; expected one line per clip"
+            )
         transcripts[id] = next(filter(None, reversed(others)), "")
     return transcripts
 
 
 def _clips(folder: Path) -> dict[str, list[Path]]:
-    """The files of sound by their names without ending, in the order of their full names."""
+    """Names without ending -> sound files, in the order of their full names."""
     for name in FOLDERS:
         if (folder / name).is_dir():
             found: dict[str, list[Path]] = {}
@@ -95,18 +97,18 @@ def _clips(folder: Path) -> dict[str, list[Path]]:
 
 
 def _stem(id: str) -> str:
-    """An id without the ending of a file of sound: some tables have it."""
+    """An id without the ending of a sound file, which some tables have."""
     return Path(id).stem if Path(id).suffix.lower() in _SOUNDS else id
 
 
 def _content(paths: list[Path]) -> tuple[str, str]:
-    """(digest of the only one of `paths`, ""), or ("", why there is none)."""
+    """(digest of the only file in `paths`, ""), or ("", why there is none)."""
     if not paths:
         return "", "the clip is missing"
     if len(paths) > 1:
         return "", f"several clips have its name: {', '.join(path.name for path in paths)}"
     if not paths[0].is_file():
-        return "", "the clip is no file"
+        return "", "the clip is not a file"
     try:
         return content_hash(paths[0]), ""
     except DataError as error:

@@ -1,4 +1,4 @@
-"""What is to be read aloud as token ids, a character each: the same for training and for serving.
+"""Text to read aloud as token ids, one per character: the same for training and for serving.
 
 cleaner = Cleaner("english")
 tokenizer = CharacterTokenizer.learn(["four zero nine"])
@@ -9,15 +9,16 @@ left_out(cleaner, tokenizer, tf.constant(["Nine ☃"]))        # [1]: "☃" was 
 import tensorflow as tf
 
 from pipelines.speech.cleaning import Cleaner
+from pipelines.text.normalisation import normalise
 from pipelines.text.sentences import squeeze
-from pipelines.text.tokenizers import CharacterTokenizer, normalise
+from pipelines.text.tokenizers import CharacterTokenizer
 
 
 def encode(cleaner: Cleaner, tokenizer: CharacterTokenizer, text: tf.Tensor) -> tf.RaggedTensor:
-    """Token ids, int32 [batch, None], of the cleaned `text`, string [batch], each row with the end id last.
+    """Token ids, int32 [batch, None], of the cleaned `text`, string [batch]; each row ends in the end id.
 
-    Characters that the tokenizer does not know are left out, for no voice has learned the id of the unknown;
-    `left_out` counts them. A text without a known character is the end id alone.
+    Characters that the tokenizer does not know are left out, because no voice has learned the unknown id;
+    `left_out` counts them. A text without a known character has the end id alone.
     """
     ids = tokenizer.encode(_known(tokenizer, _cleaned(cleaner, tokenizer, text)))  # [batch, tokens]
     end = tf.fill([ids.nrows(), 1], tokenizer.end_id)
@@ -25,9 +26,9 @@ def encode(cleaner: Cleaner, tokenizer: CharacterTokenizer, text: tf.Tensor) -> 
 
 
 def left_out(cleaner: Cleaner, tokenizer: CharacterTokenizer, text: tf.Tensor) -> tf.Tensor:
-    """How many characters of the cleaned `text`, string [batch], `encode` leaves out, int32 [batch].
+    """The number of characters that `encode` leaves out of the cleaned `text`, string [batch]: int32 [batch].
 
-    White space does not count. 0 means that all of the text can be read.
+    White space does not count. 0 means that the whole text can be read.
     """
     cleaned = _cleaned(cleaner, tokenizer, text)
     return _characters(cleaned) - _characters(_known(tokenizer, cleaned))
@@ -38,7 +39,7 @@ def _cleaned(cleaner, tokenizer, text):
 
 
 def _known(tokenizer: CharacterTokenizer, text: tf.Tensor) -> tf.Tensor:
-    """`text` without unknown characters, and without the spaces that were around them."""
+    """`text` without unknown characters, and without the spaces around them."""
     known = "".join(rf"\x{{{ord(character):x}}}" for character in tokenizer.characters)
     return squeeze(tf.strings.regex_replace(text, f"[^{known}]", ""))
 

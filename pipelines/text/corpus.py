@@ -1,4 +1,4 @@
-"""A text as a memory-mapped array of tokens on disk: written once, piece by piece, and mapped afterwards."""
+"""A text as a memory-mapped array of tokens on disk: written once, piece by piece, and then mapped."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from pipelines.files import StoredText, normalised, read_text
+from pipelines.files import StoredText, read_text
 from pipelines.splits import SPLITS
+from pipelines.text.normalisation import normalise_pieces
 from pipelines.text.tokenizers import Tokenizer
 
 _ROW = 2**16  # characters encoded as one string
 _BATCH = 32  # such strings at a time
-_SAMPLES = 128  # rows of text that subwords are learned from, where there are more
+_SAMPLES = 128  # rows of a large text that subwords are learned from
 
 
 @dataclass(frozen=True)
@@ -22,23 +23,23 @@ class Corpus:
     """A text as tokens.
 
     Attributes:
-        tokens: [positions] memory-mapped, of the smallest of uint8, uint16, uint32 that holds the vocabulary.
-        tokenizer: what made them.
-        splits: for "train", "valid" and "test" the positions in `tokens`; empty where the fraction is 0.
-        characters: how many normalised characters each split has: what nats a character are divided by.
+        tokens: [positions], memory-mapped, of the tokenizer's `id_type`.
+        tokenizer: the tokenizer that made them.
+        sizes: the number of tokens of "train", "valid" and "test", which follow one another.
+        characters: the number of normalised characters of each split, to give nats per character.
         content: a digest of the files' content.
     """
 
     tokens: np.ndarray
     tokenizer: Tokenizer
-    splits: dict[str, range]
+    sizes: dict[str, int]
     characters: dict[str, int]
     content: str
 
-    def part(self, split: str) -> np.ndarray:
-        """The tokens of one split, in order, memory-mapped."""
-        positions = self.splits[split]
-        return self.tokens[positions.start : positions.stop]
+    def split(self, name: str) -> np.ndarray:
+        """The tokens of "train", "valid" or "test", in order, memory-mapped."""
+        start = sum(self.sizes[before] for before in SPLITS[: SPLITS.index(name)])
+        return self.tokens[start : start + self.sizes[name]]
 
 
 def build(
@@ -48,7 +49,7 @@ def build(
     form: str,
     learn: Callable[[Iterator[str]], Tokenizer],
     sampled: bool,
-    say: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> None:
     """Fills a folder: tokens, tokenizer.json and corpus.json.
 
@@ -57,35 +58,29 @@ def build(
         fractions: of "train", "valid" and "test".
         form: the normalisation.
         learn: makes the tokenizer from the pieces of the training split.
-        sampled: whether `learn` holds all it gets in memory, and so gets a sample of a large text.
-        say: called with a line about what is being done.
+        sampled: whether `learn` gets a sample of a large text, because it holds all it gets in memory.
+        progress: called with a line about each step.
     """
 
     def pieces() -> Iterator[str]:
         for path in paths:
-            say(f"reading {path}")
-            yield from normalised(read_text(path), form)
+            progress(f"reading {path}")
+            yield from normalise_pieces(read_text(path), form)
 
     text = StoredText(folder / "text", pieces())
     bounds = _bounds(len(text), fractions)
-    say(f"learning the tokenizer from {bounds[1]:,} of {len(text):,} characters")
+    progress(f"learning the tokenizer from {bounds[1]:,} of {len(text):,} characters")
     tokenizer = learn(_sample(text, bounds[1]) if sampled else text.read(0, bounds[1]))
     tokenizer.save(folder / "tokenizer.json")
 
-    dtype = token_dtype(tokenizer.size)
-    description = {"dtype": np.dtype(dtype).name, "tokens": {}, "characters": {}}
+    description = {"dtype": np.dtype(tokenizer.id_type).name, "tokens": {}, "characters": {}}
     with open(folder / "tokens", "wb") as file:
         for name, start, stop in zip(SPLITS, bounds[:-1], bounds[1:], strict=True):
-            say(f"encoding the {name} split, {stop - start:,} characters")
-            description["tokens"][name] = _write_tokens(file, tokenizer, text.read(start, stop), dtype)
+            progress(f"encoding the {name} split, {stop - start:,} characters")
+            description["tokens"][name] = _write_tokens(file, tokenizer, text.read(start, stop))
             description["characters"][name] = stop - start
     (folder / "text").unlink()
     (folder / "corpus.json").write_text(json.dumps(description, indent=1))
-
-
-def token_dtype(size: int) -> type:
-    """The smallest of uint8, uint16 and uint32 that holds the ids of a vocabulary of `size`."""
-    return next(t for t in (np.uint8, np.uint16, np.uint32) if size - 1 <= np.iinfo(t).max)
 
 
 def _bounds(length: int, fractions: Sequence[float]) -> list[int]:
@@ -97,7 +92,7 @@ def _bounds(length: int, fractions: Sequence[float]) -> list[int]:
 
 
 def _sample(text: StoredText, stop: int) -> Iterator[str]:
-    """The first `stop` characters, or parts evenly spread over them if they are many."""
+    """The first `stop` characters, or rows evenly spaced in them if they are many."""
     if stop <= _SAMPLES * _ROW:
         yield from text.read(0, stop)
         return
@@ -106,13 +101,13 @@ def _sample(text: StoredText, stop: int) -> Iterator[str]:
         yield "".join(text.read(start, start + _ROW))
 
 
-def _write_tokens(file, tokenizer: Tokenizer, pieces: Iterator[str], dtype: type) -> int:
+def _write_tokens(file, tokenizer: Tokenizer, pieces: Iterator[str]) -> int:
     """Appends the tokens of a text to `file`; returns how many."""
     rows = tf.data.Dataset.from_generator(
         lambda: _rows(pieces), output_signature=tf.TensorSpec([], tf.string)
     )
     tokens = rows.batch(_BATCH).map(
-        lambda batch: tf.cast(tokenizer.encode(batch).flat_values, dtype), num_parallel_calls=2
+        lambda batch: tf.cast(tokenizer.encode(batch).flat_values, tokenizer.id_type), num_parallel_calls=2
     )
     count = 0
     for block in tokens.prefetch(2).as_numpy_iterator():
@@ -124,7 +119,7 @@ def _write_tokens(file, tokenizer: Tokenizer, pieces: Iterator[str], dtype: type
 def _rows(pieces: Iterator[str]) -> Iterator[bytes]:
     """The same text in strings of at most `_ROW` characters, cut after line breaks where there are any.
 
-    So the tokens do not depend on the pieces, and those of subwords not on the cuts, except in longer lines.
+    So the tokens do not depend on the pieces, nor do subwords depend on the cuts, except in longer lines.
     """
     held = ""
     for piece in pieces:
@@ -153,17 +148,18 @@ def intact(folder: Path) -> bool:
         return False
 
 
+def made_with(tokenizer: Tokenizer, folder: Path) -> bool:
+    """Whether a folder is intact and its tokens are those of `tokenizer`."""
+    return intact(folder) and tokenizer.equals_saved(folder / "tokenizer.json")
+
+
 def load(folder: Path, content: str, tokenizer: Tokenizer | None = None) -> Corpus:
-    """Maps what `build` wrote; `tokenizer` spares reading the same one again."""
+    """Maps what `build` wrote; give `tokenizer`, if it is at hand, to save reading it again."""
     description = _description(folder)
-    splits, start = {}, 0
-    for name in SPLITS:
-        splits[name] = range(start, start + description["tokens"][name])
-        start = splits[name].stop
     return Corpus(
         tokens=np.memmap(folder / "tokens", dtype=description["dtype"], mode="r"),
         tokenizer=tokenizer or Tokenizer.load(folder / "tokenizer.json"),
-        splits=splits,
+        sizes=description["tokens"],
         characters=description["characters"],
         content=content,
     )

@@ -14,28 +14,27 @@ from tensorflow_text.python.ops.sentencepiece_tokenizer import gen_sentencepiece
 
 from pipelines.errors import DataError
 
-# SentencePiece writes a space as this character, and would give back a space where a text has the character.
+# SentencePiece writes a space as this character, and would read the character itself as a space.
 SPACE_MARK = "\N{LOWER ONE EIGHTH BLOCK}"
-# The only rule of normalisation, for a character that never reaches it: see `SubwordTokenizer.encode`. With
-# "identity", which has none, each load of a model writes a line of log that TensorFlow cannot switch off.
+# The only normalisation rule, for a character that never reaches it (see `SubwordTokenizer.encode`). With
+# "identity", which has no rule, each load of a model logs a line that TensorFlow cannot switch off.
 _RULES = "2581\tFFFD\n"
-_LONGEST_SENTENCE = 1000  # characters; the trainer leaves out sentences above 4192 bytes
+_LONGEST_SENTENCE = 1000  # characters; the trainer ignores sentences above 4192 bytes
 
-sentencepiece.set_min_log_level(2)  # it reports each model without normalisation rules, which is what we want
+sentencepiece.set_min_log_level(2)  # below, it reports every model that has no normalisation rules
 
 
-def learn_model(texts: list[str], vocabulary_size: int, model_type: str) -> bytes:
-    """Learns a serialised SentencePiece model that neither normalises nor adds or removes spaces.
+def learn_model(texts: list[str], vocabulary_size: int) -> bytes:
+    """A serialised SentencePiece unigram model that neither normalises nor adds or removes spaces.
 
-    Pad, unknown, start and end are 0 to 3, the line break is 4, then come the 256 bytes.
+    The ids 0 to 3 are pad, unknown, start and end, 4 is the line break, and the 256 bytes follow.
 
     Args:
         texts: normalised strings of any length.
         vocabulary_size: an upper bound; a small text gives a smaller vocabulary.
-        model_type: "unigram" or "bpe".
 
     Raises:
-        DataError: nothing to learn from, or `vocabulary_size` below 300.
+        DataError: there is nothing to learn from, or `vocabulary_size` is below 300.
     """
     if vocabulary_size < 300:
         raise DataError(f"vocabulary_size is {vocabulary_size}: subwords need at least 300 (256 are bytes)")
@@ -43,13 +42,13 @@ def learn_model(texts: list[str], vocabulary_size: int, model_type: str) -> byte
     if not sentences:
         raise DataError("no text to learn subwords from")
     try:
-        return _train(sentences, vocabulary_size, model_type)
+        return _train(sentences, vocabulary_size)
     except (RuntimeError, ValueError, OSError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise DataError(f"SentencePiece cannot learn subwords from this text: {reason}") from error
 
 
-def _train(sentences: list[str], vocabulary_size: int, model_type: str) -> bytes:
+def _train(sentences: list[str], vocabulary_size: int) -> bytes:
     model = io.BytesIO()
     with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
         rules.write(_RULES)
@@ -57,10 +56,9 @@ def _train(sentences: list[str], vocabulary_size: int, model_type: str) -> bytes
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(sentences),
             model_writer=model,
-            model_type=model_type,
             vocab_size=vocabulary_size,
             hard_vocab_limit=False,
-            character_coverage=1.0,  # of what `_rare` leaves
+            character_coverage=1.0,  # of the characters that `_rare` leaves
             normalization_rule_tsv=rules.name,
             add_dummy_prefix=False,
             remove_extra_whitespaces=False,
@@ -71,19 +69,19 @@ def _train(sentences: list[str], vocabulary_size: int, model_type: str) -> bytes
             unk_id=1,
             bos_id=2,
             eos_id=3,
-            num_threads=2,  # fixed: sums are split by thread, so another number can round differently
+            num_threads=2,  # fixed: sums are split by thread, so their rounding depends on the number
             minloglevel=2,
         )
     proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
-    proto.normalizer_spec.ClearField("normalization_rule_tsv")  # the path of a file that is gone
+    proto.normalizer_spec.ClearField("normalization_rule_tsv")  # the path of a deleted file
     return proto.SerializeToString(deterministic=True)
 
 
 def _rare(texts: list[str], vocabulary_size: int) -> list[str]:
     """The characters that get no piece of their own and are spelt in bytes.
 
-    The others take at most half of the vocabulary, so that a text with thousands of characters leaves room
-    for longer pieces. NUL and U+2581 are SentencePiece's own.
+    The others get at most half of the vocabulary, so that a text with thousands of characters leaves room for
+    longer pieces. SentencePiece reserves NUL and U+2581.
     """
     counts = Counter()
     for text in texts:
@@ -93,7 +91,7 @@ def _rare(texts: list[str], vocabulary_size: int) -> list[str]:
 
 
 def _sentences(texts: list[str], rare: list[str]) -> Iterator[str]:
-    """The lines of the texts, broken at rare characters too, and long ones in parts."""
+    """The lines of the texts, broken at rare characters too; long lines in parts."""
     breaks = str.maketrans(dict.fromkeys(rare, "\n"))
     for text in texts:
         for line in text.translate(breaks).split("\n"):
@@ -102,16 +100,16 @@ def _sentences(texts: list[str], rare: list[str]) -> Iterator[str]:
 
 
 def operations(model: bytes) -> tf_text.SentencepieceTokenizer:
-    """The tokenizer whose methods are graph operations, of a serialised model."""
+    """A serialised model as a tokenizer whose methods are graph operations."""
     tokenizer = tf_text.SentencepieceTokenizer(model)
     tokenizer._model_resource = _ModelResource(model)
     return tokenizer
 
 
 class _ModelResource(tf.saved_model.experimental.TrackableResource):
-    """The model in TensorFlow's memory, under the digest of its content.
+    """The model in TensorFlow's memory, named by the digest of its content.
 
-    tensorflow-text gives it no name, and `tf.random.set_seed`, which drops all kernels, then drops it too:
+    tensorflow-text gives it no name, so `tf.random.set_seed`, which drops all kernels, drops the model too:
     "Resource ... does not exist" (https://github.com/tensorflow/text/issues/570).
     """
 

@@ -1,6 +1,6 @@
-"""Text to token ids and back, as graph operations.
+"""Tokenizers: text to token ids and back, as graph operations.
 
-Training and serving call the same `Tokenizer.encode` and `Tokenizer.decode`: both are made of TensorFlow and
+Training and serving call the same `Tokenizer.encode` and `Tokenizer.decode`. Both are made of TensorFlow and
 tensorflow-text operations that TF Serving links, hold no lookup table, and can be exported as they are.
 
     tokenizer = CharacterTokenizer.learn(["To be, or not to be"])
@@ -19,49 +19,25 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 import tensorflow as tf
-import tensorflow_text as tf_text
 
 from pipelines.atomic import write_text
 from pipelines.errors import DataError
+from pipelines.text.normalisation import checked_form, normalise, normalise_string
 from pipelines.text.subwords import SPACE_MARK, learn_model, operations
 
-NORMALISATIONS = ("NFC", "NFKC", "none")
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")  # as SentencePiece writes ids 0 to 3
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-def normalise(text: tf.Tensor, form: str = "NFC") -> tf.Tensor:
-    """Brings UTF-8 strings to a Unicode normalisation form.
-
-    Args:
-        text: strings of any shape. Bytes that are not UTF-8 become U+FFFD.
-        form: "NFC", "NFKC" (which also turns the Chinese "，！？" into ",!?"), or "none".
-
-    Returns:
-        Strings of the same shape, always valid UTF-8.
-    """
-    if form not in NORMALISATIONS:
-        raise ValueError(f"normalisation is {form!r}: expected one of {', '.join(NORMALISATIONS)}")
-    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")  # ICU's normaliser lets malformed bytes pass
-    return text if form == "none" else tf_text.normalize_utf8(text, form)
-
-
-def normalise_string(text: str, form: str) -> str:
-    """`normalise` for a Python string."""
-    if text.isascii() or form == "none":  # ASCII is in every form already
-        return text
-    return tf_text.normalize_utf8(tf.constant(text), form).numpy().decode()
-
-
 class Tokenizer(tf.Module):
-    """What both kinds of tokenizer share: special ids, decoding up to the ids kept, files.
+    """What both kinds of tokenizer share: special ids, which ids `decode` shows, and files.
 
     Attributes:
         kind: "characters" or "subwords".
-        normalisation: the form that `encode` brings text to first.
-        size: how many ids there are, the four special ones included.
-        line_break_id: the id of "\\n"; where that is not in the vocabulary, the id of the first learned
-            character. It is the context that an empty prompt starts from.
+        normalisation: the form that `encode` first brings text to.
+        size: the number of ids, the four special ones included.
+        line_break_id: the id of "\\n", the context that an empty prompt starts from; where the vocabulary has
+            no "\\n", the id of the first learned character.
     """
 
     kind: str
@@ -69,13 +45,14 @@ class Tokenizer(tf.Module):
 
     def __init__(self, normalisation: str = "NFC"):
         super().__init__(name=f"{self.kind}_tokenizer")
-        if normalisation not in NORMALISATIONS:
-            raise ValueError(
-                f"normalisation is {normalisation!r}: expected one of {', '.join(NORMALISATIONS)}"
-            )
-        self.normalisation = normalisation
+        self.normalisation = checked_form(normalisation)
         self.size: int
         self.line_break_id: int
+
+    @property
+    def id_type(self) -> type:
+        """The smallest of uint8, uint16 and uint32 that holds the ids."""
+        return next(t for t in (np.uint8, np.uint16, np.uint32) if self.size - 1 <= np.iinfo(t).max)
 
     def encode(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Token ids, int32 [batch, None], of the normalised `text`, string [batch]. Adds no start or end."""
@@ -84,8 +61,8 @@ class Tokenizer(tf.Module):
     def decode(self, ids: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """The text, string [batch], of the first `lengths` [batch] tokens of `ids` [batch, length].
 
-        Always valid UTF-8. Padding, start and end vanish; unknown tokens, and numbers that are no token,
-        become U+FFFD.
+        Always valid UTF-8. Padding, start and end vanish. Unknown tokens, and numbers that are no id, become
+        U+FFFD.
         """
         ids = tf.where((ids >= 0) & (ids < self.size), ids, self.unknown_id)
         shown = (ids == self.unknown_id) | (ids > self.end_id)
@@ -96,9 +73,9 @@ class Tokenizer(tf.Module):
         raise NotImplementedError
 
     def pieces(self, ids: tf.Tensor) -> tf.Tensor:
-        """What each of `ids`, int32 of any shape, stands for, to be shown: strings of the same shape.
+        """What each of `ids`, int32 of any shape, stands for, as people may read it: strings of that shape.
 
-        The special ids are <pad>, <unk>, <s> and </s>, and numbers that are no token <unk>. In a piece of
+        The special ids are <pad>, <unk>, <s> and </s>; a number that is no id is <unk>. In a piece of
         subwords a space is "▁", and a single byte is "<0xE6>". Always valid UTF-8.
         """
         return self._pieces(tf.where((ids >= 0) & (ids < self.size), ids, self.unknown_id))
@@ -107,7 +84,7 @@ class Tokenizer(tf.Module):
         raise NotImplementedError
 
     def _content(self) -> dict:
-        """What a file must hold, beside kind and normalisation, to build the tokenizer again."""
+        """What a file must hold beside kind and normalisation."""
         raise NotImplementedError
 
     def _json(self) -> str:
@@ -115,16 +92,20 @@ class Tokenizer(tf.Module):
         return json.dumps({"format": 1, **content}, ensure_ascii=True, indent=1, sort_keys=True) + "\n"
 
     def fingerprint(self) -> str:
-        """A hexadecimal digest: equal for tokenizers that give equal ids, stable over runs and machines."""
+        """A hexadecimal digest: equal for tokenizers that give equal ids, on every machine."""
         return hashlib.sha256(self._json().encode()).hexdigest()
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes one JSON file, whole or not at all."""
         write_text(path, self._json())
 
+    def equals_saved(self, path: str | os.PathLike) -> bool:
+        """Whether the tokenizer in a file gives the same ids. Raises DataError as `load` does."""
+        return Tokenizer.load(path).fingerprint() == self.fingerprint()
+
     @staticmethod
     def load(path: str | os.PathLike) -> "Tokenizer":
-        """Reads what `save` wrote, as the class that wrote it. Raises DataError naming the file."""
+        """The tokenizer that `save` wrote. Raises DataError, which names the file."""
         try:
             content = json.loads(Path(path).read_text("utf-8"))
             form = content["normalisation"]
@@ -140,10 +121,10 @@ class Tokenizer(tf.Module):
 
 
 class CharacterTokenizer(Tokenizer):
-    """One token for every Unicode character (code point) seen in training.
+    """One token per Unicode character (code point) seen in training.
 
     Args:
-        characters: the known characters, in any order; ids 4, 5, ... go to them by rising code point.
+        characters: the known characters, in any order; they get the ids 4, 5, ... by rising code point.
         normalisation: "NFC", "NFKC" or "none".
 
     Example:
@@ -160,14 +141,14 @@ class CharacterTokenizer(Tokenizer):
         self.characters = "".join(sorted(set(characters)))
         self.size = 4 + len(self.characters)
         self.line_break_id = 4 + max(self.characters.find("\n"), 0)
-        # NumPy, not tensors: they become constants of whichever graph uses them, so nothing need be tracked.
+        # NumPy arrays become constants of each graph that uses them, so nothing has to be tracked.
         self._code_points = np.array([ord(c) for c in self.characters], np.int32)
         special = np.array([0, ord(REPLACEMENT), 0, 0], np.int32)
         self._surfaces = np.concatenate([special, self._code_points])  # [size]
 
     @classmethod
     def learn(cls, texts: Iterable[str], normalisation: str = "NFC") -> "CharacterTokenizer":
-        """The tokenizer of all characters in `texts`, an iterable of strings of any length."""
+        """The tokenizer of all characters in `texts`, strings of any length."""
         seen = np.zeros(0x110000, bool)
         for text in texts:
             seen[np.frombuffer(normalise_string(text, normalisation).encode("utf-32-le"), np.uint32)] = True
@@ -196,11 +177,11 @@ class CharacterTokenizer(Tokenizer):
 
 
 class SubwordTokenizer(Tokenizer):
-    """SentencePiece pieces; what no piece covers is spelt in bytes, so every text has tokens.
+    """SentencePiece pieces. Bytes spell what no piece covers, so every text has tokens.
 
-    Lines are encoded one by one and joined by the token of "\\n": a text may be cut at line breaks without a
-    change to its tokens. The one character that cannot come back is U+2581, which SentencePiece uses for the
-    space: it becomes U+FFFD.
+    Lines are encoded one by one and joined by the token of "\\n", so a text has the same tokens when it is
+    cut at line breaks. Only U+2581 cannot come back, which SentencePiece uses for the space: it becomes
+    U+FFFD.
 
     Args:
         model: a serialised SentencePiece model, from `learn`.
@@ -227,23 +208,20 @@ class SubwordTokenizer(Tokenizer):
 
     @classmethod
     def learn(
-        cls,
-        texts: Iterable[str],
-        vocabulary_size: int = 8000,
-        model_type: str = "unigram",
-        normalisation: str = "NFC",
+        cls, texts: Iterable[str], vocabulary_size: int = 8000, normalisation: str = "NFC"
     ) -> "SubwordTokenizer":
-        """Learns pieces from `texts`, an iterable of strings of any length; all are held in memory.
+        """Learns unigram pieces from `texts`, strings of any length, which are all held in memory.
 
         Args:
             vocabulary_size: an upper bound; a small text gives a smaller vocabulary.
-            model_type: "unigram" or "bpe".
 
         Raises:
-            DataError: nothing to learn from, or `vocabulary_size` below 300 (256 are bytes).
+            DataError: there is nothing to learn from, or `vocabulary_size` is below 300 (256 are bytes).
         """
-        chunks = [normalise_string(text, normalisation) for text in texts]
-        return cls(learn_model(chunks, vocabulary_size, model_type), normalisation)
+        return cls(
+            learn_model([normalise_string(text, normalisation) for text in texts], vocabulary_size),
+            normalisation,
+        )
 
     def encode(self, text):
         text = tf.strings.regex_replace(normalise(text, self.normalisation), SPACE_MARK, REPLACEMENT)
@@ -254,7 +232,7 @@ class SubwordTokenizer(Tokenizer):
         return ended.merge_dims(1, 2)[:, :-1]  # the last line has no break
 
     def _decode(self, ids):
-        # A byte piece alone can be part of a character: what is not UTF-8 is replaced before it leaves.
+        # A byte piece can be a part of a character: what is not UTF-8 is replaced before it leaves.
         return tf.strings.unicode_transcode(self._sentencepiece.detokenize(ids), "UTF-8", "UTF-8")
 
     def _pieces(self, ids):
@@ -262,3 +240,12 @@ class SubwordTokenizer(Tokenizer):
 
     def _content(self):
         return {"model": base64.b64encode(self.model).decode()}
+
+
+def learn_tokenizer(kind: str, texts: Iterable[str], vocabulary_size: int, normalisation: str) -> Tokenizer:
+    """A tokenizer of `kind`, learned from `texts`; see the `learn` of both classes."""
+    if kind == "characters":
+        return CharacterTokenizer.learn(texts, normalisation)
+    if kind == "subwords":
+        return SubwordTokenizer.learn(texts, vocabulary_size, normalisation)
+    raise ValueError(f"kind is {kind!r}: expected characters or subwords")

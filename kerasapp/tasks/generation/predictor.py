@@ -8,7 +8,7 @@ from kerasapp.knobs import columns
 from kerasapp.task import asking, strings
 from kerasapp.tasks.generation.answers import GenerationAnswers
 from kerasapp.tasks.generation.spec import SPEC
-from pipelines.text.tokenizers import normalise
+from pipelines.text.normalisation import normalise
 
 STREAMED_AT_ONCE = 8  # tokens between two pieces of streamed text, after the first
 

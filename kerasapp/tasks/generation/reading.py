@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kerasapp.inspection.request import ALTERNATIVES
 from kerasapp.tasks.generation.model import logits, recording
-from pipelines.text.tokenizers import normalise_string
+from pipelines.text.normalisation import normalise_string
 
 WINDOW = 1024  # tokens read at once: bounds the memory that the logits take
 

@@ -12,7 +12,7 @@ from kerasapp.task import filled, in_range, knob_specs
 from kerasapp.tasks.generation.model import step, step_function, window
 from kerasapp.tasks.generation.spec import SPEC
 from kerasapp.tasks.generation.steps import step_signatures
-from pipelines.text.tokenizers import normalise
+from pipelines.text.normalisation import normalise
 
 WINDOW = 64  # tokens a prompt or a scored text is read at once: bounds memory, whatever the length
 PIECE = 1024  # tokens sampled at once: bounds memory, too

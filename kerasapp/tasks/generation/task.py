@@ -81,7 +81,7 @@ class Generation(Task):
 
     def tokens(self, split):
         """The ids of a split, a memory-mapped array."""
-        return self.corpus.part(split)
+        return self.corpus.split(split)
 
     def training_data(self, start_step=0):
         """Endless dataset of (tokens, next tokens) [batch, window] int32, from any step on; of tokens alone
@@ -106,7 +106,7 @@ class Generation(Task):
         tokens = self.tokens("train")
         steps = pipeline.steps_per_pass(len(tokens), streams=streams, window=window)
         train = each_pass(self.training_data, steps)
-        if not self.corpus.splits["valid"]:
+        if not self.corpus.sizes["valid"]:
             return train, None
         return train, pipeline.validation_windows(self.tokens("valid"), streams=streams, window=window)
 
@@ -172,13 +172,13 @@ class Generation(Task):
             characters scored.
         """
         split = split or default_split(self.config)
-        if not self.corpus.splits[split]:
+        if not self.corpus.sizes[split]:
             raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
         return self._score(self.servable(model), split, streams, progress or (lambda share: None))
 
     def validate(self, model):
         """The figures of an epoch of the portable model; empty without a validation split."""
-        if not self.corpus.splits["valid"]:
+        if not self.corpus.sizes["valid"]:
             return {}
         figures = self._score(
             self.watched(model), "valid", self.config.training.batch_size, lambda share: None

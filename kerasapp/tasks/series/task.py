@@ -60,7 +60,7 @@ class Series(Task):
             date=c.date,
             transform=c.transform,
             split=c.split,
-            given=self._given_tokenizer,
+            scaling=self._given_tokenizer,
             minimum=self._minimum or c.window + 1,
         )
 
@@ -78,7 +78,7 @@ class Series(Task):
         """Endless dataset of (values before, values), float32 [batch, window, columns], from any step."""
         c = self.config
         return pipeline.training_windows(
-            self.corpus.scaled("train"),
+            self.corpus.split("train"),
             streams=c.training.batch_size,
             window=c.data.window,
             seed=c.training.seed,
@@ -92,11 +92,11 @@ class Series(Task):
         the training split, from another start.
         """
         streams, window = self.config.training.batch_size, self.config.data.window
-        steps = pipeline.steps_per_pass(self.corpus.size("train"), window=window)
+        steps = pipeline.steps_per_pass(self.corpus.sizes["train"], window=window)
         train = each_pass(self.training_data, steps)
-        if not self.corpus.size("valid"):
+        if not self.corpus.sizes["valid"]:
             return train, None
-        return train, pipeline.validation_windows(self.corpus.scaled("valid"), streams=streams, window=window)
+        return train, pipeline.validation_windows(self.corpus.split("valid"), streams=streams, window=window)
 
     # === Model ===
 
@@ -145,7 +145,7 @@ class Series(Task):
             forecasts; "items", the number of values that the nats are of.
         """
         split = split or default_split(self.config)
-        if not self.corpus.size(split):
+        if not self.corpus.sizes[split]:
             raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
         servable, progress = self.servable(model), progress or (lambda share: None)
         figures = self._score(servable, split)
@@ -153,7 +153,7 @@ class Series(Task):
 
     def validate(self, model):
         """The metrics of the portable model after an epoch; empty without a validation split."""
-        if not self.corpus.size("valid"):
+        if not self.corpus.sizes["valid"]:
             return {}
         return {"nats_per_value": self._score(self.watched(model), "valid")["nats_per_value"]}
 

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasapp.tasks.synthesis.model import PADDING
+from pipelines.speech.clips import PADDING
 
 
 @keras.saving.register_keras_serializable("kerasapp")

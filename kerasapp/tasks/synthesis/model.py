@@ -11,8 +11,7 @@ from kerasapp.layers.convolutions import Convolutions
 from kerasapp.layers.decoder import AttentionDecoder
 from kerasapp.layers.stack import variational_dropout
 from kerasapp.tasks.synthesis.config import HEADS
-
-PADDING = -100.0  # fills spectrograms beyond their end; normalised log-mels stay far from it
+from pipelines.speech.clips import PADDING
 
 
 @keras.saving.register_keras_serializable("kerasapp")

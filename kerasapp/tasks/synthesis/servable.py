@@ -12,7 +12,6 @@ from kerasapp.tasks.synthesis.model import PADDING, encode, postnet, step
 from kerasapp.tasks.synthesis.speaking import speak
 from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.speech import audio, transcripts
-from pipelines.speech.corpus import floor_of
 
 SPARE = 1.0  # seconds that speech may last beyond max_ratio times its characters
 STOP_REASONS = ("cap", "stop_token")
@@ -219,7 +218,7 @@ class SynthesisServable(tf.Module):
         """Normalised -> log-mels; the floor's level beyond a row's frames."""
         mel = mel * self._deviation + self._mean
         real = tf.sequence_mask(frames, tf.shape(mel)[1])[:, :, tf.newaxis]
-        return tf.where(real, mel, floor_of(self.settings))
+        return tf.where(real, mel, audio.log_floor(self.settings))
 
     def _sound(self, mel, frames):
         waveform, samples = audio.mel_to_audio(mel, frames, self.settings)

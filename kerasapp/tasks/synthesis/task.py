@@ -98,7 +98,7 @@ class Synthesis(Task):
         `pipelines.synthesis`)."""
         training, data = self.config.training, self.config.data
         return pipeline.training_batches(
-            self.corpus.part("train"),
+            self.corpus.split("train"),
             **self._batch_limits(),
             seed=training.seed,
             start_step=start_step,
@@ -113,7 +113,7 @@ class Synthesis(Task):
         Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
         training clips, in another order.
         """
-        steps = pipeline.steps_per_pass(self.corpus.part("train"), **self._batch_limits())
+        steps = pipeline.steps_per_pass(self.corpus.split("train"), **self._batch_limits())
         valid = self._batches("valid") if self.corpus.sizes["valid"] else None
         return each_pass(self.training_data, steps), valid
 
@@ -125,7 +125,7 @@ class Synthesis(Task):
         }
 
     def _batches(self, split):
-        return pipeline.validation_batches(self.corpus.part(split), **self._batch_limits())
+        return pipeline.validation_batches(self.corpus.split(split), **self._batch_limits())
 
     # === Model ===
 
@@ -179,7 +179,7 @@ class Synthesis(Task):
         split = split or default_split(self.config)
         if not self.corpus.sizes[split]:
             raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
-        clips, texts = self.corpus.part(split), self.corpus.texts(split)
+        clips, texts = self.corpus.split(split), self.corpus.texts(split)
         answers = _read_all(synthesizer, texts, progress=progress)
         read = [answer for answer in answers if answer]
         if not read:
@@ -212,7 +212,7 @@ class Synthesis(Task):
         their recordings."""
         if not self.corpus.sizes["valid"]:
             return
-        clips, rate = self.corpus.part("valid"), self.config.audio.sample_rate
+        clips, rate = self.corpus.split("valid"), self.config.audio.sample_rate
         for i, answer in list(zip(self._watched_rows, self._sample, strict=True))[:SHOWN]:
             sounds = {"recording": self._recording(i, self.watched(model))}
             if answer:
@@ -224,7 +224,7 @@ class Synthesis(Task):
 
     def _recording(self, i, servable):
         """The wave [samples] of a recording, by way of its log-mel: the best that a model can come to."""
-        mel = self.corpus.part("valid").mel(i)[np.newaxis]
+        mel = self.corpus.split("valid").mel(i)[np.newaxis]
         return servable.mel_to_audio(mel, np.array([mel.shape[1]], np.int32))["waveform"].numpy()[0]
 
     @cached_property

@@ -9,7 +9,7 @@ from kerasapp.tasks.synthesis.model import PADDING, encode, postnet
 from kerasapp.tasks.synthesis.model import step as model_step
 from kerasapp.tasks.synthesis.servable import SPARE
 from kerasapp.tasks.synthesis.spec import SPEC
-from pipelines.speech.corpus import floor_of
+from pipelines.speech.audio import log_floor
 
 LONGEST = 256  # characters of a text, its end among them, at most
 CHUNK = 64  # frames that a call of `postnet` refines
@@ -65,7 +65,7 @@ def signatures(task, model, precision):
         with weights():
             mel = postnet(model, frames, mask)
         mel = mel * tf.constant(voice.deviation) + tf.constant(voice.mean)
-        return {"mel": tf.where(mask[:, :, tf.newaxis] > 0, mel, floor_of(settings))}
+        return {"mel": tf.where(mask[:, :, tf.newaxis] > 0, mel, log_floor(settings))}
 
     encoder = read.get_concrete_function(
         tf.TensorSpec([1, LONGEST], tf.int32, "ids"), tf.TensorSpec([1], tf.int32, "length")
@@ -121,7 +121,7 @@ def description(task, model):
         "postnet_context": context(model),
         "cleaning": {"language": task.config.data.language},
         "audio": {**{name: getattr(audio, name) for name in names}, "f_max": audio.f_top},
-        "mel": {"mean": voice.mean, "deviation": voice.deviation, "floor": floor_of(audio)},
+        "mel": {"mean": voice.mean, "deviation": voice.deviation, "floor": log_floor(audio)},
     }
 
 

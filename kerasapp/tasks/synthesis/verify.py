@@ -49,7 +49,7 @@ def drawn(task, count):
 
 def held_out(task, split, count, scored):
     """Utterances of a split: {"texts", "references", "scored"} (see `kerasapp.verify.held_out`)."""
-    texts, clips = task.corpus.texts(split), task.corpus.part(split)
+    texts, clips = task.corpus.texts(split), task.corpus.split(split)
     rows = spread(len(texts), count)
     mels = [np.asarray(clips.mel(i), np.float32) for i in rows]
     return {"texts": [texts[i] for i in rows], "references": mels, "scored": []}

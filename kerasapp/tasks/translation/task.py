@@ -118,7 +118,7 @@ class Translation(Task):
         if data.altered or data.noise:
             alterations = Alterations(self.tokenizer[0].size, data.altered, data.noise)
         return pipeline.training_batches(
-            self.corpus.part("train"),
+            self.corpus.split("train"),
             **self._batch_limits(),
             seed=seed,
             start_step=start_step,
@@ -131,7 +131,7 @@ class Translation(Task):
         Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
         training pairs, in another order.
         """
-        steps = pipeline.steps_per_pass(self.corpus.part("train"), **self._batch_limits())
+        steps = pipeline.steps_per_pass(self.corpus.split("train"), **self._batch_limits())
         valid = self._batches("valid") if self.corpus.sizes["valid"] else None
         return each_pass(self.training_data, steps), valid
 
@@ -146,7 +146,7 @@ class Translation(Task):
     def _batches(self, split):
         limits = self._batch_limits()
         limits.pop("max_length")  # nothing is left out of a score
-        return pipeline.validation_batches(self.corpus.part(split), **limits)
+        return pipeline.validation_batches(self.corpus.split(split), **limits)
 
     # === Model ===
 
