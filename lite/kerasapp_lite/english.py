@@ -1,7 +1,7 @@
-"""English text as it is written to text as it is spoken: what voices trained with cleaner "english" expect.
+"""Written English to spoken English, as voices trained with the cleaner "english" expect it.
 
-A port of cleaning.py, english.py and numerals.py in kerasapp's pipelines/speech/; one without it asks its
-users for text in words. `\\d`, `\\b` and `\\w` are of ASCII here, as in RE2.
+A port of cleaning.py, english.py and numerals.py in kerasapp's pipelines/speech/. A runtime without it has to
+ask its users for text in words. `\\d`, `\\b` and `\\w` match ASCII here, as in RE2.
 """
 
 import re
@@ -63,11 +63,11 @@ _NUMBER = re.compile(
     rf"|({_DIGITS})(\.\d+|(?:st|nd|rd|th|s)\b)?",
     re.ASCII,
 )
-_LONGEST = 3 * len(_SCALES)  # digits that a number of words can have; beyond, they are spelt
+_LONGEST = 3 * len(_SCALES)  # digits of a number that has words; a longer one is spelt
 
 
 def spoken(text):
-    """`text` in small letters without accents; numbers, money, abbreviations and signs as words."""
+    """`text` in small letters without accents, with numbers, money, abbreviations and signs as words."""
     text = squeeze(unicodedata.normalize("NFC", text))
     text = unicodedata.normalize("NFKD", _replaced(text, _PLAIN))
     text = "".join(c for c in text if not "\u0300" <= c <= "\u036f" and unicodedata.category(c) != "Cf")
@@ -93,7 +93,7 @@ def _abbreviations(text):
 
 
 def _with_numbers_read(text):
-    """Numbers as words, with a space where they touch a letter or each other."""
+    """`text` with numbers as words, and a space where they touch a letter or each other."""
     parts, end = [], 0
     for found in _NUMBER.finditer(text):
         before, after = text[end : found.start()], text[found.end() : found.end() + 1]
@@ -132,7 +132,7 @@ def _money(sign, value, decimals, scale, exact):
 
 
 def cardinals(value):
-    """The words of a number below 10^15: 1863 is "one thousand, eight hundred sixty-three"."""
+    """The words of a number below 10^15: 1863 gives "one thousand, eight hundred sixty-three"."""
     if not value:
         return "zero"
     words = ""
@@ -145,14 +145,14 @@ def cardinals(value):
 
 
 def ordinals(value):
-    """The words of a place: 21 is "twenty-first"."""
+    """The words of an ordinal number: 21 gives "twenty-first"."""
     head, mark, last = re.match(r"(.*?)([ -]?)(\w+)$", cardinals(value)).groups()
     last = _ORDINALS.get(last) or (f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th")
     return f"{head}{mark}{last}"
 
 
 def years(value):
-    """The words of a year from 1100 to 2099: 1803 is "eighteen oh three"."""
+    """The words of a year from 1100 to 2099: 1803 gives "eighteen oh three"."""
     high, low = divmod(value, 100)
     if high % 10 == 0 and low < 10:
         return cardinals(value)

@@ -1,4 +1,4 @@
-"""Texts that go on: a prompt is read in chunks, then token follows token, the states carried by hand."""
+"""Text generation: the prompt is read in chunks, then tokens are sampled one by one."""
 
 import numpy as np
 
@@ -21,37 +21,37 @@ class Generator:
         self._chunk = bundle.shape("prefill", "ids")[1]
 
     def generate(self, prompt, **knobs):
-        """The text after `prompt`, without it; the knobs are those of `stream`."""
+        """The text after `prompt`; the knobs are those of `stream`."""
         return "".join(self.stream(prompt, **knobs))
 
     def stream(self, prompt, **knobs):
-        """The text after `prompt` piece by piece, an iterator; no character is cut.
+        """The text after `prompt` piece by piece, in whole characters: an iterator.
 
         Args:
-            prompt: any text, the empty one too. length: tokens to generate.
+            prompt: any text, also an empty one. length: tokens to generate.
             temperature, top_k, top_p: see `sampling.choose`. seed: the same seed gives the same text.
-            stop: the text ends before this string, "" for none.
-                The bundle's metadata have the defaults.
+            stop: the text ends before this string; "" for none. Defaults are in the bundle's metadata.
 
-        Raises: ValueError for a knob that is unknown or out of range.
+        Raises:
+            ValueError: a knob is unknown or out of range.
         """
         values = filled(self._knobs, knobs)
         return self._pieces(self._tokens(prompt, values), normalise(values["stop"], self.vocabulary.form))
 
     def tokens(self, prompt, **knobs):
-        """The `length` ids after `prompt`, an iterator; takes the knobs of `stream`, and ignores `stop`."""
+        """The ids of the tokens after `prompt`: an iterator. The knobs are those of `stream`, without `stop`."""
         return self._tokens(prompt, filled(self._knobs, knobs))
 
     def _pieces(self, tokens, stop):
-        decoder, held = self.vocabulary.decoder(), ""  # held: may be the beginning of `stop`
+        decoder, held = self.vocabulary.decoder(), ""  # `held` may be the beginning of `stop`
         for token in tokens:
             held += decoder.decode(self.vocabulary.surfaces[token])
             if stop and stop in held:
                 break
-            sure = len(held) - _possible_start(held, stop)
-            if sure:
-                yield held[:sure]
-                held = held[sure:]
+            safe = len(held) - _possible_start(held, stop)
+            if safe:
+                yield held[:safe]
+                held = held[safe:]
         held += decoder.decode(b"", final=True)
         if stop and stop in held:
             held = held[: held.index(stop)]
@@ -62,7 +62,7 @@ class Generator:
         logits, states = self._read([self.vocabulary.line_break, *self.vocabulary.encode(prompt)])
         for position in range(knobs["length"]):
             logits = logits[0]
-            logits[: END + 1] = -np.inf  # padding, the unknown, start and end are no text
+            logits[: END + 1] = -np.inf  # padding, unknown, start and end are no text
             noise = uniform(knobs["seed"], position)
             token = choose(logits, noise, knobs["temperature"], knobs["top_k"], knobs["top_p"])
             yield token
@@ -85,5 +85,5 @@ class Generator:
 
 
 def _possible_start(text, stop):
-    """How many characters at the end of `text` may be the beginning of `stop`."""
+    """The number of characters at the end of `text` that may be the beginning of `stop`."""
     return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)

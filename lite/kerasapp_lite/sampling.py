@@ -1,11 +1,11 @@
-"""Which token comes next: the likeliest, or one drawn by temperature, top-k and top-p.
+"""Sampling of the next token: the likeliest one, or a random one by temperature, top-k and top-p.
 
-The numbers drawn are a function of a seed and a position, the same in every runtime of kerasapp.
+The random numbers are a function of a seed and a position, the same in every runtime of kerasapp.
 """
 
 import numpy as np
 
-_MASK = 0xFFFFFFFF  # the hash is of 32 bits: sums and products wrap around
+_MASK = 0xFFFFFFFF  # the hash has 32 bits: sums and products wrap around
 
 
 def uniform(seed, position):
@@ -14,7 +14,7 @@ def uniform(seed, position):
 
 
 def derived(seed, number):
-    """The seed, from 0 to below 2**32, of one of the paths of a forecast: their hash."""
+    """The hash of both, from 0 to below 2**32: the seed of path `number` of a forecast."""
     return _pcg((_pcg(number & _MASK) + _pcg((seed & _MASK) ^ 0x9E3779B9)) & _MASK)
 
 
@@ -25,13 +25,15 @@ def _pcg(x):
 
 
 def choose(logits, noise, temperature, top_k, top_p):
-    """One token of logits.
+    """The id of one token.
 
     Args:
-        logits: float32 [vocabulary], -inf for what must not be chosen.
-        noise: in [0, 1), from `uniform`: the place in the cumulative distribution, in the order of the ids.
-        temperature: 0 takes the likeliest. top_k: only the k likeliest, 0 for all. top_p: only the likeliest
-            that together reach this probability, 1 for all; after `top_k`.
+        logits: float32 [vocabulary], -inf for tokens that must not be chosen.
+        noise: in [0, 1), from `uniform`: the position in the cumulative distribution, in the order of the
+            ids.
+        temperature: 0 takes the likeliest.
+        top_k: only the k likeliest; 0 for all.
+        top_p: after `top_k`, only the likeliest that together reach this probability; 1 for all.
     """
     if temperature <= 0:
         return int(logits.argmax())
@@ -44,13 +46,13 @@ def choose(logits, noise, temperature, top_k, top_p):
 
 
 def _keep_likeliest(weights, top_k, top_p):
-    """Zeros the weights outside `top_k` and `top_p`; equal weights stay or go together."""
+    """The weights, with 0 outside `top_k` and `top_p`; equal weights are kept or dropped together."""
     ordered = np.sort(weights)[::-1]
     if top_k > 0:
         ordered = ordered[:top_k]
     if top_p < 1.0:
         before = np.cumsum(ordered) - ordered
         inside = before < np.float32(top_p) * ordered.sum()
-        inside[0] = True  # the likeliest always stays
+        inside[0] = True  # the likeliest is always kept
         ordered = ordered[: np.count_nonzero(inside)]
     return np.where(weights >= ordered[-1], weights, np.float32(0))

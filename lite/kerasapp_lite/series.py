@@ -1,4 +1,4 @@
-"""Forecasts of series: paths are drawn step by step, each value given to the network before the next."""
+"""Forecasts of series: paths are sampled step by step; the network reads each value before the next one."""
 
 import math
 from typing import NamedTuple
@@ -14,8 +14,7 @@ _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
 class Forecast(NamedTuple):
-    """What comes next. mean: [horizon, columns]. quantiles: [horizon, columns, levels], those that the
-    bundle's metadata name."""
+    """mean: [horizon, columns]. quantiles: [horizon, columns, levels], at the levels in the metadata."""
 
     mean: np.ndarray
     quantiles: np.ndarray
@@ -40,18 +39,19 @@ class Forecaster:
         self._components, self._least = about["components"], about["least_deviation"]
 
     def forecast(self, history, **knobs):
-        """What comes after a history.
+        """The `Forecast` after a history.
 
         Args:
-            history: [time, columns], finite, and what the bundle's transform takes; of any length, 0 too.
-            horizon: steps ahead. samples: paths. seed: the same seed gives the same forecast.
-                The bundle's metadata have the defaults.
+            history: [time, columns] of any length, also 0: finite values that the bundle's transform takes.
+            horizon: steps ahead. samples: paths. seed: the same seed gives the same forecast. Defaults are in
+                the bundle's metadata.
 
-        Raises: ValueError for a history that cannot be used, or a knob that is unknown or out of range.
+        Raises:
+            ValueError: the history cannot be used, or a knob is unknown or out of range.
         """
         values = filled(self._knobs, knobs)
         horizon, samples, seed = values["horizon"], values["samples"], values["seed"]
-        if horizon < 1 or samples < 1:  # metadata of older bundles have no ranges
+        if horizon < 1 or samples < 1:  # older bundles have no ranges
             raise ValueError(f"horizon, samples: {horizon}, {samples}: each is a whole number from 1 on")
         raw, states = self._read(self._scaled(history))
         seeds, drawn = [derived(seed, path) for path in range(samples)], []
@@ -102,9 +102,10 @@ class Forecaster:
         return np.exp(moved) if self._scaling["transform"] == "log" else moved
 
     def _draw(self, raw, noise):
-        """One draw from each mixture by its distribution function, a column given those before it.
+        """One sample of each mixture, column by column, each given those before it: [samples, columns].
 
-        raw: [samples, parameters]. noise: [samples, columns], in [0, 1). Returns: [samples, columns].
+        raw: [samples, parameters]. noise: [samples, columns], in [0, 1): the values of the distribution
+            functions.
         """
         raw, count = np.asarray(raw, np.float64), self._components
         logits, rest = raw[:, :count], raw[:, count:].reshape(len(raw), 2, count, len(self.columns))
@@ -120,8 +121,8 @@ class Forecaster:
 
 
 def _inverted(weights, means, deviations, noise):
-    """The values [rows] below which the mixtures [rows, components] have the probability `noise` [rows]."""
-    upper = noise >= 0.5  # the smaller tail is summed up
+    """The values [rows] below which mixtures [rows, components] have the probability `noise` [rows]."""
+    upper = noise >= 0.5  # the smaller tail is summed
     side = np.where(upper, 1.0, -1.0)[:, np.newaxis]
     tail = np.maximum(np.where(upper, 1.0 - noise, noise), TAIL)[:, np.newaxis]
     means = side * means

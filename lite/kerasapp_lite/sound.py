@@ -1,26 +1,26 @@
-"""Log-mel spectrograms to waves, by the fast Griffin-Lim algorithm, and waves to WAV files."""
+"""Log-mel spectrograms to waves by the fast Griffin-Lim algorithm, and waves to WAV files."""
 
 import wave
 
 import numpy as np
 
-_LOUDEST = 10.0  # nats: a network's spectrogram that passes it must not overflow
-_TURNS = 15  # after which the mel sums are reached to a thousandth
-_LEAST_COVER = 0.01  # no other frame covers the very start of a wave: nothing less is divided by
+_LOUDEST = 10.0  # nats: a network's spectrogram is clipped there, so that it cannot overflow
+_UPDATES = 15  # then the mel sums are met within a thousandth
+_LEAST_COVER = 0.01  # the least divisor: only one frame covers the very start of a wave
 
 
 def mel_to_audio(mel, audio):
     """The wave, float32 [frames * hop], of log-mels, float32 [frames, mels].
 
     Args:
-        audio: the bundle's audio parameters, a dict: "sample_rate", "window", "hop" and "fft_size" in
-            samples, "f_min" and "f_max" in Hz, "griffin_lim_iterations", "griffin_lim_momentum".
+        audio: the dict of the bundle's audio parameters: "sample_rate", "f_min" and "f_max" in Hz, "window",
+            "hop" and "fft_size" in samples, "griffin_lim_iterations", "griffin_lim_momentum".
     """
     return np.clip(griffin_lim(_magnitude(mel, audio), audio), -1.0, 1.0)
 
 
 def write_wav(file, sound, sample_rate):
-    """Writes a wave from -1 to 1 as a WAV file of one channel and 16 bits; `file` is a path or open."""
+    """Writes a wave between -1 and 1 as a WAV file, one channel, 16 bits; `file` is a path or open."""
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
@@ -31,9 +31,9 @@ def write_wav(file, sound, sample_rate):
 def griffin_lim(magnitude, audio):
     """The wave whose short-time Fourier transform is closest to `magnitude`, float32 [frames, bins].
 
-    Each round takes the phases of the wave so far, gives them to `magnitude`, and takes the wave that is
-    closest to the result; the next round starts from beyond that wave, in the direction that the round took.
-    The first phases are those of a fixed noise.
+    Each iteration gives the phases of the current wave to `magnitude`, and takes the wave that is closest to
+    the result. The next one starts beyond that wave, in the direction of the last step. The first phases are
+    those of a fixed noise.
     """
     transform = _Transform(len(magnitude), audio)
 
@@ -51,7 +51,7 @@ def griffin_lim(magnitude, audio):
 
 class _Transform:
     """The short-time Fourier transform under a Hann window, and its inverse. Frame i starts at sample
-    i * hop, and zeros follow the wave; a frame is put together from whole hops."""
+    i * hop, and zeros follow the wave. Frames are joined from whole hops."""
 
     def __init__(self, frames, audio):
         self.frames, self.hop, self.fft_size = frames, audio["hop"], audio["fft_size"]
@@ -65,27 +65,27 @@ class _Transform:
 
     def __call__(self, sound):
         """complex64 [frames, bins] of a wave [frames * hop]."""
-        hops = np.pad(sound, (0, self.size - self.hop)).reshape(-1, self.hop)
+        hops = np.pad(sound, (0, self.size - self.hop)).reshape(-1, self.hop)  # [frames + hops - 1, hop]
         cut = np.concatenate([hops[i : i + self.frames] for i in range(self.hops)], axis=1) * self.window
         return np.fft.rfft(cut[:, : self.fft_size], self.fft_size)
 
     def inverse(self, spectrum):
-        """The wave whose transform is the closest to `spectrum`, by least squares."""
+        """The wave whose transform is closest to `spectrum` by least squares."""
         cut = np.fft.irfft(spectrum, self.fft_size)[:, : self.size]
         cut = np.pad(cut, ((0, 0), (0, self.size - cut.shape[1])))
         return self._overlapped(cut * self.window) / self.cover
 
     def _overlapped(self, cut):
-        """The sum, [frames * hop], of windows [frames, size] that start a hop after each other."""
-        hops = cut.reshape(self.frames, self.hops, self.hop)
+        """The sum, [frames * hop], of windows [frames, size] that start one hop apart."""
+        hops = cut.reshape(self.frames, self.hops, self.hop)  # [frames, hops, hop]
         total = np.zeros((self.frames + self.hops - 1, self.hop), np.float32)
         for i in range(self.hops):
             total[i : i + self.frames] += hops[:, i]
-        return total[: self.frames].ravel()  # the end falls off
+        return total[: self.frames].ravel()  # [frames * hop], without what lies beyond
 
 
 def _noise(samples):
-    """Noise between -1 and 1: sample i is a hash of i, "lowbias32" of Wellons, 2018."""
+    """Noise between -1 and 1: sample i is a hash of i, "lowbias32" (Wellons, 2018)."""
     value = np.arange(1, samples + 1, dtype=np.uint32)
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
         value = (value ^ (value >> np.uint32(shift))) * np.uint32(factor)
@@ -93,7 +93,7 @@ def _noise(samples):
 
 
 def _magnitude(mel, audio):
-    """Magnitudes [frames, bins] that the mel filters add up to `mel`, by the multiplicative updates of
+    """Magnitudes [frames, bins] that the mel filters add up to `mel`: found by the multiplicative updates of
     Richardson and Lucy, which keep them positive."""
     bank = mel_bank(mel.shape[1], audio)
     used = np.flatnonzero(bank.any(axis=1))
@@ -102,14 +102,14 @@ def _magnitude(mel, audio):
     spread = (inner / inner.sum(axis=1, keepdims=True)).T
     wanted = np.exp(np.minimum(mel, np.float32(_LOUDEST))) * np.float32(audio["window"] / 4)
     magnitude = (wanted / inner.sum(axis=0)) @ spread
-    for _ in range(_TURNS):
+    for _ in range(_UPDATES):
         magnitude = magnitude * ((wanted / np.maximum(magnitude @ inner, np.float32(1e-12))) @ spread)
     return np.pad(magnitude, ((0, 0), (first, len(bank) - 1 - last)))
 
 
 def mel_bank(mels, audio):
-    """The mel filters, float32 [bins, mels]: triangles that peak at 1, at equal distances on the HTK mel
-    scale, 1127 ln(1 + f / 700), and linear in mel; 0 Hz has no weight."""
+    """The mel filters, float32 [bins, mels]: triangles, linear in mel, that peak at 1, at equal distances on
+    the HTK mel scale, 1127 ln(1 + f / 700); 0 Hz has no weight."""
 
     def scale(hertz):
         return 1127.0 * np.log1p(np.asarray(hertz, np.float64) / 700.0)

@@ -1,4 +1,4 @@
-"""Texts read aloud: frame after frame until the model stops, refined by the postnet, made audible."""
+"""Speech synthesis: frames until the model stops, refined by the postnet, then turned into sound."""
 
 import math
 from typing import NamedTuple
@@ -12,9 +12,15 @@ from kerasapp_lite.vocabulary import END, UNKNOWN, normalise, squeeze
 
 
 class Speech(NamedTuple):
-    """audio: float32 [samples], from -1 to 1. mel: float32 [frames, mels], log-mels. alignment: float32
-    [steps, characters]. stop_reason: "stop_token", or "cap" at its greatest length. left_out: characters of
-    the text that the model does not know."""
+    """The speech of a text.
+
+    Attributes:
+        audio: float32 [samples], between -1 and 1.
+        mel: float32 [frames, mels], log-mels.
+        alignment: float32 [steps, characters].
+        stop_reason: "stop_token", or "cap" at the greatest length.
+        left_out: the number of characters of the text that the model does not know.
+    """
 
     audio: np.ndarray
     mel: np.ndarray
@@ -40,12 +46,14 @@ class Synthesizer:
         """The `Speech` of a text.
 
         Args:
-            text: see `ids`. max_ratio: most seconds per character, and one second more. stop_threshold: the
-                probability of the stop token that ends the speech. window: above 0, the attention moves at
-                most so many characters per step, and at most one back.
-                The bundle's metadata have the defaults.
+            text: see `ids`.
+            max_ratio: seconds per character, at most; one second is added.
+            stop_threshold: the probability of the stop token that ends the speech.
+            window: above 0, the attention moves at most so many characters forward per step, and at most one
+                back. Defaults are in the bundle's metadata.
 
-        Raises: ValueError for a text that cannot be read aloud, or a knob that is unknown or out of range.
+        Raises:
+            ValueError: the text cannot be read aloud, or a knob is unknown or out of range.
         """
         values = filled(self._knobs, knobs)
         ids, left_out = self.ids(text)
@@ -59,7 +67,7 @@ class Synthesizer:
         return Speech(mel_to_audio(mel, self.audio), mel, alignment, reason, left_out)
 
     def ids(self, text):
-        """The ids of a text with the end, and how many characters, but for spaces, are left out of it."""
+        """The ids of a text with the end, and the number of characters, without spaces, that are left out."""
         text = normalise(text, "NFC")
         if self.metadata["cleaning"]["language"] == "english":
             text = english.spoken(text)
@@ -74,28 +82,28 @@ class Synthesizer:
         return [*self.vocabulary.encode(known), END], left_out
 
     def _speak(self, ids, cap, threshold, window):
-        """The frames [frames, mels] of the steps, the alignment [steps, characters], whether it stopped."""
+        """The frames [frames, mels], the alignment [steps, characters], and whether the model stopped."""
         text = np.zeros([1, self._bundle.shape("encode", "ids")[1]], np.int32)
         text[0, : len(ids)] = ids
         memory = self._encode(ids=text, length=np.array([len(ids)], np.int32))
         states = {name: memory.pop(name) for name in self.states}
-        mask, place = memory.pop("mask"), 0
+        mask, position = memory.pop("mask"), 0
         frame = self._bundle.zeros("step", ["frame"])["frame"]
         frames, alignments, stopped = [], [], False
         while len(alignments) < max(cap, 1) and not stopped:
-            seen = mask * _near(place, mask.shape[1], window)
+            seen = mask * _near(position, mask.shape[1], window)
             found = self._step(frame=frame, mask=seen, **memory, **states)
             states = {name: found[name] for name in self.states}
             frame = found["frame"]
             frames.append(found["frames"][0])
             alignments.append(found["alignment"][0, : len(ids)])
-            place = int(alignments[-1].argmax())
+            position = int(alignments[-1].argmax())
             stopped = found["stop"].item() > threshold
         return np.concatenate(frames), np.array(alignments), stopped
 
     def _refined(self, frames):
-        """The log-mels [frames, mels] of all frames: the postnet reads them in windows that overlap by what a
-        frame depends on, so that they are those of the whole speech."""
+        """The log-mels [frames, mels] of all frames. The postnet reads them in windows that overlap by as
+        much as a frame depends on, so the result is that of the whole speech."""
         room = self._bundle.shape("postnet", "frames")[1]
         context, total = self.metadata["postnet_context"], len(frames)
         parts, begin = [], 0
@@ -111,8 +119,8 @@ class Synthesizer:
         return np.concatenate(parts)
 
 
-def _near(place, size, window):
-    """1 for characters from one before `place` to `window` after it, else 0; all 1 where `window` is 0."""
-    distance = np.arange(size) - place
+def _near(position, size, window):
+    """1 for characters from one before `position` to `window` after it, else 0; all 1 if `window` is 0."""
+    distance = np.arange(size) - position
     near = (distance >= -1) & (distance <= window)
     return (near | (window <= 0)).astype(np.float32)

@@ -1,9 +1,9 @@
-"""Sentences translated: the source is read once, then greedy or beam search over the target's tokens.
+"""Translation: the source is read once, then greedy or beam search writes the target.
 
-A step looks at each living beam with one more token, or with the end. The ends among the best candidates
-make hypotheses, and the pool keeps the best of them; the best other candidates live on. The search is over
-when the pool is full and no living beam can beat what is in it; a greedy one with its first hypothesis; and
-when `longest` tokens have not ended, where living beams fill the pool.
+Each step extends every living beam by one more token, or by the end. Candidates that end become hypotheses if
+they are among the best; the pool keeps the best hypotheses. The best other candidates become the living
+beams. The search stops when the pool is full and no living beam can beat its hypotheses (greedy search: at
+the first hypothesis), or after `longest` tokens, when living beams fill the pool.
 """
 
 from typing import NamedTuple
@@ -18,9 +18,16 @@ _LEAST_COVERAGE = 1e-10
 
 
 class Translation(NamedTuple):
-    """text; score: ln p by the penalties; finished: False where it was cut at its greatest length; ids: its
-    tokens; alignment: float32 [tokens + 1, source], how much each of them, and the end, looked at each source
-    token."""
+    """A translation of one sentence.
+
+    Attributes:
+        text: the translation.
+        score: see `Search`.
+        finished: False if it was cut at the greatest length.
+        ids: its tokens.
+        alignment: float32 [tokens + 1, source], the attention of each token, and of the end, to the source
+            tokens.
+    """
 
     text: str
     score: float
@@ -31,8 +38,8 @@ class Translation(NamedTuple):
 
 class Search(NamedTuple):
     """How to search. A hypothesis scores log p / ((5 + length) / 6) ** length_penalty + coverage_penalty *
-    sum ln(min(coverage, 1)) (Wu et al. 2016), where length counts the end, and the coverage of a source token
-    is the attention that it got."""
+    sum ln(min(coverage, 1)) (Wu et al. 2016). The length includes the end. The coverage of a source token is
+    the sum of the attention to it."""
 
     beam_size: int
     length_penalty: float
@@ -61,14 +68,15 @@ class Translator:
 
         Args:
             text: a sentence; a blank one has a blank translation.
-            beam_size: 1 is greedy, and fastest. length_penalty, coverage_penalty: see `Search`.
-            min_ratio, max_ratio: tokens of a translation per token of the source.
-                The bundle's metadata have the defaults.
+            beam_size: 1 is greedy search, the fastest. length_penalty, coverage_penalty: see `Search`.
+            min_ratio, max_ratio: tokens of a translation per token of the source. Defaults are in the
+                bundle's metadata.
 
-        Raises: ValueError for a sentence that is too long, or a knob that is unknown or out of range.
+        Raises:
+            ValueError: the sentence is too long, or a knob is unknown or out of range.
         """
         values = filled(self._knobs, knobs)
-        if not 1 <= values["beam_size"] <= self.beams:  # metadata of older bundles have no ranges
+        if not 1 <= values["beam_size"] <= self.beams:  # older bundles have no ranges
             raise ValueError(f"beam_size: {values['beam_size']} is not a whole number from 1 to {self.beams}")
         ids = self.source.encode_sentence(text)
         if not ids:
@@ -94,7 +102,7 @@ class Translator:
         def look(tokens, states):
             found = step(ids=tokens, **memory, **states)
             logits, alignment = found["logits"], found["alignment"][:, : len(source)]
-            logits[:, :END] = _NEVER  # padding, the unknown and the start are no text; the end is
+            logits[:, :END] = _NEVER  # padding, unknown and start are never chosen
             return logits, alignment, {name: found[name] for name in self.states}
 
         found = search(look, states, rows, len(source), knobs)
@@ -110,9 +118,13 @@ def search(look, states, rows, source, knobs):
     Args:
         look: function (tokens int32 [rows], states) -> (logits [rows, vocabulary], alignment [rows, source],
             states).
-        states: name -> array [rows, ...]. rows: at least `knobs.beam_size`. source: tokens of the source.
+        states: name -> array [rows, ...].
+        rows: at least `knobs.beam_size`.
+        source: the number of tokens of the source.
+        knobs: the `Search`.
 
-    Returns: list of (score, finished, ids, alignment [ids + 1, source]).
+    Returns:
+        List of (score, finished, ids, alignment [ids + 1, source]).
     """
     size = knobs.beam_size
     tokens = np.full(rows, START, np.int32)
@@ -126,7 +138,7 @@ def search(look, states, rows, source, knobs):
         ending, others, next_tokens = _candidates(log_p, logits, size)
         if t < knobs.shortest:
             ending[:] = _NEVER
-        bar = np.sort(np.concatenate([ending, others.ravel()]))[-size]  # the last of the best candidates
+        bar = np.sort(np.concatenate([ending, others.ravel()]))[-size]  # the score of the last one kept
         ends = (ending >= bar) & (ending > _NEVER)
         scores = _scores(ending, t + 1, attended, knobs)
         pool = _best([*pool, *((scores[beam], t, beam) for beam in np.flatnonzero(ends))], size)
@@ -146,7 +158,7 @@ def search(look, states, rows, source, knobs):
         if len(pool) == size and (size == 1 or bound <= pool[-1][0]):
             break
     finished = len(pool)
-    if finished < size:  # living beams, behind what has ended
+    if finished < size:  # living beams, behind the hypotheses
         scores = _scores(log_p, knobs.longest, coverage, knobs)
         living = [(scores[beam], knobs.longest, beam) for beam in range(size) if log_p[beam] > _NEVER]
         pool += _best(living, size - finished)
@@ -157,7 +169,7 @@ def search(look, states, rows, source, knobs):
 
 
 def _candidates(log_p, logits, size):
-    """Log-probabilities of beams with the end [rows], and with other tokens [rows, size + 1], and those."""
+    """Log-probabilities of beams with the end [rows] and with other tokens [rows, size + 1]; these tokens."""
     tokens = np.stack([_top(row, min(size + 1, len(row))) for row in logits])
     values = np.take_along_axis(logits, tokens, axis=1)
     share = np.exp(logits - values[:, :1]).sum(axis=1)
@@ -167,20 +179,20 @@ def _candidates(log_p, logits, size):
 
 
 def _top(values, k):
-    """Places of the k greatest values, the greatest first; of equals the first."""
+    """Indices of the k greatest values, the greatest first; of equal values the first."""
     least = np.partition(values, -k)[-k]
-    places = np.flatnonzero(values >= least)
-    return places[np.argsort(-values[places], kind="stable")][:k]
+    indices = np.flatnonzero(values >= least)
+    return indices[np.argsort(-values[indices], kind="stable")][:k]
 
 
 def _filled(beams, rows):
-    """Beams [size, ...] with rows after them that nothing lives in, as many as the signature has."""
+    """Beams [size, ...] followed by unused ones, up to the `rows` of the signature."""
     missing = rows - len(beams)
     return beams if not missing else np.concatenate([beams, np.repeat(beams[:1], missing, axis=0)])
 
 
 def _best(pool, size):
-    return sorted(pool, key=lambda hypothesis: -hypothesis[0])[:size]  # stable: of equals the earlier
+    return sorted(pool, key=lambda hypothesis: -hypothesis[0])[:size]  # stable: the earlier of equal ones
 
 
 def _scores(log_p, length, coverage, knobs):
@@ -196,7 +208,7 @@ def _length_penalty(length, knobs):
 
 
 def _trace(history, length, beam, finished):
-    """The ids and the alignment of a hypothesis, followed back through the parents of its beams."""
+    """The ids and the alignment of a hypothesis, traced back through the parents of its beams."""
     ids, alignment = [], []
     if finished:
         alignment.append(history[length][1][beam])

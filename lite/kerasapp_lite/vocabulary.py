@@ -1,6 +1,6 @@
 """Text to token ids and back: by characters, or by SentencePiece's pieces without SentencePiece.
 
-Ids 0 to 3 are padding, the unknown, the start and the end in every vocabulary.
+In every vocabulary the ids 0 to 3 are padding, unknown, start and end.
 """
 
 import codecs
@@ -14,20 +14,20 @@ PAD, UNKNOWN, START, END = range(4)
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 SPACE_MARK = "\N{LOWER ONE EIGHTH BLOCK}"  # how a piece writes a space
 
-_UNKNOWN_PENALTY = 10.0  # below the lowest score: what a character costs that has no piece
+_UNKNOWN_PENALTY = 10.0  # below the lowest score: the score of a character without a piece
 
-# As SentencePiece, and unlike Python's "replace": one U+FFFD for each byte that is not UTF-8.
+# One U+FFFD per byte that is not UTF-8, as SentencePiece does and Python's "replace" does not.
 codecs.register_error("each_byte", lambda error: (REPLACEMENT * (error.end - error.start), error.end))
 
 
 def normalise(text, form):
-    """`text` in a Unicode normalisation form: "NFC", "NFKC", or "none". What is not UTF-8 becomes U+FFFD."""
+    """`text` in the form "NFC", "NFKC" or "none" of Unicode. Bytes that are not UTF-8 become U+FFFD."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return text if form == "none" else unicodedata.normalize(form, text)
 
 
 def squeeze(text):
-    """`text` with each run of white space as one space, and none at either end."""
+    """`text` with each run of white space as one space, and none at the ends."""
     return " ".join(text.split())
 
 
@@ -35,7 +35,8 @@ def load(path, form):
     """The vocabulary in a bundle's JSON file: `Characters` or `Pieces`.
 
     Args:
-        path: the file. form: the normalisation that the metadata name.
+        path: the file.
+        form: the normalisation in the metadata.
     """
     content = json.loads(path.read_text("utf-8"))
     if "characters" in content:
@@ -49,33 +50,34 @@ class Vocabulary:
     Attributes:
         form: the normalisation.
         surfaces: the bytes of each id's text, b"" for padding, start and end.
-        line_break: the id of "\\n", or of the first character where there is none: the context of an empty
+        line_break: the id of "\\n", or of the first character if there is none: the context of an empty
             prompt.
     """
 
     def encode(self, text):
-        """The ids of a text, which is normalised first; a list without start and end."""
+        """The list of ids of a text, which is normalised first; without start and end."""
         raise NotImplementedError
 
     def encode_sentence(self, text):
-        """The ids of one sentence: white space squeezed, and for pieces a space before it."""
+        """The ids of one sentence: its white space is squeezed, and pieces have a space before it."""
         text = squeeze(normalise(text, self.form))
         return self.encode(f" {text}" if text and isinstance(self, Pieces) else text)
 
     def decode(self, ids):
-        """The text of ids."""
+        """The text of a list of ids."""
         return b"".join(self.surfaces[i] for i in ids).decode("utf-8", "each_byte")
 
     def decoder(self):
-        """An object whose decode(bytes, final) gives text as its characters become whole."""
+        """An object whose decode(bytes, final) gives text in whole characters."""
         return codecs.getincrementaldecoder("utf-8")("each_byte")
 
 
 class Characters(Vocabulary):
-    """One id for each known character, from 4 on.
+    """One id per known character, from 4 on.
 
     Args:
-        characters: string or list of them, in the order of their ids. form: the normalisation.
+        characters: a string or list of them, in the order of their ids.
+        form: the normalisation.
     """
 
     def __init__(self, characters, form="NFC"):
@@ -92,9 +94,10 @@ class Pieces(Vocabulary):
     """SentencePiece's pieces, unigram or BPE, with bytes for what no piece covers.
 
     Args:
-        pieces: [piece, score, type] for each id; the types are "normal", "unknown", "control",
-            "user_defined", "unused" and "byte".
-        model_type: "unigram" or "bpe". form: the normalisation.
+        pieces: [piece, score, type] of each id; the types are "normal", "unknown", "control", "user_defined",
+            "unused" and "byte".
+        model_type: "unigram" or "bpe".
+        form: the normalisation.
     """
 
     def __init__(self, pieces, model_type="unigram", form="NFC"):
@@ -121,7 +124,7 @@ class Pieces(Vocabulary):
         return ids[:-1]  # the last line has no break
 
     def _unigram(self, line):
-        """The pieces of the greatest sum of scores (Viterbi): best[j] is that of the first j characters."""
+        """The pieces with the greatest sum of scores (Viterbi): best[j] is that of the first j characters."""
         best, start = [0.0] + [None] * len(line), [0] * (len(line) + 1)
         for i in range(len(line)):
             for j in range(i + 1, min(i + self._longest, len(line)) + 1):
@@ -130,9 +133,9 @@ class Pieces(Vocabulary):
                     if j > i + 1:
                         continue
                     score = self._unknown_score
-                # SentencePiece adds 32-bit numbers: where two ways are nearly equal, rounding decides.
+                # SentencePiece adds 32-bit numbers: between two nearly equal sums, rounding decides.
                 score = float(np.float32(score + best[i]))
-                if best[j] is None or score > best[j]:  # of equals the piece that starts earlier
+                if best[j] is None or score > best[j]:  # of equal sums, the piece that starts earlier
                     best[j], start[j] = score, i
         pieces, end = [], len(line)
         while end:
@@ -141,9 +144,8 @@ class Pieces(Vocabulary):
         return pieces[::-1]
 
     def _bpe(self, line):
-        """The pieces that are left when the neighbours of the best joint score, the first of equals, have
-        been joined until none can be. The time grows with the square of the line: a port for long lines keeps
-        a heap."""
+        """The pieces that remain after neighbours are joined, always those of the best joint score (the
+        first of equals), until none can be. Quadratic in the line: a port for long lines keeps a heap."""
         pieces = list(line)
         while True:
             joined = [a + b for a, b in itertools.pairwise(pieces)]
