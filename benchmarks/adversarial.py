@@ -2,16 +2,17 @@
 
     python benchmarks/adversarial.py [--seeds 0 1 2] [--runs FOLDER]
 
-A random LSTM, the oracle, writes sequences of 20 tokens out of 5,000. A generator of the same size learns
-from 10,000 of them by maximum likelihood, and then against a discriminator.
+A random LSTM, the oracle, writes sequences of 20 tokens from a vocabulary of 5,000. A generator of the same
+size learns from 10,000 of them by maximum likelihood, and then against a discriminator.
 
-    NLL_oracle   what the oracle thinks of 10,000 sequences of the generator, nats a token: quality alone
-    NLL_test     what the generator thinks of 10,000 other sequences of the oracle: diversity too
+    NLL_oracle   -ln p of 10,000 sequences of the generator by the oracle, nats per token: quality alone
+    NLL_test     -ln p of 10,000 other sequences of the oracle by the generator, nats per token: diversity too
 
-A generator that writes only the likeliest has a low NLL_oracle and a high NLL_test. A lower temperature
-has that without training (Caccia et al. 2020, arXiv:1811.02549), so the table has it beside SeqGAN.
-Likelihood has two rows: where it predicted other sequences best, and after all its epochs, as in the paper:
-it begins to know the 10,000 by heart, which makes NLL_oracle lower still. SeqGAN begins there.
+A generator that writes only the likeliest sequences has a low NLL_oracle and a high NLL_test. A lower
+temperature has the same effect without training (Caccia et al. 2020, arXiv:1811.02549), so the table shows it
+beside SeqGAN. Likelihood has two rows: the epoch that predicts other sequences best, and the last epoch, as
+in the paper. By then the generator begins to memorise the 10,000, which lowers NLL_oracle further. SeqGAN
+starts from there.
 """
 
 import argparse
@@ -45,26 +46,26 @@ def small_model():
 
 
 def random_oracle(seed):
-    """A model whose weights are all drawn from N(0, 1)."""
+    """A model whose weights are all sampled from N(0, 1)."""
     oracle, rng = small_model(), np.random.default_rng(seed)
     oracle.set_weights([rng.normal(size=weight.shape) for weight in oracle.weights])
     return oracle
 
 
 class Author:
-    """Draws sequences from a model, and says what it thinks of others."""
+    """Samples sequences from a model, and scores given ones."""
 
     def __init__(self, model):
         self.model = model
         self._draw, self._score = tf.function(self._drawn), tf.function(self._scored)
 
     def write(self, count, seed, temperature=1.0):
-        """int32 [count, 1 + LENGTH], each beginning with START; `count` a multiple of 1,000."""
+        """int32 [count, 1 + LENGTH], each beginning with START; `count` is a multiple of 1,000."""
         seeds = tf.split(derived(tf.constant([seed]), tf.range(count))[0], count // 1000)
         return np.concatenate([self._draw(part, tf.fill([1000], temperature)).numpy() for part in seeds])
 
     def nats(self, sequences, temperature=1.0):
-        """Mean -ln p of their tokens."""
+        """Mean -ln p of the tokens of `sequences`."""
         parts = np.split(sequences, len(sequences) // 500)
         return float(np.mean([self._score(part, tf.constant(temperature)).numpy() for part in parts]))
 
@@ -83,7 +84,7 @@ class Author:
 
 
 class Watch(keras.callbacks.Callback):
-    """Tells after each epoch how the generator stands."""
+    """Prints the generator's metrics after each epoch."""
 
     def __init__(self, name, oracle, author, valid):
         super().__init__()
@@ -107,7 +108,7 @@ def batches(sequences, seed):
 
 
 def by_likelihood(author, real, watch, seed, epochs, rate=0.01):
-    """Trains an author's model by maximum likelihood, the rate falling along half a cosine to 0."""
+    """Trains an author's model by maximum likelihood; the learning rate falls to 0 along half a cosine."""
     falling = keras.optimizers.schedules.CosineDecay(rate, epochs * PASS)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     author.model.compile(keras.optimizers.Adam(falling), loss, jit_compile=False)
@@ -134,7 +135,7 @@ def against_discriminator(author, real, watch, seed, args):
 def fit(model, data, steps, steps_per_epoch, watch):
     epochs, left = divmod(steps, steps_per_epoch)
     if left:
-        raise SystemExit(f"{steps} steps of fit are no multiple of {steps_per_epoch}")
+        raise SystemExit(f"{steps} steps of fit are not a multiple of {steps_per_epoch}")
     model.fit(
         data, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=[watch], shuffle=False, verbose=0
     )
@@ -177,17 +178,19 @@ def main():
         "--runs",
         type=Path,
         default=Path("runs/benchmark-adversarial"),
-        help="keeps what likelihood has learned",
+        help="where the models trained by likelihood are kept",
     )
-    parser.add_argument("--epochs", type=int, default=20, help="of likelihood (default: 20)")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of likelihood (default: 20)")
     parser.add_argument(
-        "--steps", type=int, default=75, help="of SeqGAN's generator; 0 for none (default: 75)"
+        "--steps", type=int, default=75, help="steps of SeqGAN's generator; 0 for none (default: 75)"
     )
-    parser.add_argument("--rate", type=float, default=5e-3, help="learning rate of these (default: 0.005)")
-    parser.add_argument("--discriminator-rate", type=float, default=1e-3, help="of its discriminator (0.001)")
-    parser.add_argument("--warmup", type=int, default=350, help="steps of its discriminator before (350)")
-    parser.add_argument("--every", type=int, default=2, help="steps of its discriminator for each one (2)")
-    parser.add_argument("--rollouts", type=int, default=4, help="ends written for each reward (default: 4)")
+    parser.add_argument(
+        "--rate", type=float, default=5e-3, help="learning rate of the generator (default: 0.005)"
+    )
+    parser.add_argument("--discriminator-rate", type=float, default=1e-3, help="of the discriminator (0.001)")
+    parser.add_argument("--warmup", type=int, default=350, help="steps of the discriminator before (350)")
+    parser.add_argument("--every", type=int, default=2, help="discriminator steps per generator step (2)")
+    parser.add_argument("--rollouts", type=int, default=4, help="continuations per reward (default: 4)")
     args = parser.parse_args()
     args.runs.mkdir(parents=True, exist_ok=True)
     table = Table("seed", "generator", "NLL_oracle", "NLL_test", show_edge=False)

@@ -1,19 +1,20 @@
-"""What training against a discriminator does to text: quality and diversity of runs, beside real text.
+"""The effect of adversarial training on text: quality and diversity of runs, beside real text.
 
     kerasapp train generation --preset tinyshakespeare --run runs/likelihood
     kerasapp train generation --from runs/likelihood --training.adversarial true --run runs/adversarial ...
     python benchmarks/adversarial_text.py runs/likelihood runs/adversarial
 
-Each run writes on from the same places of the validation text; so does the real text. A lower temperature
-trades diversity for quality without training, so that of the first run is in the table as well.
+Each run continues the validation text from the same positions; the table has the real continuations too. A
+lower temperature trades diversity for quality without training, so it is shown for the first run.
 
-    nats          a character of the validation text
-    BLEU          of the texts, with other places of the validation text as references: more is better (Yu et
-                  al. 2017, arXiv:1609.05473)
+    nats          nats per character of the validation text
+    BLEU          of the texts, with other parts of the validation text as references: more is better (Yu et
+    al.
+                  2017, arXiv:1609.05473)
     self-BLEU     mean BLEU of each text with the others as references: more is less diverse (Zhu et al. 2018,
                   arXiv:1802.01886)
-    novel         share of the four-word sequences that the training text does not have
-    known words   share of the words that the training text has: spelling
+    novel         share of the four-word sequences that are not in the training text
+    known words   share of the words that are in the training text: spelling
 """
 
 import argparse
@@ -31,21 +32,21 @@ from sacrebleu.metrics import BLEU
 
 from kerasapp import api
 
-PROMPT = 32  # characters that are given
+PROMPT = 32  # characters of a prompt
 COLUMNS = ("nats", "BLEU", "self-BLEU", "novel", "known words")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, help="run folders, the first one trained by likelihood")
-    parser.add_argument("--texts", type=int, default=200, help="texts of each run (default: 200)")
-    parser.add_argument("--length", type=int, default=200, help="tokens of each text (default: 200)")
+    parser.add_argument("--texts", type=int, default=200, help="texts per run (default: 200)")
+    parser.add_argument("--length", type=int, default=200, help="tokens per text (default: 200)")
     parser.add_argument(
-        "--temperatures", type=float, nargs="*", default=[0.9, 0.8], help="of the first run, too"
+        "--temperatures", type=float, nargs="*", default=[0.9, 0.8], help="more temperatures of the first run"
     )
     args = parser.parse_args()
     models = [api.load(run) for run in args.runs]
-    prompts, real, others = places(text_of(models[0], "valid"), args.texts, args.length)
+    prompts, real, others = excerpts(text_of(models[0], "valid"), args.texts, args.length)
     judge = Judge(text_of(models[0], "train"), others)
     table = Table("texts of", *COLUMNS, show_edge=False)
     table.add_row("the validation text", "", *cells(judge(real)))
@@ -61,13 +62,13 @@ def main():
 
 
 def text_of(model, split):
-    """A split of the text that a model has learned from, as a string."""
+    """A split of a model's text, as a string."""
     ids = tf.constant(model.task.tokens(split)[np.newaxis], tf.int32)
     return model.task.tokenizer.decode(ids, tf.constant([ids.shape[1]]))[0].numpy().decode()
 
 
-def places(text, count, length):
-    """(prompts, what follows them, references elsewhere): lists of `count` strings, evenly spread."""
+def excerpts(text, count, length):
+    """(prompts, their continuations, other references): lists of `count` strings, evenly spaced."""
     starts = np.linspace(0, len(text) - PROMPT - 2 * length, count).astype(int)
     prompts = [text[i : i + PROMPT] for i in starts]
     follows = [text[i + PROMPT : i + PROMPT + length] for i in starts]
@@ -75,7 +76,7 @@ def places(text, count, length):
 
 
 class Judge:
-    """Figures of a list of texts, without the nats."""
+    """The metrics of a list of texts, without the nats."""
 
     def __init__(self, train, references):
         words = words_of(train)
@@ -94,7 +95,7 @@ class Judge:
 
 
 def bleu(texts, references):
-    """Mean BLEU of texts, each with its own list of references; 0 to 100."""
+    """Mean BLEU of texts, each with its own list of references, 0 to 100."""
     metric = BLEU(effective_order=True)
     return float(
         np.mean([metric.sentence_score(*pair).score for pair in zip(texts, references, strict=True)])
@@ -102,7 +103,7 @@ def bleu(texts, references):
 
 
 def words_of(text):
-    """The words of a text without its punctuation, the first and the last, which may be cut, left out."""
+    """The words of a text without punctuation, and without the first and the last, which may be cut."""
     return re.findall(r"[\w']+", text.lower())[1:-1]
 
 

@@ -1,17 +1,17 @@
-"""How fast clips become spectrograms, and how near the way back comes: a table.
+"""The speed of clips to spectrograms, and the error of the way back: a table.
 
     python benchmarks/audio.py LJSpeech/wavs/*.wav
     python benchmarks/audio.py --sample_rate 8000 --mels 64 --f_max 4000 recordings/*.wav
 
-Reads each clip, trims it, brings it to one loudness and computes its log-mels, in one thread and in two; then
-turns the log-mels of some of them into sound, and compares that with the clip:
+Reads each clip, trims it, sets its loudness and computes its log-mels, in one thread and in one per core.
+Then turns the log-mels of some clips into sound, and compares it with the clip:
 
-- mel: mean absolute difference of the log-mels of both, nats;
-- spectral convergence: norm of the difference of the magnitudes of both, over the norm of the clip's.
+- mel: mean absolute difference of the two log-mels, nats;
+- spectral convergence: norm of the difference of the two magnitudes, divided by the norm of the clip's.
 
-On two cores (2.6 GHz, AVX2) that trainings kept busy as well (load 8), the 365 clips of an LJSpeech subset:
-417 times real time in one thread, 480 in two; copies 0.086 nats and 0.23 off, at 0.10 of real time. Of spoken
-digits at 8 kHz, 600: 348 and 560 times; copies 0.107 nats and 0.18 off, at 0.035.
+On two cores (2.6 GHz, AVX2) that were also busy with trainings (load 8), 365 clips of an LJSpeech subset: 417
+times real time in one thread, 480 in two; copies differ by 0.086 nats and 0.23, at a real-time factor of
+0.10. 600 spoken digits at 8 kHz: 348 and 560 times; copies differ by 0.107 nats and 0.18, at 0.035.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from pipelines.speech.audio import log_mel, mel_to_audio, prepared, read
 
 
 def extraction(files: list[str], settings: AudioConfig, compute, threads: int) -> str:
-    """Seconds of sound made into log-mels in a second, with so many threads."""
+    """A line with the seconds of sound turned into log-mels per second."""
 
     def seconds(path):
         wave = read(path, settings.sample_rate)
@@ -43,7 +43,7 @@ def extraction(files: list[str], settings: AudioConfig, compute, threads: int) -
 
 
 def copies(files: list[str], settings: AudioConfig, compute, sound) -> str:
-    """Lines about the distance and the speed of mel_to_audio, batch 1."""
+    """Lines with the error and the speed of mel_to_audio for single clips."""
     mels, convergences, factors = [], [], []
     for path in files:
         wave = prepared(read(path, settings.sample_rate), settings)
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--sample_rate", type=int, default=22_050)
     parser.add_argument("--mels", type=int, default=80)
     parser.add_argument("--f_max", type=float, default=8000.0)
-    parser.add_argument("--copies", type=int, default=20, help="how many of the clips to copy")
+    parser.add_argument("--copies", type=int, default=20, help="the number of clips to copy")
     arguments = parser.parse_args()
     settings = AudioConfig(sample_rate=arguments.sample_rate, mels=arguments.mels, f_max=arguments.f_max)
     compute = tf.function(

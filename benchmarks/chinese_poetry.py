@@ -2,10 +2,10 @@
 
     python benchmarks/chinese_poetry.py poems.txt poet.tang.*.json 唐诗三百首.json 宋词三百首.json
 
-The files are those of github.com/chinese-poetry/chinese-poetry (MIT; the poems are in the public domain):
-lists of poems with their lines in "paragraphs". The text has one line a line, then an empty line, no titles,
-in NFC. A poem that occurs twice is kept once, and the poems stand in the order of a hash of their text: so a
-split by position holds every kind of poem on each side, and no poem on both.
+The files come from github.com/chinese-poetry/chinese-poetry (MIT; the poems are in the public domain): lists
+of poems with their lines in "paragraphs". The text has one line of a poem per line and an empty line after
+each poem, no titles, in NFC. Repeated poems are kept once. The poems are ordered by a hash of their text, so
+a split by position has every kind of poem on each side, and no poem on both.
 
 With poet.tang.0 to .7000 and the two anthologies: 8,368 poems, 602,531 characters, 6,554 different.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 def poems(path: Path) -> list[str]:
-    """The poems of a file, each as lines that end in a line break; those without text are left out."""
+    """The poems of a file, without empty ones; each is one string whose lines end in a line break."""
     texts = []
     for poem in json.loads(path.read_text("utf-8")):
         lines = [unicodedata.normalize("NFC", line.strip()) for line in poem["paragraphs"]]

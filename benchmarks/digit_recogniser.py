@@ -1,18 +1,18 @@
-"""How many digits of strings that a run of `synthesis` reads aloud an independent recogniser hears right.
+"""The share of digits read aloud by a run of `synthesis` that an independent recogniser understands.
 
     python benchmarks/digit_recogniser.py --fsdd free-spoken-digit-dataset/recordings --run runs/digits
 
 The run is one of `kerasapp train synthesis --preset digits`. The recogniser is trained here, for some
 minutes, on the Free Spoken Digit Dataset, {digit}_{speaker}_{take}.wav: convolutions over log-mels, a
-bidirectional GRU, CTC (Graves et al., 2006). What the run's voice has learned from is left out: of that voice
-the recogniser knows takes 5 to 9, of the others 5 to 49; takes 0 to 4 test it. It sees strings of one to six
-digits of one speaker, joined anew for each step, with pauses of 0 to 200 ms, speeds of 0.9 to 1.1, changing
-loudness and noise; 40% of them are of the run's voice, whose clips are few.
+bidirectional GRU, CTC (Graves et al., 2006). It does not hear the clips that the run was trained on: of the
+run's voice it knows takes 5 to 9, of the other voices 5 to 49; takes 0 to 4 test it. It is trained on strings
+of one to six digits of one speaker, joined anew for each step, with pauses of 0 to 200 ms, speeds of 0.9 to
+1.1, and varying loudness and noise. 40% of them are of the run's voice, which has few clips.
 
-Accuracy is 1 - edit distance / digits; a string is exact where nothing is misread. The strings read aloud are
-in no split of the run's data, and have each digit equally often at each place; of two digits only ten can be
-had so. Recorded strings are the same, joined of clips that test, with pauses of 40 to 160 ms: judge a run by
-the rows above it.
+Accuracy is 1 - edit distance / digits; a string is exact if no digit is misread. The strings read aloud are
+in no split of the run's data, and have each digit equally often at each position; of two digits there are
+only ten such strings. Recorded strings are the same, joined from test clips with pauses of 40 to 160 ms:
+compare a run with the rows above it.
 """
 
 import argparse
@@ -48,9 +48,9 @@ SETTINGS = AudioConfig(
     sample_rate=RATE, window_ms=25, hop_ms=12.5, mels=40, f_max=None, floor_db=-80, trim_db=45, padding_ms=10
 )
 DIGITS_A_BATCH = 96
-WARM_UP = GROWING = 50  # steps: of a rising learning rate; after which strings are a digit longer
+WARM_UP = GROWING = 50  # steps in which the learning rate rises; and after which strings grow by a digit
 LEARNING_RATE = 5e-3
-MARGIN = RATE // 20  # samples of silence around what is tested
+MARGIN = RATE // 20  # samples of silence around test clips
 VOICE_SHARE = 0.4  # of the training strings
 DROPOUT = 0.1
 BLANK = 0  # of CTC; digit d is d + 1
@@ -58,7 +58,7 @@ SYNTHESISED = "strings, synthesised"
 
 
 def read_clips(folder: Path, takes) -> dict[str, list[list[np.ndarray]]]:
-    """The clips of each speaker by digit, without silent ends; `takes` is a function of the speaker."""
+    """Speaker -> the clips of each digit, without silent ends; `takes` is a function of the speaker."""
     speakers = sorted({path.name.split("_")[1] for path in folder.glob("[0-9]_*_*.wav")})
     if VOICE not in speakers:
         raise SystemExit(f"{folder}: no recordings of {VOICE}, {{digit}}_{VOICE}_{{take}}.wav")
@@ -73,7 +73,7 @@ def read_clips(folder: Path, takes) -> dict[str, list[list[np.ndarray]]]:
 
 
 def joined(rng, clips: list[np.ndarray], pauses: tuple[float, float], noise_db: float) -> np.ndarray:
-    """Clips one after the other, with pauses of so many seconds around each of them, in a noise."""
+    """Clips one after the other, with pauses of so many seconds around each of them, and noise."""
     parts = [np.zeros(int(rng.uniform(*pauses) * RATE))]
     for clip in clips:
         parts += [clip, np.zeros(int(rng.uniform(*pauses) * RATE))]
@@ -82,17 +82,17 @@ def joined(rng, clips: list[np.ndarray], pauses: tuple[float, float], noise_db: 
 
 
 def changed(rng, clip: np.ndarray, speed: float) -> np.ndarray:
-    """A clip as it might have been said another time: its speed and pitch, and loudness."""
+    """A clip at another speed (and pitch) and loudness."""
     speed = np.clip(speed * rng.uniform(0.97, 1.03), 0.9, 1.1)
     return soxr.resample(clip, speed * RATE, RATE) * 10 ** (rng.normal(0, 2) / 20)
 
 
 def examples(clips: dict, seed: int):
-    """Endless batches, each of one count of digits: waves [strings, samples], labels [strings, digits]."""
+    """Endless batches, each of strings of one length: waves [strings, samples], labels [strings, digits]."""
     rng = np.random.default_rng(seed)
     others = [speaker for speaker in clips if speaker != VOICE]
     for number in itertools.count():
-        length = int(rng.integers(1, 2 + min(5, number // GROWING)))  # short strings first: CTC begins sooner
+        length = int(rng.integers(1, 2 + min(5, number // GROWING)))  # short strings first: CTC learns sooner
         spoken = rng.integers(10, size=(DIGITS_A_BATCH // length, length))
         waves = []
         for string in spoken:
@@ -125,15 +125,15 @@ def recogniser(average: np.ndarray, variance: np.ndarray) -> keras.Model:
 
 
 def ctc(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """CTC loss of each string. What pads a string is silence, which the network has to read as such."""
+    """CTC loss of each string. Strings are padded with silence, which the network has to recognise."""
     frames = tf.fill(tf.shape(logits)[:1], tf.shape(logits)[1])
     labels = tf.sparse.from_dense(tf.cast(labels, tf.int32))  # TensorFlow's faster implementation
     return tf.nn.ctc_loss(labels, logits, None, frames, logits_time_major=False, blank_index=BLANK)
 
 
 class Clock(keras.callbacks.Callback):
-    """Ends a training after so many seconds of processor time, which a busy machine gives more slowly; over
-    them the learning rate rises and falls."""
+    """Ends a training after so many seconds of processor time (not wall time: the machine may be busy). The
+    learning rate rises and falls over them."""
 
     def __init__(self, seconds: float):
         super().__init__()
@@ -150,7 +150,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def trained(clips: dict, minutes: float, seed: int) -> keras.Model:
-    """A new recogniser; prints how long it has learned."""
+    """A new recogniser; prints how long it was trained."""
     keras.utils.set_random_seed(seed)
     data = training_data(clips, seed)
     mels = np.concatenate([mel.numpy().reshape(-1, SETTINGS.mels) for mel, _ in data.take(12)])
@@ -164,7 +164,7 @@ def trained(clips: dict, minutes: float, seed: int) -> keras.Model:
 
 
 def heard(model: keras.Model, waves: list[np.ndarray]) -> list[tuple[int, ...]]:
-    """The digits heard in each wave, one by one."""
+    """The digits recognised in each wave; waves are read one by one."""
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None])])
     def labels(wave):
@@ -188,7 +188,7 @@ def errors(truth: list[tuple[int, ...]], found: list[tuple[int, ...]]) -> np.nda
 
 
 def unseen(count: int, rng) -> list[tuple[int, ...]]:
-    """Strings of two to six digits that the run's data has not, in tens: each digit once at each place."""
+    """Strings of two to six digits that the run's data lacks, in tens: each digit once at each position."""
     taken, tens, lengths = set(digits.strings()), [], collections.deque(range(2, 7))
     while 10 * len(tens) < count:
         ten = _ten(lengths[0], taken, rng)
@@ -197,12 +197,12 @@ def unseen(count: int, rng) -> list[tuple[int, ...]]:
             taken.update(ten)
             lengths.rotate(-1)
         else:
-            lengths.popleft()  # none is left
+            lengths.popleft()  # there are no more
     return sorted(itertools.chain(*tens), key=len)
 
 
 def _ten(length: int, taken: set, rng) -> list[tuple[int, ...]] | None:
-    """Ten strings not in `taken`, each digit once at each place; None where some tries find none."""
+    """Ten strings not in `taken`, each digit once at each position; None if some tries find none."""
     for _ in range(100):
         starts = np.stack([rng.permutation(10) for _ in range(length - 1)], axis=1).tolist()
         cost = [[rng.random() + 100 * ((*start, end) in taken) for end in range(10)] for start in starts]
@@ -214,7 +214,7 @@ def _ten(length: int, taken: set, rng) -> list[tuple[int, ...]] | None:
 
 
 def recordings(clips: dict, strings: list, rng) -> dict[str, tuple[list, list]]:
-    """Title -> (truth, waves) of what people have said: single clips, and `strings` joined of them."""
+    """Title -> (truth, waves) of recordings: single clips, and `strings` joined from them."""
 
     def singles(speakers):
         return [((digit,), wave) for who in speakers for digit in range(10) for wave in clips[who][digit]]
@@ -232,17 +232,17 @@ def recordings(clips: dict, strings: list, rng) -> dict[str, tuple[list, list]]:
 
 
 def spoken(run: str, strings: list) -> tuple[list, AudioConfig]:
-    """What a run makes of strings, as `Speech`, and its settings."""
+    """The `Speech` of strings by a run, and the run's audio settings."""
     synthesizer = kerasapp.load(run)
     config = synthesizer.task.config
     if config.data.directory != digits.NAME:
-        raise SystemExit(f"{run}: has learned from {config.data.directory}, not from {digits.NAME}")
+        raise SystemExit(f"{run}: was trained on {config.data.directory}, not on {digits.NAME}")
     texts = [" ".join(digits.WORDS[digit] for digit in string) for string in strings]
     return synthesizer.synthesize(texts), config.audio
 
 
 def model_of(options) -> keras.Model:
-    """The recogniser: that of --weights, or a new one."""
+    """The recogniser of --weights, or a new one."""
     if options.weights and options.weights.exists():
         return keras.models.load_model(options.weights, compile=False)
     clips = read_clips(options.fsdd, lambda speaker: OF_VOICE if speaker == VOICE else OF_OTHERS)
@@ -274,7 +274,7 @@ def main() -> None:
         for i in np.flatnonzero(wrong):
             misread.add_row(title, *(" ".join(map(str, string)) for string in (truth[i], found[i])))
     Console().print(table, misread)
-    if options.worst:  # `wrong` is of the run, which comes last
+    if options.worst:  # `wrong` is that of the run, which comes last
         worst = max(range(len(wrong)), key=lambda i: (wrong[i], -speeches[i].sharpness))
         shown = {name: getattr(speeches[worst], name) for name in ("mel", "alignment", "tokens", "stop")}
         scale = {"hop_seconds": settings.hop_seconds, "mel_frequencies": settings.mel_frequencies}
@@ -284,11 +284,11 @@ def main() -> None:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fsdd", type=Path, required=True, help="the folder of recordings")
-    parser.add_argument("--run", help="a run folder or an export; without it only recordings are judged")
+    parser.add_argument("--run", help="a run folder or an export; without it only recordings are tested")
     parser.add_argument("--minutes", type=float, default=4.0, help="processor time of the training")
     parser.add_argument("--strings", type=int, default=200, help="a multiple of ten")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--worst", type=Path, help="PNG file: a picture of the string misread most")
+    parser.add_argument("--worst", type=Path, help="PNG file to write: the string with most errors")
     parser.add_argument("--weights", type=Path, help="the recogniser, FILE.keras: written if missing")
     options = parser.parse_args()
     if options.strings <= 0 or options.strings % 10 or (options.worst and not options.run):

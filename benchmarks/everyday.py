@@ -1,13 +1,13 @@
-"""Twenty everyday sentences that a model of the Tatoeba pairs has never seen, and how many it gets right.
+"""Twenty everyday sentences that a model of the Tatoeba pairs has never seen: how many does it get right?
 
     python benchmarks/everyday.py runs/tatoeba-zh-en
 
-Greetings, food, time and asking the way, five of each, in the words of a phrase book, Chinese to English or,
-for a run the other way, English to Chinese. They were chosen for being new and of words that the pairs have,
-before any model had seen them. That none is in the data of the run, in any of its splits, is checked first:
-without punctuation, case and contractions, traditional characters as simplified ones.
+Greetings, food, time and asking the way, five of each, in the words of a phrase book: Chinese to English or,
+for a run in the other direction, English to Chinese. They are new sentences of words that occur in the pairs,
+chosen before any model was tried on them. First the script checks that none is in any split of the run's
+data; punctuation, case, contractions and traditional characters make no difference.
 
-An answer is right when it is one of those accepted. In them {a|b} stands for a or b. Case, punctuation,
+An answer is right if it is one of the accepted ones, in which {a|b} means a or b. Case, punctuation,
 contractions, digits for number words, 您 for 你 and traditional characters make no difference.
 """
 
@@ -199,14 +199,14 @@ ENGLISH = {
     ],
 }
 
-# Traditional and other forms of the characters above.
+# Traditional and other forms of these characters.
 FORMS = str.maketrans(
     "來個們兒別勞問喫嗎國圍圖場塊媽寢將對師幾從愛擾時書會棧業極樂樣機歡沒湯無熱營牀現瑪禮種纔"
     "興華葷處裏裡見親覺認請識買賓車這進過達遠還邊醫銀鐘門開間離類飛飯館駕體魚麗麼點您妳週錯鍾",
     "来个们儿别劳问吃吗国围图场块妈寝将对师几从爱扰时书会栈业极乐样机欢没汤无热营床现玛礼种才"
     "兴华荤处里里见亲觉认请识买宾车这进过达远还边医银钟门开间离类飞饭馆驾体鱼丽么点你你周错钟",
 )
-# What else is one, after lower-casing: contractions, hours and, in Chinese, words and names.
+# More equal forms, after lower-casing: contractions, hours and, in Chinese, words and names.
 REWRITTEN = {
     r"won't": "will not",
     r"can't|cannot": "can not",
@@ -229,7 +229,7 @@ CHARACTER = "[\u4e00-\u9fff]"
 
 
 def normalised(text: str) -> str:
-    """A sentence, without the differences that do not count."""
+    """A sentence without the differences that do not count."""
     text = unicodedata.normalize("NFKC", text).lower().replace("’", "'").translate(FORMS)
     chinese = re.search(CHARACTER, text)
     for pattern, words in (REWRITTEN_CHINESE if chinese else REWRITTEN).items():
@@ -241,7 +241,7 @@ def normalised(text: str) -> str:
 
 
 def expanded(template: str) -> list[str]:
-    """All that a template with {a|b} stands for, inner braces first."""
+    """All the texts of a template with {a|b}, inner braces first."""
     braces = re.search(r"{([^{}]*)}", template)
     if not braces:
         return [template]
@@ -250,13 +250,13 @@ def expanded(template: str) -> list[str]:
 
 
 def accepted(templates: list[str]) -> set[str]:
-    """All the answers that templates stand for, normalised."""
+    """All the texts of some templates, normalised."""
     return {normalised(text) for template in templates for text in expanded(template)}
 
 
 def check_unseen(corpus, sentences) -> None:
-    """A sentence that is not in the data is in no pair of it either."""
-    seen = {normalised(text) for part in corpus.sizes for text in corpus.texts(part)[0]}
+    """Asserts that none of the sentences is in the data."""
+    seen = {normalised(text) for split in corpus.sizes for text in corpus.texts(split)[0]}
     for sentence in sentences:
         assert normalised(sentence) not in seen, f"{sentence} is in the data"
 
@@ -271,7 +271,7 @@ def main():
     translator = kerasapp.load(options.run)
     data = translator.task.config.data
     if data.pairs != SAMPLE:
-        raise SystemExit(f"{options.run}: has learned from {data.pairs or data.source}, not from {SAMPLE}")
+        raise SystemExit(f"{options.run}: was trained on {data.pairs or data.source}, not on {SAMPLE}")
     sentences = CHINESE if data.swap else ENGLISH
     check_unseen(translator.task.corpus, sentences)
     answers = [answer.text for answer in translator.translate(list(sentences))]

@@ -1,11 +1,11 @@
-"""Whether training waits for its input: seconds of a step with the pipeline, and with batches kept in memory.
+"""Does training wait for its input? Seconds per step with the pipeline, and with batches in memory.
 
     python benchmarks/input_pipeline.py runs/digits
 
-Of any run of any task. Both ways train on the same batches with the settings of `kerasapp train`, in turns,
-in one process; the table has medians over the rounds. Where the ratio is near 1, the input is not what
-training waits for. "Alone" is the pipeline with nothing that trains. For synthesis there are the spectrogram
-frames a second too, padding not counted.
+Takes any run of any task. Both ways train on the same batches with the settings of `kerasapp train`, in
+turns, in one process; the table has medians over the rounds. If the ratio is near 1, training does not wait
+for its input. "Alone" is the pipeline without training. For synthesis the table also has spectrogram frames
+per second, without padding.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from pipelines.speech.clips import PADDING
 
 
 def compiled(task) -> object:
-    """A fresh model that trains as in `kerasapp train`."""
+    """A fresh model, compiled as in `kerasapp train`."""
     model = task.build(training=True)
     model.compile(optimizer=make_optimizer(task.config.training), loss=task.loss(), jit_compile=False)
     return model
@@ -43,7 +43,7 @@ def in_memory(task, steps: int) -> tf.data.Dataset:
 
 
 def real_frames(batches: tf.data.Dataset) -> int:
-    """Frames of a dataset's spectrograms that are no padding; 0 for a task without any."""
+    """Frames of a dataset's spectrograms, without padding; 0 for a task without spectrograms."""
     count = 0
     for _, targets in batches:
         if isinstance(targets, dict) and "mel_out" in targets:
@@ -52,7 +52,7 @@ def real_frames(batches: tf.data.Dataset) -> int:
 
 
 def timed(work, steps: int) -> float:
-    """Seconds a step of one round."""
+    """Seconds per step of one round."""
     start = time.perf_counter()
     work()
     return (time.perf_counter() - start) / steps
@@ -61,7 +61,7 @@ def timed(work, steps: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("run", help="a run folder")
-    parser.add_argument("--steps", type=int, default=20, help="steps of a round (default: 20)")
+    parser.add_argument("--steps", type=int, default=20, help="steps per round (default: 20)")
     parser.add_argument("--rounds", type=int, default=5, help="default: 5")
     options = parser.parse_args()
 
@@ -86,7 +86,7 @@ def main() -> None:
                 seconds[name].append(spent)
 
     frames = real_frames(cached) / options.steps
-    columns = ["", "ms a step", "of the time in memory"] + ["frames a second"] * bool(frames)
+    columns = ["", "ms per step", "ratio to in memory"] + ["frames per second"] * bool(frames)
     table = Table(*columns, title=f"{options.run}: {options.rounds} rounds of {options.steps} steps")
     base = statistics.median(seconds["training, batches in memory"])
     for name, values in seconds.items():

@@ -1,16 +1,16 @@
-"""How long SimpleRNN, GRU, LSTM and attention remember: the tests of adding and of copying.
+"""How long do SimpleRNN, GRU, LSTM and attention remember? The tests of adding and of copying.
 
     python benchmarks/memory.py [--seeds 3] [--lags 10 30 100 200 400] [--steps 1500] [--fresh]
 
-Every cell has the same number of weights and starts anew for each test, lag and seed; memory_tasks.py has the
-tests and the models. Training: Adam, gradients clipped to a norm of 1, batches of 32 new sequences, up to
-`--steps` of them (three times as many for a SimpleRNN, which learns slowly). It ends before where three
-times in a row 99.5% of the answers for 256 new validation sequences are right. A lag is SOLVED where then 99%
-of the answers for 1,000 held-out sequences are right: a sum within 4% of its range (0.08), as in the 1997
-paper, or a symbol. A seed that has not solved a lag does not try longer ones.
+Every cell has the same number of weights and a fresh model for each test, lag and seed; memory_tasks.py has
+the tests and the models. Training: Adam, gradients clipped to a norm of 1, batches of 32 new sequences, at
+most `--steps` of them (three times as many for a SimpleRNN, which learns slowly). It ends early when 99.5% of
+the answers for 256 new validation sequences are right, three times in a row. A lag is SOLVED if then 99% of
+the answers for 1,000 held-out sequences are right: a sum within 4% of its range (0.08), as in the 1997 paper,
+or a symbol. A seed that has not solved a lag does not try longer ones.
 
-Runs are kept in memory.json in the figures' folder: what was stopped goes on, and a second call only draws;
-`--fresh` starts anew. docs/memory.md tells what came out.
+Runs are kept in memory.json in the figures' folder: a stopped call is resumed, and a second call only draws;
+`--fresh` starts again. The results are in docs/memory.md.
 """
 
 import argparse
@@ -35,22 +35,22 @@ from memory_tasks import BUDGET, CELLS, TESTS, build, count, reach, units_within
 
 BATCH, VALIDATION, HELD_OUT = 32, 256, 1000
 COST_LAG = 100
-EVERY, IN_A_ROW = 25, 3  # steps between validations, and how many have to be good
-ENOUGH, SOLVED = 0.995, 0.99  # share of right answers at which training ends, and that is asked in the end
+EVERY, IN_A_ROW = 25, 3  # steps between validations, and good validations in a row that end training
+ENOUGH, SOLVED = 0.995, 0.99  # shares of right answers: of a good validation, and of a solved lag
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each kind (default: 3)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs per cell and lag (default: 3)")
     parser.add_argument("--lags", type=int, nargs="+", default=[10, 30, 100, 200, 400])
-    parser.add_argument("--steps", type=int, default=1500, help="of training, at most (default: 1500)")
+    parser.add_argument("--steps", type=int, default=1500, help="training steps at most (default: 1500)")
     parser.add_argument("--tests", nargs="+", default=list(TESTS), choices=list(TESTS))
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=list(CELLS))
     parser.add_argument(
         "--figures", type=Path, default=Path("docs/figures"), help="folder (default: docs/figures)"
     )
     parser.add_argument("--language", default="en", choices=["en", "zh"], help="of the figures")
-    parser.add_argument("--processes", type=int, default=2, help="of one thread each (default: 2)")
+    parser.add_argument("--processes", type=int, default=2, help="with one thread each (default: 2)")
     parser.add_argument("--fresh", action="store_true", help="forget the runs in memory.json")
     args = parser.parse_args()
     args.figures.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def keys(args):
 
 
 def remaining(runs, args):
-    """Makes the runs that `runs` lacks, some at a time; yields each when done, to be added to `runs`."""
+    """Makes the runs that `runs` lacks, several at a time; yields each one, to be added to `runs`."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(args.processes, context, initializer=one_thread) as pool:
         begun = {}
@@ -99,7 +99,7 @@ def remaining(runs, args):
 
 
 def turns(runs, args):
-    """Keys of the runs whose turn it is: of a seed the shortest lag left, if it solved those before."""
+    """Keys of the runs to make next: the shortest lag left of each seed that solved the shorter ones."""
     solved = {key(run): run["right"] >= SOLVED for run in runs}
     chains = itertools.groupby(keys(args), key=lambda k: k[:3])
     following = [next((k for k in chain if not solved.get(k)), None) for _, chain in chains]
@@ -112,9 +112,9 @@ def one_thread():
 
 
 def learn(test_name, cell_name, seed, lag, steps, budget=BUDGET):
-    """One run: a dict of its key, the steps it took, the share of right answers, the loss and the CPU time.
+    """One run: a dict of its key, its steps, the share of right answers, the loss and the CPU time.
 
-    Of the first seed of adding it has "gradient", too; see `reach`.
+    The first seed of adding has "gradient", too; see `reach`.
     """
     started, test, cell = time.process_time(), TESTS[test_name], CELLS[cell_name]
     model = build(cell, test, lag, seed, budget)
@@ -149,7 +149,7 @@ def learn(test_name, cell_name, seed, lag, steps, budget=BUDGET):
 
 
 def trainer(model, test, rate):
-    """A function of a batch that makes a step of training."""
+    """A function that trains one step on a batch."""
     optimizer = keras.optimizers.Adam(rate, global_clipnorm=1.0)
     optimizer.build(model.trainable_variables)
 
@@ -164,12 +164,12 @@ def trainer(model, test, rate):
 
 
 def show(runs, lags):
-    """Tables on standard output: what was solved, and how large and how quick the models are."""
+    """Prints tables: the lags solved, and the size and speed of the models."""
     console = Console(width=110)
     table = Table("test", "cell", *(f"lag {lag}" for lag in sorted(lags)), "each seed, up to")
     for row in outcomes(runs, lags):
         table.add_row(*row)
-    sizes = Table("cell", "units: adding, copying", "weights", f"ms of CPU a training step, lag {COST_LAG}")
+    sizes = Table("cell", "units: adding, copying", "weights", f"CPU ms per training step, lag {COST_LAG}")
     for name in dict.fromkeys(run["cell"] for run in runs):
         units = [units_within(CELLS[name], test) for test in TESTS.values()]
         weights = [count(CELLS[name], *pair) for pair in zip(TESTS.values(), units)]
@@ -181,7 +181,7 @@ def show(runs, lags):
 
 
 def outcomes(runs, lags):
-    """A row of texts for each test and cell."""
+    """A row of texts per test and cell."""
     rows = []
     for test, cell in dict.fromkeys((run["test"], run["cell"]) for run in runs):
         of_cell = [run for run in runs if (run["test"], run["cell"]) == (test, cell)]
@@ -196,11 +196,11 @@ def outcomes(runs, lags):
 
 
 def cost(cell_name, steps=10):
-    """Milliseconds of CPU time of a step of training, in adding."""
+    """CPU milliseconds per training step, in adding."""
     test, cell = TESTS["adding"], CELLS[cell_name]
     step = trainer(build(cell, test, COST_LAG, 0), test, cell.rate)
     batch = test.make(np.random.default_rng(0), BATCH, COST_LAG)
-    step(*batch)  # is traced
+    step(*batch)  # traces
     started = time.process_time()
     for _ in range(steps):
         step(*batch)
@@ -215,7 +215,7 @@ def words(run):
 
 
 def save(path, runs):
-    """One run a line; written beside its place and renamed."""
+    """Writes one run per line, to a temporary file that is then renamed."""
     draft = path.with_suffix(".tmp")
     draft.write_text("[\n" + ",\n".join(json.dumps(run) for run in runs) + "\n]\n")
     draft.replace(path)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from kerasapp.plots import labels
 
-# Okabe & Ito's colours, which the colour-blind can tell apart, and a line and a mark of each cell's own.
+# The colours of Okabe & Ito, which the colour-blind can tell apart; each cell has its own line and mark.
 LOOKS = {
     "SimpleRNN": ("#D55E00", ":", "s"),
     "GRU": ("#009E73", "--", "^"),
@@ -35,7 +35,7 @@ ZH = {
 
 
 def remembered(runs, solved=0.99):
-    """The longest lag that each seed solved, 0 where none, by seed; `runs` are those of one test and cell."""
+    """The longest lag that each seed solved, 0 for none; `runs` are those of one test and cell."""
     longest = {run["seed"]: 0 for run in runs}
     for run in runs:
         if run["right"] >= solved:
@@ -44,7 +44,7 @@ def remembered(runs, solved=0.99):
 
 
 def memories(runs, say):
-    """Bars up to the longest lag the median seed solved; a mark for each seed, hollow if it tried no more."""
+    """Bars up to the longest lag that the median seed solved; a mark per seed, hollow if it tried no more."""
     tests = list(dict.fromkeys(run["test"] for run in runs))
     cells = list(dict.fromkeys(run["cell"] for run in runs))
     lags = sorted({run["lag"] for run in runs})
@@ -54,7 +54,9 @@ def memories(runs, say):
         for row, cell in enumerate(cells):
             of_cell = [run for run in runs if (run["test"], run["cell"]) == (test, cell)]
             found = remembered(of_cell)
-            ranks = [lags.index(lag) + 1 if lag else 0 for lag in found]  # lags evenly apart: 0 has a place
+            ranks = [
+                lags.index(lag) + 1 if lag else 0 for lag in found
+            ]  # lags are evenly spaced, 0 among them
             colour, _, mark = LOOKS[cell]
             axes.barh(row, np.median(ranks), 0.62, color=colour, alpha=0.35)
             heights = row + 0.17 * (np.arange(len(ranks)) - (len(ranks) - 1) / 2)
@@ -75,7 +77,7 @@ def memories(runs, say):
 
 
 def gradients(runs, say, lag=400, seeds=3):
-    """How much the answer to adding depends on each input, before training and after it."""
+    """How much the answer to adding depends on each input, before and after training."""
     figure = Figure(figsize=(9.4, 3.6), dpi=110, layout="constrained")
     before, after = figure.subplots(1, 2, sharey=True)
     for name in dict.fromkeys(run["cell"] for run in runs):
@@ -83,7 +85,7 @@ def gradients(runs, say, lag=400, seeds=3):
         drawn = {"color": colour, "linestyle": line, "linewidth": 1.6}
         before.plot(untrained(name, lag, seeds), **drawn, label=say(name))
         with_gradient = [run for run in runs if run["cell"] == name and "gradient" in run]
-        if with_gradient:  # of the longest lag solved, or, where none is, of the one tried
+        if with_gradient:  # of the longest lag solved or, if none is, of the one tried
             run = max(with_gradient, key=lambda run: (run["right"] >= 0.99, run["lag"]))
             text = say("{cell}, lag {lag}").format(cell=say(name), lag=run["lag"])
             after.plot(run["gradient"], **drawn, label=text)
@@ -98,14 +100,14 @@ def gradients(runs, say, lag=400, seeds=3):
 
 @functools.cache  # for figures in several languages
 def untrained(name, lag, seeds):
-    """`reach` before training, the geometric mean of some seeds."""
+    """`reach` before training: the geometric mean of some seeds."""
     test = TESTS["adding"]
     norms = [reach(build(CELLS[name], test, lag, seed), test, lag) for seed in range(seeds)]
     return np.exp(np.mean(np.log(np.maximum(norms, 1e-30)), axis=0))
 
 
 def draw(runs, folder, language="en"):
-    """Writes memory.png, and memory_gradients.png where there are runs of adding."""
+    """Writes memory.png, and memory_gradients.png if there are runs of adding."""
     phrases = ZH if language == "zh" else {}
     pictures = {"memory": memories}
     if any(run["test"] == "adding" for run in runs):
@@ -114,5 +116,5 @@ def draw(runs, folder, language="en"):
         for name, picture in pictures.items():
             raw = io.BytesIO()
             picture(runs, lambda text: phrases.get(text, text)).savefig(raw)
-            # Few colours: half the size, and no difference to the eye.
+            # Few colours halve the size, without a visible difference.
             Image.open(raw).convert("RGB").quantize(64).save(folder / f"{name}.png", optimize=True)

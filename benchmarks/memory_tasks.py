@@ -1,9 +1,10 @@
-"""The two tests of memory, and the models that benchmarks/memory.py puts to them.
+"""The two tests of memory, and the models that benchmarks/memory.py tests.
 
 Adding (Hochreiter & Schmidhuber 1997, "Long short-term memory", experiment 4; marked as in Le, Jaitly &
-Hinton 2015, arXiv:1504.00941): at each step comes a value of [0, 1) and a mark; two values are marked, one in
-either half, and at the end their sum is asked. Copying (after the same paper; as in Arjovsky, Shah & Bengio
-2016, arXiv:1511.06464): some symbols, a long pause, a sign; then the symbols are asked, in their order.
+Hinton 2015, arXiv:1504.00941): each step has a value in [0, 1) and a mark; two values are marked, one in
+either half, and the answer at the end is their sum. Copying (after the same paper; as in Arjovsky, Shah &
+Bengio 2016, arXiv:1511.06464): some symbols, a long pause, a sign; then the answer is the symbols in their
+order.
 """
 
 from collections.abc import Callable
@@ -16,8 +17,8 @@ import tensorflow as tf
 from kerasapp.layers import recurrent
 from kerasapp.layers.attention import ScaledDot
 
-BUDGET = 20_000  # weights of each model, within 3%
-SYMBOLS, KINDS = 3, 8  # copying: how many symbols, and how many there are to choose from
+BUDGET = 20_000  # weights per model, within 3%
+SYMBOLS, KINDS = 3, 8  # copying: symbols of a sequence, and different symbols
 TOLERANCE = 0.08  # adding: 4% of the range of the answers, as in the 1997 paper (0.04 of a target in [0, 1])
 
 
@@ -33,8 +34,8 @@ def adding(random, batch, lag):
 def copying(random, batch, lag):
     """Sequences [batch, lag + 2 SYMBOLS, KINDS + 2], one-hot, and the symbols [batch, SYMBOLS].
 
-    The symbols; `lag` steps, all blank but the last, which is the sign; a blank for each answer. From a
-    symbol to its answer it is `lag` + SYMBOLS steps.
+    A sequence has the symbols, then `lag` steps, all blank but the last, which is the sign, then a blank per
+    answer. A symbol and its answer are `lag` + SYMBOLS steps apart.
     """
     symbols = random.integers(0, KINDS, [batch, SYMBOLS], dtype=np.int32)
     seen = np.full([batch, lag + 2 * SYMBOLS], KINDS)
@@ -44,10 +45,10 @@ def copying(random, batch, lag):
 
 
 class Test(NamedTuple):
-    """`make` (random, batch, lag) -> (sequences, targets [batch, answers]), and how answers are judged.
+    """`make` (random, batch, lag) -> (sequences, targets [batch, answers]), and how answers are scored.
 
-    The answers [batch, answers, outputs] are given at the last steps. `right`, of answers and targets, is
-    which are right [batch, answers]; `guessed` is the loss of who knows nothing of the sequence.
+    The last steps give the answers [batch, answers, outputs]. `right` (answers, targets) tells which are
+    right [batch, answers]; `guessed` is the loss without any knowledge of the sequence.
     """
 
     make: Callable
@@ -78,20 +79,20 @@ TESTS = {
             tf.nn.sparse_softmax_cross_entropy_with_logits(targets, answers)
         ),
         right=lambda answers, targets: np.argmax(answers, axis=-1) == targets,
-        guessed=float(np.log(KINDS)),  # nats a symbol
+        guessed=float(np.log(KINDS)),  # nats per symbol
     ),
 }
 
 
 class Cell(NamedTuple):
-    """What is put to the tests: a layer, how it starts, and how it learns."""
+    """A cell to test: its layer, its initialisation, and its training."""
 
     layer: type
     rate: float
-    scale: float  # standard deviation of the weights of the inputs
-    spread: bool  # whether the gates' biases start spread over the lags; else as Keras has them
+    scale: float  # standard deviation of the input weights
+    spread: bool  # whether the gates' biases start spread over the lags; else Keras's defaults
     attention: bool = False
-    patience: int = 1  # how many times as many steps it may take: a SimpleRNN learns slowly
+    patience: int = 1  # factor of its steps: a SimpleRNN learns slowly
 
 
 CELLS = {
@@ -104,12 +105,12 @@ CELLS = {
 
 
 class SpreadBiases(keras.initializers.Initializer):
-    """Biases of a GRU [2, 3 units] or an LSTM [4 units] whose units forget at all rates.
+    """Biases of a GRU [2, 3 units] or an LSTM [4 units] whose units forget at different rates.
 
-    A unit that keeps a share s(b) = 1/(1 + e^-b) of its state each step remembers for some 1 + e^b steps. b
-    is drawn from [0, ln lag], so that as many units remember for 2 to 20 steps as for 20 to 200; an LSTM's
-    input gates start at -b. The "chrono" initialisation of Tallec & Ollivier 2018 (arXiv:1804.11188) draws
-    the time itself evenly: then hardly a unit is quick enough to tell which symbol was the first.
+    A unit that keeps a share s(b) = 1/(1 + e^-b) of its state per step remembers for about 1 + e^b steps. b
+    is sampled from [0, ln lag], so as many units remember for 2 to 20 steps as for 20 to 200; an LSTM's input
+    gates start at -b. The "chrono" initialisation of Tallec & Ollivier 2018 (arXiv:1804.11188) samples the
+    time itself uniformly: then hardly any unit is fast enough to tell which symbol was the first.
     """
 
     def __init__(self, lag, seed):
@@ -127,7 +128,7 @@ class SpreadBiases(keras.initializers.Initializer):
 
 
 def count(cell, test, units):
-    """The weights of a model."""
+    """The number of weights of a model."""
     inputs = units + test.features
     size = {
         recurrent.SimpleRNN: units * (inputs + 1),
@@ -139,18 +140,18 @@ def count(cell, test, units):
 
 
 def units_within(cell, test, budget=BUDGET):
-    """How many units bring a model nearest to the budget."""
+    """The number of units that brings a model nearest to the budget."""
     return min(range(2, 500), key=lambda units: abs(count(cell, test, units) - budget))
 
 
 def build(cell, test, lag, seed, budget=BUDGET):
     """A functional model: sequences [batch, time, features] -> answers [batch, answers, outputs].
 
-    With attention each answer's state asks all states, its own among them, and the answer is made of both.
+    With attention each answer's state attends to all states, its own included; the answer depends on both.
     """
     units = units_within(cell, test, budget)
     keras.utils.set_random_seed(seed)
-    # Keras draws these as if all features were on at once; here they are marks and one-hot.
+    # Keras scales these for features that are all active at once; here they are marks and one-hot.
     options = {"kernel_initializer": keras.initializers.RandomNormal(stddev=cell.scale, seed=seed)}
     if cell.spread:
         options["bias_initializer"] = SpreadBiases(lag, seed)
@@ -169,13 +170,13 @@ def build(cell, test, lag, seed, budget=BUDGET):
 
 
 def reach(model, test, lag, batch=64):
-    """The norm of d answer / d input, by how many steps the input is before the answer: [0] at the last step.
+    """The norm of d answer / d input by the steps from the input to the answer: [0] is the last step.
 
-    The mean over `batch` sequences; for tests with one answer.
+    The mean over `batch` sequences, for tests with one answer.
     """
     sequences = tf.constant(test.make(np.random.default_rng(lag), batch, lag)[0])
     with tf.GradientTape() as tape:
         tape.watch(sequences)
         answers = model(sequences, training=True)
-    gradient = tape.gradient(answers, sequences)  # of each sequence's own answer: they do not mix
+    gradient = tape.gradient(answers, sequences)  # each of its own answer: sequences do not mix
     return tf.reduce_mean(tf.norm(gradient, axis=-1), axis=0).numpy()[::-1]

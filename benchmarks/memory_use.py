@@ -2,13 +2,14 @@
 
     python benchmarks/memory_use.py [--gigabytes 1] [--kind subwords] [--folder DIR]
 
-Writes a text of that size into a temporary folder (tiny Shakespeare, its lines in a new order each time, an
-accent here and there in decomposed form, so that normalisation has work to do), then starts a training
-process four times: tokens from the pipeline, a plain Keras LSTM of 2 x 256, 20 steps of 64 x 100. A row each:
+Writes a text of that size into a temporary folder (tiny Shakespeare with its lines in changing orders and
+some accents in decomposed form, so that normalisation has work to do), then starts a training process four
+times: tokens from the pipeline, a plain Keras LSTM of 2 x 256, 20 steps of 64 x 100. The table has a row per
+process:
 
-    seconds      from the start of the process, the import of TensorFlow included, to the end of a first step
-    cpu          processor seconds of the whole process: on a busy machine the fairer figure
-    peak         the largest anonymous memory (RssAnon) of the process, read 20 times a second
+    seconds      from the start of the process, with the import of TensorFlow, to the end of the first step
+    cpu          processor seconds of the whole process: the fairer figure on a busy machine
+    peak         the largest anonymous memory (RssAnon) of the process, read 20 times per second
 
 Needs Linux, and about five times the size in free disk space.
 """
@@ -66,7 +67,7 @@ def compress(path: Path) -> Path:
 
 
 def anonymous_memory(process: int) -> int:
-    """Bytes of anonymous memory that the process holds now; 0 when it has ended."""
+    """Bytes of anonymous memory of a process; 0 when it has ended."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -75,7 +76,7 @@ def anonymous_memory(process: int) -> int:
 
 
 def processor_seconds() -> float:
-    """Of all child processes that have ended."""
+    """Processor seconds of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -102,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--kind", choices=["characters", "subwords"], default="characters")
-    parser.add_argument("--folder", help="where to put the temporary folder")
+    parser.add_argument("--folder", help="the place of the temporary folder")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         plain = Path(folder, "text.txt")

@@ -1,10 +1,10 @@
-"""How many characters a second a 2x256 LSTM generates, for one prompt and for a batch.
+"""The characters per second that a 2x256 LSTM generates, for one prompt and for a batch.
 
     python benchmarks/sampling.py [--units 256 --layers 2 --batch 32 --rounds 5]
 
-The servable's `generate`, the whole graph from prompt to text, beside a plain loop over Keras's `LSTMCell` in
-`tf.while_loop`, which is what one would write at first: same sizes, weights at random, temperature 0.8.
-Both take turns; the table has the medians. One operation thread, as `kerasapp generate` and `serve` set it.
+Compares the servable's `generate`, the whole graph from prompt to text, with the loop that one would write
+first, over Keras's `LSTMCell` in `tf.while_loop`: same sizes, random weights, temperature 0.8. Both take
+turns; the table has the medians. One intra-op thread, as `kerasapp generate` and `serve` set it.
 """
 
 import argparse

@@ -1,15 +1,16 @@
-"""CRPS of a trained model of series, of a seasonal-naive forecast and of exponential smoothing.
+"""CRPS of a trained series model, of a seasonal-naive forecast and of exponential smoothing.
 
     python benchmarks/series.py [--runs FOLDER] [--preset sunspots] [--season 132] [--seeds 3]
 
-Trains the preset with each seed where FOLDER has no such run yet. All forecast from the same steps of the
-test part, with all that comes before; CRPS as `kerasapp evaluate` counts it, by 200 paths. Needs statsmodels:
+Trains the preset with each seed unless FOLDER has that run. All forecast from the same steps of the test
+split, with all values before; CRPS is computed as by `kerasapp evaluate`, from 200 paths. Needs statsmodels:
 `pip install statsmodels==0.15.0`.
 
-    seasonal naive   the value a season before, with errors drawn from those that this made in the past
-    ETS              additive errors and a damped trend (Hyndman et al. 2008), fitted once to what comes
-                     before the test part, after the preset's transform. Without a season: statsmodels' form
-                     of it has a parameter for each of its steps, and the sun's is of no fixed length
+    seasonal naive   the value one season before, with errors sampled from those that it made in the past
+    ETS              additive errors and a damped trend (Hyndman et al. 2008), fitted once to the values
+    before the
+                     test split, after the preset's transform. Without a season: in statsmodels it has a
+                     parameter per step, and the sun's has no fixed length
 """
 
 import argparse
@@ -30,7 +31,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark-series"))
     parser.add_argument("--preset", default="sunspots")
-    parser.add_argument("--season", type=int, default=132, help="steps of a season (default: 132)")
+    parser.add_argument("--season", type=int, default=132, help="steps per season (default: 132)")
     parser.add_argument("--seeds", type=int, default=3, help="models to train (default: 3)")
     args = parser.parse_args()
     task = kerasapp.Series(preset=args.preset)
@@ -42,8 +43,8 @@ def main():
         keys = ("crps", "crps_first", "crps_last", "coverage_90", "nats_per_value")
         rows[f"kerasapp, seed {seed}"] = [figures[key] for key in keys]
     origins, horizon = task.origins("test")
-    print(f"{args.preset}: test part, {len(origins)} origins, {horizon} steps ahead, {SAMPLES} paths\n")
-    print("| forecast | CRPS | first step | last step | in 90% band | nats a value |")
+    print(f"{args.preset}: test split, {len(origins)} origins, {horizon} steps ahead, {SAMPLES} paths\n")
+    print("| forecast | CRPS | first step | last step | in 90% band | nats per value |")
     print("|---|---|---|---|---|---|")
     for name, (mean, first, last, inside, *nats) in rows.items():
         density = f"{nats[0]:.3f}" if nats else ""
@@ -60,7 +61,7 @@ def trained(folder, preset, seed):
 
 
 def judged(task, forecast):
-    """CRPS over all steps ahead, of the first, of the last; and the share within the 90% band.
+    """CRPS of all steps ahead, of the first and of the last, and the share within the 90% band.
 
     forecast: function (values before [time], horizon, random generator) -> paths [samples, horizon].
     """
@@ -85,7 +86,7 @@ def seasonal_naive(known, horizon, random, season):
 
 
 def smoothing(task):
-    """A forecast by exponential smoothing, after the transform of the task."""
+    """A forecast by exponential smoothing, after the task's transform."""
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     transform = task.config.data.transform
@@ -99,7 +100,7 @@ def smoothing(task):
         return ETSModel(forward(known), error="add", trend="add", damped_trend=True)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of convergence, by statsmodels
+        warnings.simplefilter("ignore")  # statsmodels warns of convergence
         start = task.corpus.bounds["test"][0]
         fitted = model(task.corpus.table.values[:start, 0]).fit(disp=False).params
 

@@ -1,24 +1,25 @@
-"""How fast `kerasapp serve` answers, and what it does when things go wrong.
+"""The speed of `kerasapp serve`, and its behaviour when things go wrong.
 
     python benchmarks/serving.py saved_models --model tatoeba-zh-en --signature translate
 
 Without a mode: --overhead, --concurrency and --start.
 
---overhead     what REST and gRPC add to a call of the SavedModel in this process, one client, median: for a
-               model that does next to nothing (one float; 64 floats), and for the model; targets: under 1 ms
-               for one row, under 6 ms for 64 floats over REST
+--overhead     the time that REST and gRPC add to a call of the SavedModel in this process, one client,
+median:
+               for a trivial model (one float; 64 floats), and for the model; targets: under 1 ms for one row,
+               under 6 ms for 64 floats over REST
 --concurrency  latency and throughput at 1, 4, 16, 32 and 100 clients over REST and gRPC, batching off and on,
                beside the SavedModel called by as many threads of this process; target: batching triples the
                throughput of 32 clients
 --start        from the start of the process to the first answer; target: under 6 s
 --soak MINUTES 100 clients; targets: no failure, memory grows by less than 3% after the first minute
---kill         kill -9 under load, and start again: what clients see
+--kill         kill -9 under load, and a restart: what clients see
 --swap         two new versions under load; target: no failure
 --sigterm      SIGTERM under load; target: no request is cut off
 --fuzz N       N mutated requests; targets: no 5xx, no crash, no hang
 
-The load comes from processes of their own (serving_load.py), on the same cores. `--seconds` is the length of
-one measurement; ways that are compared take turns. Exit code 1: a target was missed.
+The load comes from other processes (serving_load.py) on the same cores. `--seconds` is the length of one
+measurement; candidates that are compared take turns. Exit code 1: a target was missed.
 """
 
 import argparse
@@ -43,7 +44,7 @@ from serving_process import Examples, Served, alone, examples_of, newest_version
 from kerasapp import threads
 
 CLIENTS = (1, 4, 16, 32, 100)
-TOY = "half"  # the name of the model that does next to nothing
+TOY = "half"  # the name of the trivial model
 
 
 class Half(tf.Module):
@@ -55,7 +56,7 @@ class Half(tf.Module):
 
 
 def save_half(folder):
-    """Saves the model that does next to nothing."""
+    """Saves the trivial model."""
     module = Half()
     tf.saved_model.save(module, str(Path(folder, TOY, "1")), signatures={"serving_default": module.serve})
 
@@ -75,7 +76,7 @@ class InProcess:
         return {name: value.numpy() for name, value in outputs.items()}
 
     def load(self, clients, seconds):
-        """Calls by a number of threads for some time: milliseconds of each, calls a second."""
+        """Calls by a number of threads for some time: milliseconds of each, and calls per second."""
         start = time.perf_counter()
 
         def client(index):
@@ -91,7 +92,7 @@ class InProcess:
 
 
 def overhead(folder, examples, options, seconds):
-    """What REST and gRPC add to the call, a row a request; and whether the targets are met."""
+    """The time that REST and gRPC add to the call, one row per request; and whether the targets are met."""
     table = Table("request", "in process", "REST", "adds", "gRPC", "adds", title="p50 of one client, ms")
     met = True
     with tempfile.TemporaryDirectory(prefix="half-") as temporary:
@@ -107,7 +108,7 @@ def overhead(folder, examples, options, seconds):
                 for name, request in requests:
                     found = turns(server, place, request, seconds)  # [turns, in process | REST | gRPC]
                     local, rest, grpc = np.median(found, axis=0)
-                    adds = np.median(found[:, 1:] - found[:, :1], axis=0)  # paired, as machines have moods
+                    adds = np.median(found[:, 1:] - found[:, :1], axis=0)  # paired: speeds of a machine drift
                     met &= rest < 6 if name == "64 floats" else max(adds) < 1
                     figures = (local, rest, adds[0], grpc, adds[1])
                     table.add_row(name, *(f"{figure:.3f}" for figure in figures))
@@ -115,11 +116,11 @@ def overhead(folder, examples, options, seconds):
 
 
 def turns(server, folder, examples, seconds, rounds=10):
-    """The median milliseconds of a call in process, over REST and over gRPC, which take turns: [turns, 3]."""
+    """The median milliseconds of a call in process, over REST and over gRPC, taking turns: [turns, 3]."""
     local, found = InProcess(folder, examples), []
     local.ask()
     for turn in range(rounds + 1):
-        share = seconds / rounds if turn else 0.5  # the first one warms up
+        share = seconds / rounds if turn else 0.5  # the first turn warms up
         medians = [np.median(local.load(1, share)[0])]
         for way in ("rest", "grpc"):
             result = server.load(examples, way, clients=1, seconds=share).result()
@@ -129,7 +130,7 @@ def turns(server, folder, examples, seconds, rounds=10):
 
 
 def concurrency(folder, examples, options, seconds):
-    """Latency and throughput by the number of clients, and whether batching triples that of 32."""
+    """Latency and throughput by number of clients, and whether batching triples the throughput of 32."""
     names = ("clients", "way", "batching", "p50 ms", "p90 ms", "p99 ms", "answers/s", "failed", "on/off")
     table = Table(*names, title=f"{examples.model}, {examples.signature}")
     local, ratios = InProcess(folder, examples), []
@@ -205,10 +206,10 @@ def parse(words=None):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--soak", type=float, metavar="MINUTES")
     parser.add_argument("--fuzz", type=int, metavar="N")
-    parser.add_argument("--model", help="which one (default: the first)")
-    parser.add_argument("--signature", help="which of the export's examples to ask (default: the first)")
-    parser.add_argument("--texts", metavar="FILE", help="lines to ask for instead of the examples' texts")
-    parser.add_argument("--seconds", type=float, default=5, help="of one measurement (default: 5)")
+    parser.add_argument("--model", help="the model to ask (default: the first)")
+    parser.add_argument("--signature", help="the signature to ask (default: the first with examples)")
+    parser.add_argument("--texts", metavar="FILE", help="lines to send instead of the examples' texts")
+    parser.add_argument("--seconds", type=float, default=5, help="per measurement (default: 5)")
     parser.add_argument("--clients", type=int, help="of --soak (100), --kill, --swap and --sigterm (20)")
     parser.add_argument("--seed", type=int, default=0, help="of --fuzz")
     words = sys.argv[1:] if words is None else words

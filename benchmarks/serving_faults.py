@@ -1,4 +1,4 @@
-"""What happens to a server under load: long runs, kill -9, new versions, SIGTERM. See benchmarks/serving.py.
+"""A server under load: long runs, kill -9, new versions, SIGTERM. See benchmarks/serving.py.
 
 Each function gives a title, rows (what, value) of a table, and whether the target was met.
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from serving_process import GOOD, Served, alone, newest_version, wait_until
 
-LOST = ("unanswered", "cut", "hung")  # a request went out, and its answer did not come in
+LOST = ("unanswered", "cut", "hung")  # the request was sent, and its answer did not arrive
 
 
 def soak(folder, examples, options, *, minutes, clients):
-    """Half the clients over REST and half over gRPC, for a long time: failures, and memory after a minute."""
+    """Half of the clients over REST, half over gRPC, for a long time: failures, and memory after a minute."""
     seconds, half = 60 * minutes, max(clients // 2, 1)
-    settled = min(60, seconds / 4)  # a short soak has no first minute
+    settled = min(60, seconds / 4)  # a short soak settles earlier
     with Served(folder, *options) as server:
         start, samples = time.monotonic(), []
         loads = both(server, examples, half, seconds)
@@ -41,7 +41,7 @@ def soak(folder, examples, options, *, minutes, clients):
 
 
 def kill(folder, examples, options, *, seconds, clients):
-    """kill -9 under load, a start at the same ports at once, and some seconds more."""
+    """kill -9 under load, an immediate restart at the same ports, and some more seconds."""
     half = max(clients // 2, 1)
     with alone(folder, examples.model) as place, Served(place, *options) as server:
         loads = both(server, examples, half, 600)
@@ -71,7 +71,7 @@ def kill(folder, examples, options, *, seconds, clients):
 
 
 def swap(folder, examples, options, *, seconds, clients):
-    """Two new versions under load, each renamed into its place as an export is."""
+    """Two new versions under load, each renamed into place as an export is."""
     half = max(clients // 2, 1)
     with tempfile.TemporaryDirectory(prefix="swap-") as temporary:
         model = Path(temporary, examples.model)
@@ -96,7 +96,7 @@ def swap(folder, examples, options, *, seconds, clients):
 
 
 def serves_only(server, model, number):
-    """Whether one version of a model is available, and no other."""
+    """Whether one version of a model is available and no other."""
     states = json.loads(server.ask(f"/v1/models/{model}"))["model_version_status"]
     return [state["version"] for state in states if state["state"] != "END"] == [str(number)] and any(
         state["state"] == "AVAILABLE" for state in states
@@ -104,7 +104,7 @@ def serves_only(server, model, number):
 
 
 def sigterm(folder, examples, options, *, seconds, clients):
-    """SIGTERM halfway: what is in flight is answered, what comes later finds no server."""
+    """SIGTERM halfway: requests in flight are answered, later ones find no server."""
     half = max(clients // 2, 1)
     with Served(folder, *options) as server:
         loads = both(server, examples, half, seconds)
@@ -125,7 +125,7 @@ def sigterm(folder, examples, options, *, seconds, clients):
 
 
 def both(server, examples, half, seconds):
-    """Load over REST and over gRPC at once, of `half` the clients each."""
+    """Load over REST and over gRPC at the same time, by `half` clients each."""
     return [server.load(examples, way, clients=half, seconds=seconds) for way in ("rest", "grpc")]
 
 
@@ -135,7 +135,7 @@ def failed(results):
 
 
 def outcome_rows(results):
-    """Rows of a table: answers, failures by kind with an example."""
+    """Rows of a table: answers, and failures by kind with an example."""
     outcomes = sum((Counter(result["outcomes"]) for result in results), Counter())
     latencies = np.concatenate([result["milliseconds"] for result in results])
     rows = [("answers", f"{sum(outcomes[name] for name in GOOD):,}")]

@@ -1,8 +1,8 @@
-"""Thousands of wrong requests, each a mutation of a right one. See benchmarks/serving.py.
+"""Thousands of invalid requests, each a mutation of a valid one. See benchmarks/serving.py.
 
-Seeded: the same seed makes the same requests. Wrong are: a status of 500 or more, gRPC's INTERNAL, UNKNOWN or
-DATA_LOSS, no answer in time, the end of the server, and another answer to a right request afterwards. A
-connection may end without an answer only where what was sent is no HTTP.
+The same seed makes the same requests. Faults are: a status of 500 or more; gRPC's INTERNAL, UNKNOWN or
+DATA_LOSS; no answer in time; the end of the server; and another answer to a valid request afterwards. A
+connection may end without an answer only if what was sent is not HTTP.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from serving_process import PREDICT, Served
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-TIMEOUT = 30  # seconds without an answer that count as never
+TIMEOUT = 30  # seconds after which a missing answer is a fault
 AT_ONCE = 8
 BAD_CODES = ("INTERNAL", "UNKNOWN", "DATA_LOSS", "UNAVAILABLE", "DEADLINE_EXCEEDED")
 
@@ -39,7 +39,7 @@ ODD = [
 
 
 def fuzz(folder, examples, options, *, count, seed):
-    """Sends mutated requests, nine over REST for each over gRPC: a title, rows, and whether all is well."""
+    """Sends mutated requests, nine over REST per one over gRPC: a title, rows, and whether all went well."""
     draw = random.Random(seed)
     with Served(folder, *options) as server:
         right = server.ask(examples.path, examples.rest[0])
@@ -90,7 +90,7 @@ async def _ask_rest(server, request, is_http):
     try:
         writer.write(request)
         if not is_http:
-            writer.write_eof()  # what is missing will not come
+            writer.write_eof()  # the rest will not come
         head = await asyncio.wait_for(reader.readuntil(b"\r\n"), TIMEOUT)
         await asyncio.wait_for(reader.read(), TIMEOUT)
         status = int(head.split(b" ", 2)[1])
@@ -107,7 +107,7 @@ async def _ask_grpc(call, message):
     try:
         await call(message, timeout=TIMEOUT)
     except grpc.aio.AioRpcError as error:
-        # What is no message at all is INTERNAL in every implementation of gRPC.
+        # Bytes that are no message are INTERNAL in every implementation of gRPC.
         return f"gRPC {error.code().name}", error.code().name in BAD_CODES and _is_message(message)
     return "gRPC OK", False
 
@@ -121,7 +121,7 @@ def _is_message(message):
 
 
 def mutated_http(draw, examples):
-    """The bytes of a request, and whether they are still whole HTTP."""
+    """The bytes of a request, and whether they are still complete HTTP."""
     method, path, headers = "POST", examples.path, {"Content-Type": "application/json"}
     body = draw.choice(examples.rest)
     for _ in range(draw.randint(1, 3)):
@@ -143,7 +143,7 @@ def mutated_http(draw, examples):
     request = head.encode(errors="replace") + body
     if draw.random() < 0.05:
         return _mutated_bytes(draw, request), False
-    # What is no HTTP is refused at the first line, and its body meets a closed connection.
+    # What is not HTTP is refused at the first line, and its body meets a closed connection.
     return request, path != "*" and path.isascii() and method not in ("BREW", "post")
 
 
@@ -200,7 +200,7 @@ def _mutated_document(draw, body):
 
 
 def _places(value):
-    """Each place in a document, as the list or object that holds it and the index or name."""
+    """Each position in a document: the list or object that holds it, and the index or name."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in list(items):
         yield value, key
@@ -208,7 +208,7 @@ def _places(value):
 
 
 def _mutated_bytes(draw, data):
-    """Bytes changed, cut, doubled or mixed with others."""
+    """Bytes that are changed, cut, doubled or mixed with others."""
     place, kind = draw.randrange(len(data) + 1), draw.randrange(6)
     if kind == 0:
         return data[:place]
@@ -236,7 +236,7 @@ def _mutated_bytes(draw, data):
 
 
 def mutated_message(draw, examples):
-    """The bytes of a PredictRequest in which something is wrong."""
+    """The bytes of an invalid PredictRequest."""
     request = PredictRequest.FromString(draw.choice(examples.grpc))
     name = draw.choice(sorted(request.inputs))
     tensor = request.inputs[name]

@@ -1,12 +1,12 @@
-"""Load on a server from a process of its own: each client asks, waits for the answer, and asks again.
+"""Load on a server from another process: each client asks, waits for the answer, and asks again.
 
-For benchmarks/serving.py, which starts it with a job as a line of JSON on standard input and ends it early by
-closing that. A job has "protocol" (rest or grpc), "address", "path" (the method, of gRPC), "bodies" (base64;
-the clients take turns with them), "clients", "seconds" (how long they go on asking at most) and "timeout"
-(seconds after which an answer counts as never coming). The result, JSON on standard output, has "seconds",
-how long it took; of each answer "milliseconds" and "ends", when it came; "outcomes", how many requests ended
-each way; and the first 1,000 "failures": when, outcome, text. Moments are those of `time.monotonic()`, which
-all processes share.
+benchmarks/serving.py starts it with a job, a line of JSON on standard input, and ends it early by closing
+standard input. A job has "protocol" (rest or grpc), "address", "path" (for gRPC the method), "bodies"
+(base64; the clients take turns with them), "clients", "seconds" (after which they stop asking) and "timeout"
+(seconds after which an answer is given up). The result is JSON on standard output: "seconds", the duration;
+"milliseconds" and "ends", the latency and the time of each answer; "outcomes", the number of requests per
+outcome; and the first 1,000 "failures": time, outcome, text. Times are those of `time.monotonic()`, which all
+processes share.
 
 Outcomes: an HTTP status or the name of a gRPC code; "refused": no connection; "unanswered": the connection
 ended before any byte of an answer; "cut": it ended within an answer; "hung": no answer in time.
@@ -27,7 +27,7 @@ PAUSE = 0.02  # seconds before another try after a failure
 
 
 class RestClient:
-    """One connection of HTTP/1.1, kept open, and opened again after a failure. As light as can be."""
+    """One HTTP/1.1 connection, kept open, and opened again after a failure. Made to cost little."""
 
     def __init__(self, job):
         self._host, port = job["address"].rsplit(":", 1)
@@ -65,14 +65,14 @@ class RestClient:
 
 
 class GrpcClient:
-    """One client of gRPC; messages stay bytes."""
+    """One gRPC client; messages stay bytes."""
 
     def __init__(self, job):
         import grpc.aio
 
         self._error = grpc.aio.AioRpcError
-        # A pool of its own: clients of one address would otherwise share a connection.
-        # And after a failure gRPC waits a second, then ever longer, before it connects again.
+        # A pool per client: else clients of one address share a connection.
+        # Short pauses: after a failure gRPC waits a second, then longer and longer, before it connects again.
         options = {"grpc.use_local_subchannel_pool": 1, "grpc.max_reconnect_backoff_ms": 200}
         options |= {"grpc.initial_reconnect_backoff_ms": 100, "grpc.min_reconnect_backoff_ms": 10_000}
         self._channel = grpc.aio.insecure_channel(job["address"], list(options.items()))

@@ -1,4 +1,4 @@
-"""What the benchmarks of serving share: `kerasapp serve` as a process, load on it, and example requests."""
+"""Shared by the serving benchmarks: `kerasapp serve` as a process, load on it, and example requests."""
 
 import base64
 import json
@@ -22,11 +22,11 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Served:
-    """`kerasapp serve FOLDER` as a process; a context manager, at whose end it has ended.
+    """`kerasapp serve FOLDER` as a process; leaving the context ends it.
 
     Args:
-        folder: of models.
-        options: further words of the command line.
+        folder: the folder of models.
+        options: more words of the command line.
     """
 
     def __init__(self, folder, *options):
@@ -35,7 +35,7 @@ class Served:
         self.start("0", "0")
 
     def start(self, rest, grpc):
-        """Starts at two ports, and waits until the server says that it answers."""
+        """Starts at two ports, and waits until the server says that it is ready."""
         command = [sys.executable, "-m", "kerasapp", "serve", self._folder]
         command += ["--rest-port", rest, "--grpc-port", grpc, *self._options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, text=True)
@@ -47,11 +47,11 @@ class Served:
         self.grpc, self.rest = found.groups()
 
     def start_again(self):
-        """Starts at the same ports, after it has ended."""
+        """Starts again at the same ports, after it has ended."""
         self.start(self.rest.rsplit(":", 1)[1], self.grpc.rsplit(":", 1)[1])
 
     def log(self):
-        """What the server has written on standard error."""
+        """The server's standard error so far."""
         size = self.errors.seek(0, os.SEEK_END)
         return os.pread(self.errors.fileno(), size, 0).decode(errors="replace")
 
@@ -63,7 +63,7 @@ class Served:
         self.errors.close()
 
     def end(self, number):
-        """Sends a signal and waits for the end: the exit code, and the seconds that it took."""
+        """Sends a signal and waits for the end: the exit code, and the seconds until then."""
         started = time.perf_counter()
         self.process.send_signal(number)
         try:
@@ -74,11 +74,11 @@ class Served:
         return self.process.returncode, time.perf_counter() - started
 
     def memory(self):
-        """Bytes of memory that the process has."""
+        """Bytes of memory of the process."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * _PAGE
 
     def ask(self, path, body=None):
-        """The body of the answer to a GET, or to a POST of a body; an error as `urllib` has it."""
+        """The body of the answer to a GET, or to a POST of a body. Raises the errors of `urllib`."""
         with urllib.request.urlopen(f"http://{self.rest}{path}", body, timeout=60) as response:
             return response.read()
 
@@ -100,7 +100,7 @@ class Served:
 
 
 class Load:
-    """A running load; its result goes to a file, as a pipe would hold it up."""
+    """A running load; its result goes to a file, because a full pipe would stop it."""
 
     def __init__(self, job):
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `result`
@@ -110,12 +110,12 @@ class Load:
         self._process.stdin.flush()
 
     def stop(self):
-        """Ends it before its time, the requests on their way answered."""
+        """Ends it early; requests in flight are answered."""
         self._process.stdin.close()
 
     def result(self):
-        """Waits for its end. As serving_load.py says, with "milliseconds" and "ends" as arrays, and "failed",
-        the number of requests that failed."""
+        """Waits for the end: the result of serving_load.py, with "milliseconds" and "ends" as arrays, and
+        "failed", the number of failed requests."""
         if self._process.wait():
             raise SystemExit("the load ended with an error (see above)")
         self._file.seek(0)
@@ -131,7 +131,7 @@ class Examples:
     """Requests to one signature, in the form of each interface.
 
     Args:
-        model: its name.
+        model: the model's name.
         signature: the signature's name.
         requests: the inputs of each, by name, as arrays with the batch first.
     """
@@ -157,7 +157,7 @@ class Examples:
 
 @contextmanager
 def alone(folder, model):
-    """A folder that has one of the models in `folder`, and no other."""
+    """A folder with one of the models in `folder` and no other."""
     with tempfile.TemporaryDirectory(prefix="serving-") as temporary:
         Path(temporary, model).symlink_to(Path(folder, model).resolve())
         yield temporary
@@ -170,13 +170,13 @@ def newest_version(folder, model):
 
 
 def examples_of(folder, model, signature=None, texts=None):
-    """Requests of one row from the examples that an export brings along; those of `translate` are greedy.
+    """Requests of one row from the examples in an export; those of `translate` are greedy.
 
     Args:
         folder: the folder of models.
-        model: the name of one.
-        signature: whose examples; None for the first.
-        texts: a file of lines to take for the first input that is a string.
+        model: the name of a model.
+        signature: the signature to take examples of; None for the first.
+        texts: a file whose lines replace the first string input.
     """
     path = newest_version(folder, model) / "assets.extra" / "kerasapp" / "vectors.json"
     vectors = json.loads(path.read_text(encoding="utf-8"))
@@ -203,7 +203,7 @@ def _column(values):
 
 
 def wait_until(condition, seconds=60):
-    """Whether a condition comes about in time; an OSError counts as not yet."""
+    """Whether a condition becomes true in time; an OSError counts as not yet."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

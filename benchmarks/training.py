@@ -1,13 +1,13 @@
-"""How many tokens a second a training step takes in: our recurrent layers, Keras's own, PyTorch's.
+"""Tokens per second of a training step: our recurrent layers, Keras's own, PyTorch's.
 
     python benchmarks/training.py [--cell LSTM|GRU|SimpleRNN] [--units 256 --layers 2 ...]
 
-One character model (embedding, recurrent layers, dense, cross-entropy, clipping by global norm, Adam) in
-each, float32, on the CPU. Every candidate is a process of its own, since the thread pools would disturb each
-other; all wait, and take turns of a few steps, so that a busy machine slows all of them. The table has
-medians of single steps. "Ours" has the settings of `kerasapp train`: one intra-op thread (the layer's two
-loops keep two cores busy), TensorFlow's own CPU allocator in place of malloc, oneDNN on. PyTorch is optional:
-`pip install torch==2.13.0`.
+The same character model (embedding, recurrent layers, dense, cross-entropy, clipping by global norm, Adam) in
+each, float32, on the CPU. Every candidate is a process of its own, because thread pools would disturb one
+another. They take turns of a few steps, so that a busy machine slows all of them. The table has medians of
+single steps. "Ours" has the settings of `kerasapp train`: one intra-op thread (the layer's two loops keep two
+cores busy), TensorFlow's own CPU allocator in place of malloc, oneDNN on. PyTorch is optional: `pip install
+torch==2.13.0`.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def batches(options):
 
 
 def keras_step(options, module, our_settings):
-    """A function that runs one training step of a Keras model of the layer in `module`."""
+    """A function that runs one training step of a Keras model with the layer in `module`."""
     if our_settings:
         os.environ |= {"TF_CPU_ALLOCATOR_USE_BFC": "true", "TF_ENABLE_ONEDNN_OPTS": "1"}
     import keras
@@ -98,7 +98,7 @@ def torch_step(options):
 
 
 def candidate(options):
-    """A child process: gets ready, then times as many steps as each line of standard input asks for."""
+    """A child process: prepares, then times as many steps as each line of standard input says."""
     if options.candidate == "torch":
         step = torch_step(options)
     else:
@@ -116,7 +116,7 @@ def candidate(options):
 
 
 def measure(names, options):
-    """Median seconds (by the clock, of CPU time) of a step by candidate, the candidates taking turns."""
+    """Candidate -> median (wall, CPU) seconds per step; the candidates take turns."""
     command = [sys.executable, __file__, *sys.argv[1:], "--candidate"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     children = {name: subprocess.Popen([*command, name], **pipes) for name in names}

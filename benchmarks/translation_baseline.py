@@ -3,19 +3,20 @@
     python benchmarks/translation_baseline.py --preset tatoeba-zh-en --minutes 20 --run runs/tatoeba-zh-en
 
 The model of the tutorial "Neural machine translation with attention"
-(https://www.tensorflow.org/text/tutorials/nmt_with_attention), of `keras.layers` alone: embeddings of 256,
-one bidirectional GRU(256) whose directions are added up, a GRU(256) that reads the target, one attention of
-its outputs over the source, added to them and normalised, a dense layer. Attention is additive (Bahdanau et
-al. 2015), as the tutorial had it at first: projections and `AdditiveAttention`; `--attention multi_head` is
-its later one, `MultiHeadAttention` of one head. Vocabularies of at most 5,000, Adam at 1e-3, batches of 64
-shuffled pairs, no schedule, no dropout.
+(https://www.tensorflow.org/text/tutorials/nmt_with_attention), built from `keras.layers` alone: embeddings of
+256, one bidirectional GRU(256) whose directions are added up, a GRU(256) that reads the target, one attention
+of its outputs over the source, added to them and normalised, and a dense layer. Attention is additive
+(Bahdanau et al. 2015), as in the tutorial's first version: projections and `AdditiveAttention`; `--attention
+multi_head` is its later version, `MultiHeadAttention` with one head. Vocabularies of at most 5,000, Adam at
+1e-3, batches of 64 shuffled pairs, no schedule, no dropout.
 
-Text is prepared as there, lower-cased words and punctuation between [START] and [END], but for what would
-lower BLEU for no merit of ours: Chinese, which has no spaces, is cut into characters, apostrophes and digits
-stay, and [UNK] is never written. The pairs and their split are those of the preset. The epoch with the lowest
-validation loss is kept; translations are greedy. The clock runs as in `kerasapp train`, validation included.
+Text is prepared as in the tutorial, as lower-case words and punctuation between [START] and [END], except
+where that would lower the baseline's BLEU unfairly: Chinese, which has no spaces, is cut into characters,
+apostrophes and digits are kept, and [UNK] is never written. The pairs and their split are those of the
+preset. The epoch with the lowest validation loss is kept; translations are greedy. The time is counted as in
+`kerasapp train`, validation included.
 
-As the baseline writes lower-case letters, there is BLEU without case beside the usual one, for both.
+The baseline writes lower-case letters, so the table has BLEU without case beside the usual one, for both.
 """
 
 import argparse
@@ -45,20 +46,20 @@ CJK = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # with kana and fu
 
 
 def standardise(text: str) -> str:
-    """Lower-cased words, punctuation marks and Chinese characters, with spaces between, [START] and [END]."""
+    """[START], lower-case words, punctuation marks and Chinese characters with spaces between, and [END]."""
     text = unicodedata.normalize("NFC", text).lower()
     text = re.sub(rf'([.?!,;:"()¿¡{CJK}])', r" \1 ", text)
     return " ".join(["[START]", *text.split(), "[END]"])
 
 
 def plain(tokens: list[str]) -> str:
-    """Tokens to a sentence: no space before punctuation and beside Chinese characters."""
+    """Tokens joined to a sentence: no space before punctuation or beside Chinese characters."""
     text = re.sub(r" ([.?!,;:)])", r"\1", " ".join(tokens))
     return re.sub(rf" ?([{CJK}]) ?", r"\1", text)
 
 
 class Text:
-    """One side: the vocabulary of the training sentences, `TextVectorization` of standardised text."""
+    """The vocabulary of one side's training sentences: `TextVectorization` of standardised text."""
 
     def __init__(self, sentences):
         self.vectorization = layers.TextVectorization(
@@ -69,12 +70,12 @@ class Text:
         self.start, self.end = self.words.index("[START]"), self.words.index("[END]")
 
     def ids(self, sentences):
-        """Ragged ids [sentences, None] int32, [START] and [END] among them."""
+        """Ragged ids [sentences, None] int32, with [START] and [END]."""
         return tf.cast(self.vectorization(tf.constant([standardise(s) for s in sentences])), tf.int32)
 
 
 def datasets(task, source, target, seed):
-    """Batches of ((source, target_in), target_out) of the training and the validation part, for `fit`."""
+    """Batches of ((source, target_in), target_out) of the training and the validation split, for `fit`."""
 
     def batch(sources, targets):
         targets = targets.to_tensor()
@@ -90,7 +91,7 @@ def datasets(task, source, target, seed):
 
 
 def models(source_size, target_size, attention):
-    """The model to train, (source, target_in) -> logits, and of the same layers what translates: the encoder,
+    """The model to train, (source, target_in) -> logits, and the same layers for translation: the encoder,
     source -> context, and a step, (context, source, token [batch, 1], state) -> (logits, state)."""
     source = keras.Input([None], dtype="int32")
     target = keras.Input([None], dtype="int32")
@@ -130,7 +131,7 @@ ATTENTIONS = {"additive": additive, "multi_head": multi_head}
 
 
 class TimeLimit(keras.callbacks.Callback):
-    """Ends `fit` after so many minutes, in the middle of an epoch if need be."""
+    """Ends `fit` after so many minutes, also in the middle of an epoch."""
 
     def __init__(self, minutes):
         super().__init__()
@@ -145,7 +146,7 @@ class TimeLimit(keras.callbacks.Callback):
 
 def train(model, train_data, valid_data, minutes):
     """Trains with `fit` and leaves the model with the weights of the best epoch; returns the history."""
-    # The mean over all tokens that are not padding.
+    # The mean over all tokens without padding.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
     model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
     with tempfile.TemporaryDirectory() as folder:
@@ -155,7 +156,7 @@ def train(model, train_data, valid_data, minutes):
             train_data,
             validation_data=valid_data,
             epochs=1_000_000,
-            shuffle=False,  # the data set does
+            shuffle=False,  # the dataset does it
             verbose=2,
             callbacks=[TimeLimit(minutes), keeper],
         )
@@ -193,10 +194,10 @@ def scores(texts, references):
 
 
 def run_rows(run, sources, references):
-    """Rows of the table for a run of kerasapp, whose test pairs have to be the same."""
+    """Rows of the table for a run of kerasapp, which must have the same test pairs."""
     translator = kerasapp.load(run)
     if translator.task.corpus.texts("test") != (sources, references):
-        raise SystemExit(f"{run}: its test pairs are not those of the preset")
+        raise SystemExit(f"{run}: the test pairs are not those of the preset")
     for beam_size in (1, 4):
         texts = [answer.text for answer in translator.translate(sources, beam_size=beam_size)]
         yield f"kerasapp, {'greedy' if beam_size == 1 else f'beam {beam_size}'}", texts

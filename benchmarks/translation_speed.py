@@ -1,16 +1,16 @@
-"""How fast a run of `translation` trains and translates, and what a loop of `model.predict` takes instead.
+"""The speed of a run of `translation` in training and translation, beside a loop of `model.predict`.
 
     python benchmarks/translation_speed.py runs/tatoeba-zh-en [--steps 60 --sentences 512 --rounds 5]
 
-Training: steps of `fit` with the run's configuration, data and optimiser; source and target tokens a second,
-end tokens counted and padding not, median of the steps after the first ten, which trace and warm up; and how
-much of a pass is padding.
+Training: steps of `fit` with the run's configuration, data and optimiser. The table has source and target
+tokens per second, with end tokens and without padding, the median of the steps after the first ten, which
+trace and warm up; and the share of padding in their batches.
 
-Translation: sentences a second from text to text, of test sentences spread over the lengths, in batches of
-64, greedy and with a beam of 4. Against it the loop that one would write at first: `model.predict` of the
-same model on the source and the target so far, the likeliest token appended, until all 64 sentences have
-ended; on 64 of the sentences, which the graph's greedy search gets once more for a fair comparison. All take
-turns after a turn that only warms up; the table has medians. Settings are those of `kerasapp`.
+Translation: sentences per second from text to text, for test sentences of all lengths, in batches of 64,
+greedy and with a beam of 4. Beside them the loop that one would write first: `model.predict` of the same
+model on the source and the target so far, and the likeliest token appended, until all sentences have ended.
+It gets 64 of the sentences, and the graph's greedy search gets the same 64 once more. All take turns after a
+turn that only warms up; the table has medians. Settings are those of `kerasapp`.
 """
 
 import argparse
@@ -40,7 +40,7 @@ WARM_UP = 10  # training steps
 
 
 class StepClock(keras.callbacks.Callback):
-    """The moments at which the steps end; reading the loss waits for the step."""
+    """The times at which the steps end; reading the loss waits for the step."""
 
     def __init__(self):
         super().__init__()
@@ -52,7 +52,7 @@ class StepClock(keras.callbacks.Callback):
 
 
 def training_table(task, steps):
-    """Tokens a second of a fit with the task's configuration, and the padding of its batches."""
+    """Tokens per second of a fit with the task's configuration, and the padding of its batches."""
     keras.utils.set_random_seed(task.config.training.seed)
     tf.config.experimental.enable_op_determinism()  # as in training
     model = task.build(training=True)
@@ -74,12 +74,12 @@ def training_table(task, steps):
 
 
 def chosen(sentences, count):
-    """`count` of the sentences, spread evenly over the data, which Tatoeba has by length."""
+    """`count` of the sentences, evenly spaced; Tatoeba orders them by length."""
     return [sentences[i] for i in np.unique(np.linspace(0, len(sentences) - 1, count).astype(int))]
 
 
 def predict_loop(translator, sentences):
-    """The greedy translations of a batch of sentences by `model.predict`, one call a token."""
+    """The greedy translations of a batch of sentences by `model.predict`, one call per token."""
     model, servable = translator.model, translator.servable
     end = servable.target_tokenizer.end_id
     found = {name: value.numpy() for name, value in servable.tokenize(tf.constant(sentences)).items()}
@@ -99,9 +99,9 @@ def predict_loop(translator, sentences):
 
 
 def decoding_table(translator, sentences, rounds):
-    """Sentences a second of each way to translate, the ways taking turns."""
+    """A table of sentences per second of each way to translate; the ways take turns."""
     few = chosen(sentences, BATCH)
-    translator.model.jit_compile = False  # or `predict` compiles anew for every length
+    translator.model.jit_compile = False  # else `predict` compiles again for every length
     ways = {
         "greedy": lambda: translator.translate(sentences, beam_size=1),
         "beam 4": lambda: translator.translate(sentences, beam_size=4),
@@ -141,7 +141,7 @@ def main():
     table, note = decoding_table(translator, sentences, options.rounds)
     console.print(table)
     console.print(note)
-    # Last, as seeding would free the tokenizers that the translator has.
+    # Last, because seeding frees the translator's tokenizers.
     console.print(training_table(task, options.steps))
 
 
