@@ -51,10 +51,7 @@ CHINESE = {
         LONG_TIME + " {|and }{how are you|how have you been|how are you doing|how's it going|how are things}",
         LONG_TIME + " are you {well|ok|okay|all right|fine}",
     ],
-    "妈妈，生日快乐。": [
-        "happy birthday{| to you| my dear} " + MOTHER,
-        MOTHER + " happy birthday{| to you}",
-    ],
+    "妈妈，生日快乐。": ["happy birthday{| to you| my dear} " + MOTHER, MOTHER + " happy birthday{| to you}"],
     "明天早上见。": [
         "{|i will }{see|meet} you {tomorrow morning|in the morning|tomorrow in the morning}",
         "{let's|we will} {meet|see each other} tomorrow morning",

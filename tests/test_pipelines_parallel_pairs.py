@@ -36,10 +36,8 @@ def test_a_table_by_hand(piece, write, packed):
 
 
 def test_aligned_files_by_hand(piece, write):
-    first, second = (
-        write("\ufeffone\r\n two  2\n3", "a.txt"),
-        write(gzip.compress(b"eins\nzwei\t2\ndrei\n"), "b.gz"),
-    )
+    first = write("\ufeffone\r\n two  2\n3", "a.txt")
+    second = write(gzip.compress(b"eins\nzwei\t2\ndrei\n"), "b.gz")
     assert list(read_aligned(first, second, "NFC")) == [("one", "eins"), ("two 2", "zwei 2"), ("3", "drei")]
 
 

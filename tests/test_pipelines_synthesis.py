@@ -6,12 +6,7 @@ import tensorflow as tf
 from clip_folders import AUDIO, write_clips
 
 from pipelines.speech.clips import PADDING
-from pipelines.synthesis import (
-    prepare,
-    steps_per_pass,
-    training_batches,
-    validation_batches,
-)
+from pipelines.synthesis import prepare, steps_per_pass, training_batches, validation_batches
 
 LIMITS = {"reduction": 3, "batch_frames": 500, "batch_size": 9}
 

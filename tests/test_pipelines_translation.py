@@ -11,13 +11,7 @@ from pipelines.errors import DataError
 from pipelines.parallel.altering import Alterations
 from pipelines.text.sentences import decode, encode
 from pipelines.text.tokenizers import CharacterTokenizer
-from pipelines.translation import (
-    prepare,
-    steps_per_pass,
-    too_long,
-    training_batches,
-    validation_batches,
-)
+from pipelines.translation import prepare, steps_per_pass, too_long, training_batches, validation_batches
 
 WORDS = {
     "the": "die",
@@ -111,10 +105,8 @@ def test_tables_and_aligned_files_are_one(write, ready):
         assert pairs_of(swapped, name) == [pair[::-1] for pair in pairs_of(first, name)]
         inputs, target_out = first.split(name).rows(np.arange(3))
         turned, source = swapped.split(name).rows(np.arange(3))
-        assert (inputs["source"].tolist(), target_out.tolist()) == (
-            source.tolist(),
-            turned["source"].tolist(),
-        )
+        assert inputs["source"].tolist() == source.tolist()
+        assert target_out.tolist() == turned["source"].tolist()
     prints = [[tokenizer.fingerprint() for tokenizer in c.tokenizers] for c in (first, second, swapped)]
     assert prints[0] == prints[1] == prints[2][::-1]
 
@@ -345,32 +337,11 @@ def test_altered_batches_are_a_function_of_seed_and_step(corpus):
 def test_the_order_stays_what_it_is(corpus):
     # Written down when first made: runs resumed under a later version must see the same order.
     batches = take(training_batches(corpus.split("train"), seed=7, **BATCHES), 1)
-    assert numbers(corpus, batches) == [
-        130,
-        220,
-        66,
-        114,
-        6,
-        39,
-        105,
-        297,
-        256,
-        147,
-        207,
-        298,
-        198,
-        223,
-        278,
-        63,
-        211,
-        57,
-        49,
-        213,
-        197,
-        265,
-        275,
-        19,
-    ]
+    expected = [
+        130, 220, 66, 114, 6, 39, 105, 297, 256, 147, 207, 298,
+        198, 223, 278, 63, 211, 57, 49, 213, 197, 265, 275, 19,
+    ]  # fmt: skip
+    assert numbers(corpus, batches) == expected
 
 
 def padding_of(batches):

@@ -55,11 +55,7 @@ def feature_settings(settings) -> dict:
 
 
 def shards(
-    recordings: Sequence[Recording],
-    settings,
-    max_seconds: float,
-    root: Path,
-    progress: Callable[[str], None],
+    recordings: Sequence[Recording], settings, max_seconds: float, root: Path, progress: Callable[[str], None]
 ) -> list[Shard]:
     """The log-mels of clips, in their order, `CLIPS` per shard.
 
