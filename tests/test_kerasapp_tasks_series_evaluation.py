@@ -14,7 +14,7 @@ BURN_IN, HORIZON = 7, 3
 
 @pytest.fixture
 def task(tmp_path, monkeypatch):
-    """A task whose test part is evaluated with less of the past than there is, in several rounds."""
+    """A task whose test split is evaluated with less of the past than there is, in several rounds."""
     values = np.random.default_rng(1).uniform(1, 9, [60, 2])
     table = tmp_path / "table.csv"
     table.write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in values))

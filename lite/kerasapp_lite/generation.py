@@ -39,7 +39,7 @@ class Generator:
         return self._pieces(self._tokens(prompt, values), normalise(values["stop"], self.vocabulary.form))
 
     def tokens(self, prompt, **knobs):
-        """The ids of the tokens after `prompt`: an iterator. The knobs are those of `stream`, without `stop`."""
+        """The ids of the tokens after `prompt`: an iterator. Takes the knobs of `stream` but for `stop`."""
         return self._tokens(prompt, filled(self._knobs, knobs))
 
     def _pieces(self, tokens, stop):

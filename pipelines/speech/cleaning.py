@@ -9,8 +9,8 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 
 from pipelines.speech import english, numerals
+from pipelines.text.normalisation import normalise
 from pipelines.text.sentences import squeeze
-from pipelines.text.tokenizers import normalise
 
 LANGUAGES = ("english", "none")
 

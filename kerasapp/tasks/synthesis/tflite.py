@@ -5,11 +5,12 @@ import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Table, View, Weights, nonempty, padded, run, zeros
 from kerasapp.task import filled
-from kerasapp.tasks.synthesis.model import PADDING, encode, postnet
+from kerasapp.tasks.synthesis.model import encode, postnet
 from kerasapp.tasks.synthesis.model import step as model_step
 from kerasapp.tasks.synthesis.servable import SPARE
 from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.speech.audio import log_floor
+from pipelines.speech.clips import PADDING
 
 LONGEST = 256  # characters of a text, its end among them, at most
 CHUNK = 64  # frames that a call of `postnet` refines
