@@ -1,6 +1,7 @@
 """Attention speech synthesis: characters to the frames of a log-mel spectrogram, as in Tacotron 2."""
 
 import functools
+from types import SimpleNamespace
 
 import keras
 from keras import ops
@@ -78,14 +79,15 @@ class SynthesisModel(keras.Model):
         **kwargs,
     ):
         # === Layers ===
-        self.embedding = keras.layers.Embedding(
-            vocabulary_size, embedding_size, dtype=dtype, name="embedding"
-        )
-        self.convolutions = Convolutions(
+        # The layers become attributes once the graph is there: so their weights have the order of the graph,
+        # which is that of a clone's weights, too.
+        own = SimpleNamespace()
+        own.embedding = keras.layers.Embedding(vocabulary_size, embedding_size, dtype=dtype, name="embedding")
+        own.convolutions = Convolutions(
             [encoder_units] * encoder_layers, encoder_width, "relu", dropout, dtype=dtype, name="convolutions"
         )
-        self.encoder = Bidirectional(encoder_units // 2, "lstm", dtype=dtype, name="encoder")
-        self.prenet = [
+        own.encoder = Bidirectional(encoder_units // 2, "lstm", dtype=dtype, name="encoder")
+        own.prenet = [
             keras.layers.Dense(prenet_units, activation="relu", dtype=dtype, name=f"prenet_{i}")
             for i in range(2)
         ]
@@ -93,14 +95,14 @@ class SynthesisModel(keras.Model):
             "location": {"filters": filters, "width": filter_width},
             "multi_head": {"heads": HEADS},
         }.get(attention, {})
-        self.decoder = AttentionDecoder(
+        own.decoder = AttentionDecoder(
             ATTENTIONS[attention](attention_size, **options, dtype=dtype, name="attention"),
             decoder_units, "lstm", decoder_layers, dropout, dtype=dtype, name="decoder",
         )  # fmt: skip
-        self.projection = keras.layers.Dense(reduction * mels + 1, dtype=dtype, name="projection")
-        self.postnet = None
+        own.projection = keras.layers.Dense(reduction * mels + 1, dtype=dtype, name="projection")
+        own.postnet = None
         if postnet_layers:
-            self.postnet = Convolutions(
+            own.postnet = Convolutions(
                 [postnet_channels] * (postnet_layers - 1), postnet_width, "tanh", dropout, mels,
                 dtype=dtype, name="postnet",
             )  # fmt: skip
@@ -109,22 +111,24 @@ class SynthesisModel(keras.Model):
         tokens = keras.Input([None], dtype="int32", name="tokens")
         mel_in = keras.Input([None, mels], dtype="float32", name="mel_in")
         drop = variational_dropout(dropout, dtype, "encoder_dropout")
-        memory, lengths = _read(self, tokens, drop)
+        memory, lengths = _read(own, tokens, drop)
         steps = ops.cast(mel_in[:, :, 0] > PADDING / 2, "float32")  # [batch, steps], 1 where real
         y = mel_in * ops.expand_dims(steps, -1)
-        for i, layer in enumerate(self.prenet):
+        for i, layer in enumerate(own.prenet):
             y = keras.layers.Dropout(prenet_dropout, dtype=dtype, name=f"prenet_dropout_{i}")(layer(y))
-        y, alignment = self.decoder(y, memory, lengths)
-        y = ops.cast(self.projection(y), "float32")  # [batch, steps, reduction * mels + 1]
+        y, alignment = own.decoder(y, memory, lengths)
+        y = ops.cast(own.projection(y), "float32")  # [batch, steps, reduction * mels + 1]
         frames = ops.repeat(steps, reduction, axis=1)  # [batch, steps * reduction]
         before = keras.layers.Reshape([-1, mels], name="frames")(y[:, :, :-1])  # [batch, frames, mels]
         before = before * ops.expand_dims(frames, -1)
         outputs = {
-            "mel_out": ops.concatenate([before, postnet(self, before, frames)], axis=-1),
+            "mel_out": ops.concatenate([before, postnet(own, before, frames)], axis=-1),
             "stop": y[:, :, -1],
             "alignment": ops.cast(alignment, "float32") * ops.expand_dims(steps, -1),
         }
         super().__init__(inputs={"tokens": tokens, "mel_in": mel_in}, outputs=outputs, **kwargs)
+        for name, layer in vars(own).items():
+            setattr(self, name, layer)
 
         # === Config ===
         self.mels, self.reduction, self.prenet_units = mels, reduction, prenet_units

@@ -1,6 +1,7 @@
 """Attention translation: a bidirectional recurrent encoder, attention, a recurrent decoder."""
 
 import functools
+from types import SimpleNamespace
 
 import keras
 from keras import ops
@@ -69,6 +70,10 @@ class TranslationModel(keras.Model):
         **kwargs,
     ):
         # === Layers ===
+        # The layers become attributes once the graph is there: so their weights have the order of the graph,
+        # which is that of a clone's weights, too.
+        own = SimpleNamespace()
+
         def each_sentence(rate, name):
             return variational_dropout(rate, dtype, name)
 
@@ -78,8 +83,7 @@ class TranslationModel(keras.Model):
         def embeddings():
             return keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION)
 
-        # The attributes stand in the order of the graph: so a clone's weights do.
-        target_embedding = keras.layers.ReversibleEmbedding(
+        own.target_embedding = keras.layers.ReversibleEmbedding(
             target_vocabulary_size,
             embedding_size,
             tie_weights=True,
@@ -87,48 +91,49 @@ class TranslationModel(keras.Model):
             dtype=dtype,
             name="target_embedding",
         )
-        self.source_embedding = target_embedding
+        own.source_embedding = own.target_embedding
         if not joint_vocabulary:
-            self.source_embedding = keras.layers.Embedding(
+            own.source_embedding = keras.layers.Embedding(
                 source_vocabulary_size,
                 embedding_size,
                 embeddings_initializer=embeddings(),
                 dtype=dtype,
                 name="source_embedding",
             )
-        self.encoders = [
+        own.encoders = [
             Bidirectional(units // 2, cell, recurrent_dropout, dtype=dtype, name=f"encoder_{i}")
             for i in range(encoder_layers)
         ]
-        self.target_embedding = target_embedding
-        self.bridges = [
+        own.bridges = [
             keras.layers.Dense(units, activation="tanh", dtype=dtype, name=f"first_{kind}")
             for kind in GATED[cell].state_names
         ]
         options = {"heads": heads} if attention == "multi_head" else {}
-        self.decoder = AttentionDecoder(
+        own.decoder = AttentionDecoder(
             ATTENTIONS[attention](units, **options, dtype=dtype, name="attention"),
             units, cell, decoder_layers, dropout, recurrent_dropout, dtype=dtype, name="decoder",
         )  # fmt: skip
-        self.readout = keras.layers.Dense(embedding_size, dtype=dtype, name="readout")
-        self.to_float32 = keras.layers.Activation("linear", dtype="float32", name="float32_logits")
+        own.readout = keras.layers.Dense(embedding_size, dtype=dtype, name="readout")
+        own.to_float32 = keras.layers.Activation("linear", dtype="float32", name="float32_logits")
 
         # === Functional Model ===
         source = keras.Input([None], dtype="int32", name="source")
         target_in = keras.Input([None], dtype="int32", name="target_in")
-        x = each_word(word_dropout, "source_word_dropout")(self.source_embedding(source))
+        x = each_word(word_dropout, "source_word_dropout")(own.source_embedding(source))
         x = each_sentence(embedding_dropout, "source_dropout")(x)
         lengths = _lengths(source)
-        for i, encoder in enumerate(self.encoders):
+        for i, encoder in enumerate(own.encoders):
             y = each_sentence(dropout, f"encoder_dropout_{i}")(encoder(x, lengths))
             x = _residual(x, y, i)
-        states = _first_states(self, x, lengths)
-        y = each_word(word_dropout, "target_word_dropout")(self.target_embedding(target_in))
+        states = _first_states(own, x, lengths)
+        y = each_word(word_dropout, "target_word_dropout")(own.target_embedding(target_in))
         y = each_sentence(embedding_dropout, "target_dropout")(y)
-        y, _ = self.decoder(y, x, lengths, states)
-        y = each_sentence(embedding_dropout, "readout_dropout")(self.readout(y))
-        logits = self.to_float32(self.target_embedding(y, reverse=True))
+        y, _ = own.decoder(y, x, lengths, states)
+        y = each_sentence(embedding_dropout, "readout_dropout")(own.readout(y))
+        logits = own.to_float32(own.target_embedding(y, reverse=True))
         super().__init__(inputs={"source": source, "target_in": target_in}, outputs=logits, **kwargs)
+        for name, layer in vars(own).items():
+            setattr(self, name, layer)
 
         # === Config ===
         self.source_vocabulary_size = source_vocabulary_size
