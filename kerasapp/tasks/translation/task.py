@@ -89,7 +89,7 @@ class Translation(Task):
         return (target, source) if data.swap else (source, target)
 
     def training_note(self):
-        pairs, most = self.corpus.part("train"), self.config.data.max_length
+        pairs, most = self.corpus.split("train"), self.config.data.max_length
         left_out = pipeline.too_long(pairs, most)
         if not left_out:
             return None
