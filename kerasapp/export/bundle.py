@@ -46,7 +46,7 @@ def write(task, model, servable, precisions, folder, name):
         "made_with": {p: importlib.metadata.version(p) for p in ("kerasapp", "tensorflow")},
         "precisions": {p: {**_entry(folder / entry.pop("file")), **entry} for p, entry in files.items()},
         "signatures": {key: _signature(function) for key, function in functions.items()},
-        "states": model.state_names,
+        "states": getattr(model, "state_names", []),  # a plain model carries none
         "ids": {"pad": 0, "unknown": 1, "start": 2, "end": 3},
         "vocabularies": vocabularies,
         "vectors": _entry(folder / "vectors.json"),
