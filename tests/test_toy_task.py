@@ -99,9 +99,10 @@ def test_what_it_lacks_is_said_in_a_line(installed, run):
 
 
 def test_one_line_registers_it_and_the_page_gets_its_form(monkeypatch):
+    from toy_task.spec import SPEC
+
     from kerasapp import spec
     from kerasapp.serving.page.routes import _form
-    from toy_task.spec import SPEC
 
     monkeypatch.setattr(spec, "_SPECS", {task.name: task for task in spec.specs()})
     spec.register(SPEC)
