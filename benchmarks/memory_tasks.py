@@ -158,7 +158,7 @@ def build(cell, test, lag, seed, budget=BUDGET):
         if cell.layer is recurrent.LSTM:
             options["unit_forget_bias"] = False
     inputs = keras.Input([None, test.features], name="sequences")
-    states = cell.layer(units, **options, name="cell")(inputs)[0]  # [batch, time, units]
+    states = cell.layer(units, return_sequences=True, **options, name="cell")(inputs)  # [batch, time, units]
     last = states[:, -test.answers :]
     if cell.attention:
         attention = ScaledDot(units, name="attention")

@@ -51,7 +51,7 @@ def test_files_of_a_history_of_its_own(wave_run, wave_file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--horizon", "0"], "a number of steps from 1 to 10000"),
+        (["--horizon", "0"], "is not a whole number from 1 to 10000"),
         (["--history", "none.csv"], "none.csv: no such file"),
         (["--date", "day"], "--date: goes with --history"),
         (["--plot", "none/a.png"], "there is no folder none"),

@@ -27,7 +27,7 @@ def knobs(length, stop="", prompt="abc"):
 
 
 def generated(model, length, stop=""):
-    *pieces, end = generate(model, PREFILL, knobs(length, stop))
+    *pieces, end = generate(model, knobs(length, stop), lambda name: PREFILL)
     assert isinstance(end, End) and "".join(piece.text for piece in pieces) == end.text
     return [piece.text for piece in pieces], end
 
@@ -93,7 +93,7 @@ def test_a_stop_string_long_after_the_window():
 
 def translated(model, source="ab"):
     ratios = {"min_ratio": np.zeros([1], np.float32), "max_ratio": np.full([1], 2, np.float32)}
-    *pieces, end = translate(model, {"source": strings(source), **ratios})
+    *pieces, end = translate(model, {"source": strings(source), **ratios}, None)
     assert "".join(piece.text for piece in pieces) == end.text
     return end
 
@@ -111,7 +111,7 @@ def test_an_empty_translation():
 
 def test_work_is_done_only_when_it_is_asked_for():
     model = ByteModel("hello")
-    pieces = generate(model, PREFILL, knobs(5))
+    pieces = generate(model, knobs(5), lambda name: PREFILL)
     next(pieces)
     assert model.calls.count("sample") == 1
     pieces.close()

@@ -146,6 +146,8 @@ def stamp(bundle, file, *keys):
         entry = entry[key]
     entry["sha256"] = hashlib.sha256((bundle / file).read_bytes()).hexdigest()
     path.write_text(json.dumps(metadata), encoding="utf-8")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (bundle / "metadata.sha256").write_text(f"{digest}  metadata.json\n", encoding="utf-8")
 
 
 def test_damaged_weights_are_found_and_told_with_the_first_input(copy, capsys):
@@ -242,7 +244,7 @@ WRONG = {
     "no such runtime": ("{export} --runtimes tpu", "has no runtime 'tpu'; there are keras, saved_model"),
     "no such file": ("{export} --data {here}/none", "none: No such file"),
     "no lines": ("{export} --data {here}/blank", "blank: no line has any text"),
-    "a search of another task": ("{export} --beam-size 2", "--beam-size: an option of translation"),
+    "a search of another task": ("{export} --beam-size 2", "which has no beams"),
     "no items": ("{export} --items 0", "'0' is not a number from 1"),
 }
 

@@ -36,7 +36,7 @@ def assert_outputs(model, name):
 
 def test_there_are_models_of_every_task():
     assert {name.split("_")[0] for name in NAMES} == {
-        "generation", "series", "translation", "synthesis", "layers",
+        "generation", "series", "translation", "synthesis", "layers", "nested",
     }  # fmt: skip
 
 
