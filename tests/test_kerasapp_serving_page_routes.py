@@ -19,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from kerasapp import spec
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.model_config import find_models
 from kerasapp.serving.models.registry import Registry
@@ -63,6 +64,14 @@ def test_the_models_are_listed_newest_version_first(tmp_path):
     other, model, voice = answer.json()["models"]
     assert (other["name"], other["versions"][0]["task"]) == ("a", None)
     assert [found["version"] for found in model["versions"]] == ["10", "9"]
+    form = model["versions"][0].pop("form")
+    assert (form["signature"], form["input"], form["takes"], form["streams"]) == (
+        "generate",
+        "prompt",
+        "text",
+        False,
+    )
+    assert form["knobs"] == [knob.described() for knob in spec.spec("generation").knobs]
     assert model["versions"][0] == {
         "version": "10", "state": "AVAILABLE", "labels": ["stable"], "error": "", "signatures": ["generate"],
         "task": "generation", "audio": None,
@@ -139,9 +148,9 @@ def running(app):
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory, tiny_export, reversal_export, speech_export):
+def registry(tmp_path_factory, tiny_export, reversal_export, speech_export, wave_export):
     folder = tmp_path_factory.mktemp("saved_models")
-    for export in (tiny_export, reversal_export, speech_export):
+    for export in (tiny_export, reversal_export, speech_export, wave_export):
         (folder / export.name).symlink_to(export)
     registry = Registry(find_models(folder))
     registry.update()
@@ -221,7 +230,7 @@ def write(visit, address):
 def stop(visit, registry):
     visit.tab_to("#generation summary")
     visit.page.keyboard.press("Enter")
-    visit.tab_to("#g-length")
+    visit.tab_to("#generation-length")
     visit.type_over("100000")
     visit.page.keyboard.press("Enter")
     visit.wait("#generation .status", "Writing: ")
@@ -280,10 +289,10 @@ def speak(visit):
 def err(visit):
     visit.tab_to("#synthesis summary")
     visit.page.keyboard.press("Enter")
-    visit.tab_to("#s-ratio")
+    visit.tab_to("#synthesis-max-ratio")
     visit.type_over("11")
     visit.page.keyboard.press("Enter")
-    visit.wait("#synthesis .error", "Most seconds a character: ")  # told by the page
+    visit.wait("#synthesis .error", "Max ratio: ")  # told by the page
     assert visit.page.evaluate("document.activeElement.id") == "s-ratio"
     visit.type_over("1")
     visit.tab_to("#synthesis-text")
@@ -299,16 +308,55 @@ UNLABELLED = """[...document.querySelectorAll("input, select, textarea, button")
   (field) => !field.labels?.length && !field.textContent.trim()).length"""
 
 
+def forecast(visit):
+    visit.tab_to("#series-text")
+    visit.page.keyboard.type("up,down\n1,2\n3,few\n")
+    visit.page.keyboard.press("Control+Enter")
+    visit.wait("#series .error", "Line 3: “3,few” is not numbers.")
+    visit.tab_to("#series-text")
+    visit.type_over("up,down\n" + "".join(f"{i % 7},{i % 5}\n" for i in range(30)))
+    visit.tab_to("#series summary")
+    visit.page.keyboard.press("Enter")
+    visit.tab_to("#series-horizon")
+    visit.type_over("6")
+    visit.page.keyboard.press("Enter")
+    visit.wait("#series .status", "Answered in")
+    assert visit.page.locator("#series svg.chart").count() == 2  # a column each
+    assert visit.page.locator("#series tbody tr").count() == 6
+    assert visit.page.locator("#series svg .outer").first.get_attribute("points").count(",") == 2 * 7
+
+
+def test_settings_are_those_of_the_descriptions(browser, address):
+    visit = Visit(browser, address)
+    for task in spec.specs():
+        for knob in task.knobs:
+            field = visit.page.locator(f"#{task.name}-{knob.name.replace('_', '-')}")
+            assert field.get_attribute("name") == knob.name
+            assert field.evaluate("field => field.value") == str(knob.default if knob.default != 1.0 else 1)
+            if knob.least is not None:
+                assert [float(field.get_attribute(name)) for name in ("min", "max")] == [
+                    knob.least,
+                    knob.most,
+                ]
+
+
+def test_no_setting_is_written_in_the_page():
+    names = {knob.name for task in spec.specs() for knob in task.knobs} - {"seed", "stop", "window"}
+    text = "".join(file.read_text("utf-8") for file in FILES if file.suffix in (".html", ".js"))
+    assert {name for name in names if re.search(rf'name="{name}"|\b{name}: ?\d', text)} == set()
+
+
 def test_the_page_in_a_browser_by_keyboard(browser, registry, address):
     visit = Visit(browser, address)
     assert visit.page.evaluate(UNLABELLED) == 0
-    assert visit.page.locator("#models tbody tr").count() == 3
+    assert visit.page.locator("#models tbody tr").count() == 4
     assert visit.fits()
     write(visit, address)
     stop(visit, registry)
     translate(visit, address)
     speak(visit)
     err(visit)
+    forecast(visit)
     assert visit.fits()  # with all that is shown now
     light = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
     visit.page.emulate_media(color_scheme="dark")

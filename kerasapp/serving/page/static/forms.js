@@ -1,4 +1,4 @@
-// What the three forms share: models to choose from, knobs, keys, a stop button, errors in words.
+// What the forms share: models to choose from, settings, keys, a stop button, errors in words.
 
 /**
  * Has a form call `work(model, inputs, signal)` when it is sent; one piece of work at a time.
@@ -68,6 +68,9 @@ export function wire(section, { enterSends, work }) {
 function firstWrong(form) {
   let message = "";
   for (const field of form.querySelectorAll("input, textarea")) {
+    const other = field.dataset.atMost && form.elements[field.dataset.atMost];
+    const above = other && field.valueAsNumber > other.valueAsNumber;
+    field.setCustomValidity(above ? `It is above ${inWords(other.name).toLowerCase()}, ${other.value}.` : "");
     const wrong = !field.checkValidity();
     field.setAttribute("aria-invalid", String(wrong));
     if (wrong && !message) {
@@ -78,6 +81,56 @@ function firstWrong(form) {
     }
   }
   return message;
+}
+
+/**
+ * Builds the fields of a form's settings from the task's description; what was typed stays.
+ *
+ * knobs: [{name, type, default, least, most, at_most, help}].
+ */
+export function fillKnobs(section, knobs) {
+  const place = section.querySelector(".knobs");
+  const wanted = JSON.stringify(knobs);
+  if (place.dataset.knobs === wanted) return;
+  place.dataset.knobs = wanted;
+  const before = new Map([...place.querySelectorAll("input")].map((input) => [input.name, input.value]));
+  place.replaceChildren(...knobs.map((knob) => field(section.id, knob, before.get(knob.name))));
+  section.querySelector("details").hidden = !knobs.length;
+}
+
+function field(prefix, knob, value) {
+  const input = document.createElement("input");
+  input.id = `${prefix}-${knob.name.replaceAll("_", "-")}`;
+  input.name = knob.name;
+  input.autocomplete = "off";
+  if (knob.type === "string") {
+    input.type = "text";
+    input.spellcheck = false;
+  } else {
+    input.type = "number";
+    input.required = true;
+    input.step = knob.type === "int32" ? "1" : "any";
+    if (knob.least !== undefined) [input.min, input.max] = [knob.least, knob.most];
+    if (knob.at_most) input.dataset.atMost = knob.at_most;
+  }
+  input.value = value ?? knob.default;
+  const label = document.createElement("label");
+  label.htmlFor = input.id;
+  label.textContent = inWords(knob.name);
+  const hint = document.createElement("span");
+  hint.id = `${input.id}-hint`;
+  hint.className = "hint";
+  hint.textContent = knob.help;
+  input.setAttribute("aria-describedby", hint.id);
+  const made = document.createElement("div");
+  made.className = "field";
+  made.append(label, input, hint);
+  return made;
+}
+
+/** The name of an input as a person reads it. */
+export function inWords(name) {
+  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
 }
 
 function values(form) {

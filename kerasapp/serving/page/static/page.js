@@ -1,14 +1,15 @@
 // The page: asks for the models now and then, and shows what can be tried.
 
-import { fillChoice, wire } from "./forms.js";
+import { fillChoice, fillKnobs, inWords, wire } from "./forms.js";
+import { ask } from "./answers.js";
 import { models } from "./requests.js";
 import { speak, translate, write } from "./tasks.js";
 
 const AGAIN = 5000; // milliseconds until the models are asked for again
-const TASKS = ["generation", "translation", "synthesis"];
+const DRAWN = ["generation", "translation", "synthesis"]; // those with a section and a display of their own
 const STATES = { AVAILABLE: "ready", LOADING: "loading", START: "waiting", UNLOADING: "unloading" };
 
-const sections = Object.fromEntries(TASKS.map((task) => [task, document.getElementById(task)]));
+const sections = Object.fromEntries(DRAWN.map((task) => [task, document.getElementById(task)]));
 let voices = {}; // what a path of a model says of its spectrograms
 
 wire(sections.generation, { work: (...request) => write(sections.generation, ...request) });
@@ -38,19 +39,52 @@ async function refresh() {
 }
 
 function show(found) {
-  for (const task of TASKS) {
+  const forms = {};
+  for (const { versions } of found) for (const { task, form } of versions) if (form) forms[task] ??= form;
+  for (const task of new Set([...Object.keys(sections), ...Object.keys(forms)])) {
     const able = found
       .map(({ name, versions }) => ({
         name,
         versions: versions.filter((version) => version.state === "AVAILABLE" && version.task === task),
       }))
       .filter(({ versions }) => versions.length);
+    if (able.length) sections[task] ??= newSection(task, forms[task]);
+    if (!sections[task]) continue;
     fillChoice(sections[task], able);
+    if (able.length) fillKnobs(sections[task], able[0].versions[0].form.knobs);
     document.querySelector(`nav a[href="#${task}"]`).hidden = sections[task].hidden;
     if (task === "synthesis") voices = settings(able);
   }
   document.querySelector("#models tbody").replaceChildren(...found.flatMap(rows));
   document.getElementById("models").hidden = false;
+}
+
+/** A section for a task that has none, from its description. */
+function newSection(task, form) {
+  const section = document.getElementById("any-task").content.cloneNode(true).firstElementChild;
+  section.id = task;
+  section.querySelector("h2").textContent = inWords(form.signature);
+  section.querySelector("h2").id = `${task}-title`;
+  section.setAttribute("aria-labelledby", `${task}-title`);
+  const numbers = form.takes === "numbers";
+  section.querySelector(".lead").textContent = numbers
+    ? "Paste numbers, a line per step; columns are separated by commas or tabs, and a first line may name them."
+    : "Give a text and see what the model answers.";
+  const [select, area] = section.querySelectorAll("select, textarea");
+  select.id = `${task}-model`;
+  section.querySelector(".model-field label").htmlFor = select.id;
+  area.id = `${task}-text`;
+  area.name = form.input;
+  const label = section.querySelector(".input-label");
+  label.htmlFor = area.id;
+  label.textContent = inWords(form.input);
+  document.getElementById("models").before(section);
+  const link = document.createElement("a");
+  link.href = `#${task}`;
+  link.textContent = inWords(form.signature);
+  document.getElementById("models-link").before(link);
+  wire(section, { work: (...request) => ask(section, form, ...request) });
+  return section;
 }
 
 function settings(able) {
