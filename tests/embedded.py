@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import uvicorn
+from waiting import PATIENCE
 
-from kerasapp.serving.engine import Engine
+from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.model_config import find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.page import routes as page
@@ -21,7 +22,7 @@ def serving(folder):
     """Serves the models of a folder; gives a dict of addresses, "rest" and "grpc"."""
     registry = Registry(find_models(folder))
     registry.update()
-    engine = Engine(registry)
+    engine = Engine(registry, limits=Limits(timeout=PATIENCE))
     rpc = create_server(engine, "127.0.0.1", 0)
     rpc.start()
     with ThreadPoolExecutor(8) as executor, socket.create_server(("127.0.0.1", 0)) as listener:

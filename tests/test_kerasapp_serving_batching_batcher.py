@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from waiting import PATIENCE, wait_until
 
+from kerasapp.serving.batching import queue
 from kerasapp.serving.batching.batcher import Batcher, batched_signatures
 from kerasapp.serving.batching.parameters import BatchingParameters, read_parameters
-from kerasapp.serving.batching.queue import BESIDE
 from kerasapp.serving.protocol.errors import ServingError, StatusError
 
-LONG = 60_000_000  # microseconds; a batch that runs in a test is full
+LONG = int(2e6 * PATIENCE)  # microseconds; a batch that runs in a test is full
 
 
 class Recorder:
@@ -66,14 +67,6 @@ def ask_all(batcher, requests, signature="s"):
         return list(executor.map(ask, requests))
 
 
-def wait_until(condition):
-    for _ in range(2000):
-        if condition():
-            return
-        time.sleep(0.005)
-    raise AssertionError("nothing happened for 10 seconds")
-
-
 def test_requests_share_a_batch_and_get_their_own_rows(batchers):
     model = Recorder()
     batcher = batchers(model, max_batch_size=6, batch_timeout_micros=LONG)
@@ -121,9 +114,8 @@ def test_a_batch_does_not_wait_longer_than_asked(batchers):
     model = Recorder()
     batcher = batchers(model, max_batch_size=100, batch_timeout_micros=300_000, num_batch_threads=1)
     start = time.monotonic()
-    ask_all(batcher, [x(1), x(2)])
-    assert model.sizes == [2]
-    assert 0.3 <= time.monotonic() - start < 5
+    assert batcher.predict("s", x(1))["y"] == [2]
+    assert 0.3 <= time.monotonic() - start < PATIENCE
 
 
 def test_without_a_timeout_a_free_thread_takes_what_is_there(batchers):
@@ -132,13 +124,13 @@ def test_without_a_timeout_a_free_thread_takes_what_is_there(batchers):
 
     def slow(signature, inputs):
         entered.set()
-        go.wait(20)
+        go.wait(PATIENCE)
         return model(signature, inputs)
 
     batcher = batchers(slow, max_batch_size=3, num_batch_threads=1)
     with ThreadPoolExecutor(5) as executor:
         first = executor.submit(batcher.predict, "s", x(1))
-        entered.wait(20)
+        entered.wait(PATIENCE)
         others = [executor.submit(batcher.predict, "s", x(value)) for value in range(4)]
         wait_until(lambda: batcher.queue.rows == 4)
         go.set()
@@ -156,16 +148,17 @@ class Held(Recorder):
     def __call__(self, signature, inputs):
         if not self.entered.is_set():
             self.entered.set()
-            self.go.wait(20)
+            self.go.wait(PATIENCE)
         return super().__call__(signature, inputs)
 
 
-def test_beside_a_batch_another_as_large_begins_at_once(batchers):
+def test_beside_a_batch_another_as_large_begins_at_once(batchers, monkeypatch):
+    monkeypatch.setattr(queue, "BESIDE", 2 * PATIENCE)
     model = Held()
     batcher = batchers(model, num_batch_threads=2)
     with ThreadPoolExecutor(3) as executor:
         held = executor.submit(batcher.predict, "s", x(1, 2, 3))
-        model.entered.wait(20)
+        model.entered.wait(PATIENCE)
         others = [executor.submit(batcher.predict, "s", request) for request in (x(4), x(5, 6))]
         assert [other.result()["y"].tolist() for other in others] == [[8], [10, 12]]
         assert not held.done()
@@ -173,22 +166,24 @@ def test_beside_a_batch_another_as_large_begins_at_once(batchers):
     assert model.sizes == [3, 3]
 
 
-def test_beside_a_batch_a_smaller_one_waits_a_little(batchers):
+def test_beside_a_batch_a_smaller_one_waits_a_little(batchers, monkeypatch):
+    monkeypatch.setattr(queue, "BESIDE", 0.1)
     model = Held()
     batcher = batchers(model, num_batch_threads=2)
     with ThreadPoolExecutor(1) as executor:
         held = executor.submit(batcher.predict, "s", x(1, 2, 3))
-        model.entered.wait(20)
+        model.entered.wait(PATIENCE)
         start = time.monotonic()
         assert batcher.predict("other", x(4))["y"] == [8]  # has nothing to wait for
         assert batcher.predict("s", x(5))["y"] == [10]
-        assert BESIDE <= time.monotonic() - start < 5
+        assert 0.1 <= time.monotonic() - start < PATIENCE
         assert not held.done()
         model.go.set()
         held.result()
+        monkeypatch.setattr(queue, "BESIDE", 2 * PATIENCE)
         start = time.monotonic()
         batcher.predict("s", x(6))  # nothing runs any more
-        assert time.monotonic() - start < BESIDE
+        assert time.monotonic() - start < PATIENCE
 
 
 def test_a_full_queue_refuses_at_once(batchers):
@@ -196,13 +191,13 @@ def test_a_full_queue_refuses_at_once(batchers):
 
     def slow(_, inputs):
         entered.set()
-        go.wait(20)
+        go.wait(PATIENCE)
         return {"y": inputs["x"]}
 
     batcher = batchers(slow, max_batch_size=2, max_enqueued_batches=2, num_batch_threads=1)
     with ThreadPoolExecutor(5) as executor:
         running = executor.submit(batcher.predict, "s", x(1))
-        entered.wait(20)
+        entered.wait(PATIENCE)
         waiting = [executor.submit(batcher.predict, "s", x(value)) for value in range(4)]
         wait_until(lambda: batcher.queue.rows == 4)
         with pytest.raises(StatusError, match="to which this task was submitted is full") as caught:
@@ -219,18 +214,18 @@ def test_a_request_that_is_too_late_is_dropped(batchers):
 
     def slow(signature, inputs):
         entered.set()
-        go.wait(20)
+        go.wait(PATIENCE)
         return model(signature, inputs)
 
     batcher = batchers(slow, num_batch_threads=1)
     with ThreadPoolExecutor(1) as executor:
         running = executor.submit(batcher.predict, "s", x(1))
-        entered.wait(20)
+        entered.wait(PATIENCE)
         start = time.monotonic()
         with pytest.raises(StatusError) as caught:
             batcher.predict("s", x(99), deadline=start + 0.1)
         assert caught.value.code == "DEADLINE_EXCEEDED"
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < PATIENCE
         assert batcher.queue.rows == 0
         go.set()
         running.result()
@@ -240,11 +235,11 @@ def test_a_request_that_is_too_late_is_dropped(batchers):
 
 def test_a_deadline_ends_the_wait_for_a_model_that_runs(batchers):
     go = threading.Event()
-    batcher = batchers(lambda _, inputs: go.wait(20) and {"y": inputs["x"]}, num_batch_threads=1)
+    batcher = batchers(lambda _, inputs: go.wait(PATIENCE) and {"y": inputs["x"]}, num_batch_threads=1)
     with pytest.raises(StatusError, match="Deadline exceeded"):
         batcher.predict("s", x(1), deadline=time.monotonic() + 0.1)
     go.set()
-    assert batcher.predict("s", x(1), deadline=time.monotonic() + 20)["y"] == [1]
+    assert batcher.predict("s", x(1), deadline=time.monotonic() + PATIENCE)["y"] == [1]
 
 
 @pytest.mark.parametrize("bad", [{0}, {5}, {0, 3, 7}, set(range(8))])

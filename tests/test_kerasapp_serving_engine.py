@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from waiting import PATIENCE, Gate, Holder, wait_until
 
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
@@ -16,7 +17,7 @@ from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 FOR_EVER = np.int32([2**31 - 1])  # a loop of hours
 
 
-class Several(tf.Module):
+class Several(Holder):
     """A signature that counts for as long as it is told, one of texts, one of a vector."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="length")])
@@ -37,7 +38,8 @@ class Several(tf.Module):
 def registry(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved_models")
     module = Several()
-    signatures = {"serving_default": module.count, "upper": module.upper, "total": module.total}
+    names = {"serving_default": "count", "upper": "upper", "total": "total", "hold": "hold"}
+    signatures = {name: getattr(module, function) for name, function in names.items()}
     tf.saved_model.save(module, str(folder / "several" / "1"), signatures=signatures)
     registry = Registry(find_models(folder))
     registry.update()
@@ -82,7 +84,7 @@ def test_a_run_is_stopped_at_its_deadline(registry):
         run(engine, "", {"length": FOR_EVER}, deadline=time.monotonic() + 0.2)
     with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
         run(engine, "", {"length": np.int32([1])}, deadline=time.monotonic())  # too late to begin with
-    assert run(engine, "", {"length": np.int32([3])}, deadline=time.monotonic() + 60)["counted"] == 3
+    assert run(engine, "", {"length": np.int32([3])}, deadline=time.monotonic() + PATIENCE)["counted"] == 3
 
 
 def test_runs_are_counted(registry):
@@ -107,31 +109,34 @@ def test_concurrent_requests_share_a_batch(registry):
     close_batcher(registry)
 
 
-def test_a_full_queue_refuses_and_a_batch_ends_with_the_timeout(registry):
+def test_a_full_queue_refuses(registry, tmp_path):
     parameters = BatchingParameters(max_batch_size=1, max_enqueued_batches=1, num_batch_threads=1)
-    engine = Engine(registry, limits=Limits(length=2**31, timeout=1.0), batching=parameters)
-    codes = []
+    limits, gate = Limits(timeout=PATIENCE), Gate(tmp_path)
+    engine = Engine(registry, limits=limits, batching=parameters)
+    inputs, found = {"gate": np.array([str(gate.path).encode()], object)}, []
 
     def ask():
-        try:
-            run(engine, "", {"length": FOR_EVER}, deadline=time.monotonic() + 600)
-        except QueueFullError:  # the other one is not taken from the queue yet
-            time.sleep(0.01)
-            ask()
-        except StatusError as error:
-            codes.append(error.code)
+        found.append(run(engine, "hold", inputs)["opened"].tolist())
 
     threads = [threading.Thread(target=ask) for _ in range(2)]  # one runs, one waits
-    for thread in threads:
-        thread.start()
+    threads[0].start()
+    gate.wait_for_request()
+    threads[1].start()
     with registry.acquire("several") as version:
-        while version.batcher is None or version.batcher.queue.rows < 1:
-            time.sleep(0.01)
+        wait_until(lambda: version.batcher.queue.rows == 1)
     with pytest.raises(QueueFullError):
         run(engine, "", {"length": np.int32([1])})
+    gate.open()
     for thread in threads:
         thread.join()
-    assert codes == ["DEADLINE_EXCEEDED"] * 2
+    assert found == [[1], [1]]
+    close_batcher(registry)
+
+
+def test_a_batch_ends_with_the_timeout(registry):
+    engine = Engine(registry, limits=Limits(length=2**31, timeout=0.5), batching=BatchingParameters())
+    with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+        run(engine, "", {"length": FOR_EVER}, deadline=time.monotonic() + 2 * PATIENCE)
     close_batcher(registry)
 
 

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from waiting import PATIENCE
 
 from kerasapp.serving.models import versions
 from kerasapp.serving.models.model_config import find_models
@@ -77,7 +78,7 @@ def test_it_looks_by_itself_until_it_is_stopped(folder):
     registry = Registry(find_models(folder))
     watcher = Watcher(registry, lambda: looked.set() or find_models(folder), seconds=0.01)
     watcher.start()
-    assert looked.wait(60)
+    assert looked.wait(PATIENCE)
     watcher.stop()
     looked.clear()
     assert not looked.wait(0.1)

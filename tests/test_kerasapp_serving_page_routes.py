@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import threading
-import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from waiting import PATIENCE, wait_until
 
 from kerasapp import spec
 from kerasapp.serving.engine import Engine, Limits
@@ -159,7 +159,7 @@ def registry(tmp_path_factory, tiny_export, reversal_export, speech_export, wave
 
 @pytest.fixture(scope="module")
 def address(registry):
-    engine = Engine(registry, limits=Limits(length=100_000))
+    engine = Engine(registry, limits=Limits(length=100_000, timeout=PATIENCE))
     with ThreadPoolExecutor(4) as executor:
         routes = [*streaming.routes(engine, executor), *page.routes(engine)]
         with running(create_app(engine, executor, routes=routes)) as address:
@@ -172,7 +172,7 @@ def browser():
     if CHROMIUM is None:
         pytest.skip("needs a Chromium, such as that of `apt-get install chromium`")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=1000 * PATIENCE)
         yield browser
         browser.close()
 
@@ -188,7 +188,7 @@ class Visit:
 
     def __init__(self, browser, address):
         self.page = browser.new_page(viewport={"width": 360, "height": 740})  # a phone's
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(1000 * PATIENCE)
         self.problems, self.asked = [], []
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -238,11 +238,7 @@ def stop(visit, registry):
     visit.page.keyboard.press("Enter")
     visit.wait("#generation .status", "Stopped.")
     (held,) = registry.versions("tiny")
-    for _ in range(100):
-        if not held.in_flight:
-            break
-        time.sleep(0.05)
-    assert held.in_flight == 0  # the server has stopped, too
+    wait_until(lambda: held.in_flight == 0)  # the server has stopped, too
     assert len(visit.text("#generation .written")) > 0
 
 

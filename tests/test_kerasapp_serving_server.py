@@ -18,16 +18,17 @@ import grpc
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from waiting import PATIENCE, Gate, Holder, wait_until
 
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import ServingError
 from kerasapp.serving.server import serve
+from pipelines.atomic import write_text
 
-FOR_EVER = 2**31 - 1
 SECRET = "lorem-ipsum"
 
 
-class Counter(tf.Module):
+class Counter(Holder):
     """Counts up to a number, which takes as long as the number says, and tells its version."""
 
     def __init__(self, version):
@@ -47,17 +48,18 @@ class Counter(tf.Module):
 def save(folder, version):
     """Writes a version beside its place, and renames it."""
     module = Counter(version)
-    signatures = {"serving_default": module.count, "echo": module.echo}
+    signatures = {"serving_default": module.count, "echo": module.echo, "hold": module.hold}
     tf.saved_model.save(module, str(folder / ".tmp"), signatures=signatures)
     (folder / ".tmp").rename(folder / str(version))
 
 
 def write_config(path, folder, **labels):
-    """A models.config, written as editors do: in place."""
+    """A models.config, which a server that reads it never sees in part."""
     lines = "".join(f' version_labels {{ key: "{key}" value: {value} }}' for key, value in labels.items())
-    path.write_text(
+    write_text(
+        path,
         f'model_config_list {{ config {{ name: "counter" base_path: "{folder}" model_platform: "tensorflow"'
-        f" model_version_policy {{ latest {{ num_versions: 2 }} }}{lines} }} }}"
+        f" model_version_policy {{ latest {{ num_versions: 2 }} }}{lines} }} }}",
     )
 
 
@@ -85,14 +87,18 @@ class Process:
         assert found, self.line + "".join(self.errors)
         self.rpc, self.url = found.groups()
 
-    def ask(self, steps, target="", **headers):
-        body = json.dumps({"instances": [steps]}).encode()
+    def predict(self, value, signature="", target="", **headers):
+        body = json.dumps({"signature_name": signature, "instances": [value]}).encode()
         request = urllib.request.Request(f"{self.url}/v1/models/counter{target}:predict", body, headers)
-        with urllib.request.urlopen(request, timeout=600) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return json.load(response)["predictions"][0]
 
+    def ask(self, target=""):
+        """The version that answers."""
+        return self.predict(1, target=target)["version"]
+
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=300) as response:
+        with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as response:
             return response.read().decode()
 
     def states(self):
@@ -100,15 +106,18 @@ class Process:
         return {int(version["version"]): version["state"] for version in found}
 
     def wait(self, condition):
-        """Waits for what a watcher brings about; fails after five minutes."""
-        end = time.monotonic() + 300
-        while not condition():
-            assert time.monotonic() < end, "".join(self.errors)
-            time.sleep(0.05)
+        """Waits for what a watcher brings about."""
+        wait_until(condition, lambda: "".join(self.errors))
+
+    def is_refusing(self):
+        """Whether the server takes no connection any more."""
+        host, port = self.url.removeprefix("http://").split(":")
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) != 0
 
     def stop(self):
         """What the process wrote, after an orderly end."""
-        assert self.process.wait(timeout=300) == 0
+        assert self.process.wait(timeout=PATIENCE) == 0
         self._reader.join()
         assert self.process.stdout.read() == ""
         return "".join(self.errors)
@@ -141,25 +150,25 @@ def in_background(call):
     return thread, found
 
 
-def rpc_count(channel, steps):
+def hold_over_rpc(channel, gate):
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = "counter"
-    request.inputs["steps"].CopyFrom(tf.make_tensor_proto([steps], tf.int32))
-    response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=600)
-    return list(response.outputs["counted"].int_val)
+    request.model_spec.name, request.model_spec.signature_name = "counter", "hold"
+    request.inputs["gate"].CopyFrom(tf.make_tensor_proto([str(gate.path)], tf.string))
+    response = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=PATIENCE)
+    return list(response.outputs["opened"].int_val)
 
 
-def seconds_of_answers(address, count):
-    """How long each of some requests takes on one connection."""
+def answers_sooner_than(address, seconds):
+    """Whether any of many requests on one connection is answered that soon."""
     connection = http.client.HTTPConnection(address)
-    seconds = []
-    for _ in range(count):
+    for _ in range(1000):
         start = time.perf_counter()
         connection.request("POST", "/v1/models/counter:predict", b'{"instances": [1]}')
         assert connection.getresponse().read()
-        seconds.append(time.perf_counter() - start)
+        if time.perf_counter() - start < seconds:
+            break
     connection.close()
-    return seconds
+    return time.perf_counter() - start < seconds
 
 
 def refusals(address):
@@ -172,39 +181,41 @@ def refusals(address):
 
 
 def test_requests_in_flight_are_answered_after_sigterm(folder):
+    gates = [Gate(folder, name) for name in ("rest", "grpc")]
     with running(folder) as server, grpc.insecure_channel(server.rpc) as channel:
+        address = server.url.removeprefix("http://")
         assert server.line.startswith("Serving counter (version 1), gRPC at ")
-        start = time.perf_counter()
-        assert server.ask(20_000)["counted"] == 20_000
-        steps = int(20_000 * 2 / (time.perf_counter() - start))  # some 2 s
+        assert server.predict(3) == {"counted": 3, "version": 1}
         # Nagle's algorithm would hold every answer on an open connection back for 40 ms.
-        assert min(seconds_of_answers(server.url.removeprefix("http://"), 21)) < 0.03
-        assert list(refusals(server.url.removeprefix("http://"))) == [404, 400]
-        rest, rest_answers = in_background(lambda: server.ask(steps))
-        rpc, rpc_answers = in_background(lambda: rpc_count(channel, steps))
-        time.sleep(0.5)
-        assert rest.is_alive() and rpc.is_alive()
+        assert answers_sooner_than(address, 0.03)
+        assert list(refusals(address)) == [404, 400]
+        rest, rest_answers = in_background(lambda: server.predict(str(gates[0].path), "hold"))
+        rpc, rpc_answers = in_background(lambda: hold_over_rpc(channel, gates[1]))
+        for gate in gates:
+            gate.wait_for_request()
         server.process.send_signal(signal.SIGTERM)
+        server.wait(server.is_refusing)
+        assert rest.is_alive() and rpc.is_alive()
+        for gate in gates:
+            gate.open()
         rest.join()
         rpc.join()
-        assert rest_answers == [{"counted": steps, "version": 1}]
-        assert rpc_answers == [[steps]]
-        with pytest.raises(urllib.error.URLError, match="Connection refused"):
-            server.ask(1)
+        assert (rest_answers, rpc_answers) == ([1], [[1]])
         errors = server.stop()
         assert "counter version 1: AVAILABLE" in errors
         assert "Traceback" not in errors
 
 
 def test_a_second_signal_stops_at_once(folder):
-    with running(folder) as server:
-        _, answers = in_background(lambda: server.ask(FOR_EVER))
-        time.sleep(0.5)
+    gate = Gate(folder)
+    with running(folder, "--timeout", "3600") as server:
+        _, answers = in_background(lambda: server.predict(str(gate.path), "hold"))
+        gate.wait_for_request()
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        server.wait(server.is_refusing)
         assert server.process.poll() is None and answers == []
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(timeout=300) == 128 + signal.SIGTERM
+        assert server.process.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
 
 
 def test_versions_and_configuration_change_under_load(folder, tmp_path):
@@ -215,40 +226,36 @@ def test_versions_and_configuration_change_under_load(folder, tmp_path):
 
         def load():
             while not stop.is_set():
-                answers.append((server.ask(1), server.ask(1, "/labels/stable")))
+                answers.append((server.ask(), server.ask("/labels/stable")))
 
         clients = [in_background(load) for _ in range(2)]
         save(folder / "counter", 2)
-        server.wait(lambda: server.ask(1)["version"] == 2)
-        assert server.ask(1, "/labels/stable")["version"] == 1
-        config.write_text("model_config_list { config {")
+        server.wait(lambda: server.ask() == 2)
+        assert server.ask("/labels/stable") == 1
+        write_text(config, "model_config_list { config {")
         (folder / "counter" / "3").mkdir()
         server.wait(lambda: server.states().get(3) == "END")
         assert server.states() == {3: "END", 2: "AVAILABLE", 1: "AVAILABLE"}
         write_config(config, folder / "counter", stable=2)
-        server.wait(lambda: server.ask(1, "/labels/stable")["version"] == 2)
+        server.wait(lambda: server.ask("/labels/stable") == 2)
         save(folder / "counter", 4)
         server.wait(lambda: server.states().get(1) == "END")
         stop.set()
         for thread, failures in clients:
             thread.join()
             assert failures == [None]
-        assert {one["version"] for one, _ in answers} >= {1, 2}
+        assert {one for one, _ in answers} >= {1, 2}
         check_echo_and_metrics(server)
         server.process.send_signal(signal.SIGTERM)
         check_log(server.stop(), config)
 
 
 def check_echo_and_metrics(server):
-    body = json.dumps({"signature_name": "echo", "instances": [SECRET]}).encode()
-    url = f"{server.url}/v1/models/counter:predict"
-    with urllib.request.urlopen(urllib.request.Request(url, body, {"X-Request-Id": "mine-7"})) as response:
-        assert json.load(response) == {"predictions": [SECRET]}
-        assert response.headers["X-Request-Id"] == "mine-7"
+    assert server.predict(SECRET, "echo", **{"X-Request-Id": "mine-7"}) == SECRET
     with pytest.raises(urllib.error.HTTPError, match="404"):
         server.get(f"/v1/models/{SECRET}")
     with pytest.raises(urllib.error.HTTPError, match="504"):
-        server.ask(9_999_999, **{"X-Request-Timeout": "0.2"})
+        server.predict(2**31 - 1, **{"X-Request-Timeout": "0.2"})
     metrics = server.get("/monitoring/prometheus/metrics")
     assert ':tensorflow:serving:request_count{model_name="counter",status="DEADLINE_EXCEEDED"} 1' in metrics
     assert ':request_latency_count{model_name="counter",API="predict",entrypoint="REST"}' in metrics

@@ -46,6 +46,7 @@ class Watchdog:
                 self._changed.wait(min(self._wake - time.monotonic(), threading.TIMEOUT_MAX))
                 now = time.monotonic()
                 late = [key for key, (deadline, _) in self._waiting.items() if deadline <= now]
+                late.sort(key=lambda key: self._waiting[key][0])
                 calls = [self._waiting.pop(key)[1] for key in late]
                 self._wake = min((deadline for deadline, _ in self._waiting.values()), default=float("inf"))
             for call in calls:
