@@ -76,6 +76,7 @@ class Table:
     def __init__(self, task_class, base, rows):
         self.task_class, self.base, self.rows = task_class, base, rows
         self.effect = functools.cache(self._effect)
+        self.tokenizer = functools.cache(lambda: self.task({}).tokenizer)
 
     @property
     def config_class(self):
@@ -90,10 +91,10 @@ class Table:
         """Keys with rows that the configuration does not have."""
         return set(self.rows) - set(building.keys(self.config_class))
 
-    def task(self, changes):
+    def task(self, changes, tokenizer=None):
         """A task of the base with some keys replaced."""
-        preset = self.task_class().config
-        return self.task_class(config=building.build(preset, self.base, changes))
+        config = building.build(self.task_class().config, self.base, changes)
+        return self.task_class(config=config, tokenizer=tokenizer)
 
     def check(self, key):
         if key not in self.rows:
@@ -106,7 +107,8 @@ class Table:
 
     def _effect(self, effect, changes):
         keras.utils.set_random_seed(1)
-        return effect(self.task(dict(changes)))
+        same_data = not any(key.startswith(("data.", "audio.")) for key, _ in changes)
+        return effect(self.task(dict(changes), self.tokenizer() if same_data else None))
 
 
 def _frozen(changes):
@@ -148,7 +150,21 @@ def filled(model):
 
 
 def first_inputs(task):
-    return next(iter(task.training_data().take(1)))
+    """The first training batch; of the same data and batches it is read once."""
+    c = task.config
+    read = (
+        c.data,
+        vars(c).get("audio"),
+        vars(c.model).get("reduction"),
+        c.training.batch_size,
+        c.training.seed,
+    )
+    if (task.name, read) not in _FIRST:
+        _FIRST[task.name, read] = next(iter(task.training_data().take(1)))
+    return _FIRST[task.name, read]
+
+
+_FIRST = {}
 
 
 def outputs(task):

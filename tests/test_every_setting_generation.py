@@ -100,9 +100,10 @@ def reported(task):
 
 
 def rewards(task):
-    """What the discriminator makes of real text, by rollouts: [batch, tokens that are written]."""
-    model, real = learner(task)
-    return model.rewards(real, tf.constant(0)).numpy()
+    """What the discriminator makes of two texts, by rollouts: [2, tokens that are written]."""
+    model, _ = learner(task)
+    texts = tf.reshape(tf.range(4, 4 + 2 * task.config.data.window), [2, -1])
+    return model.rewards(texts, tf.constant(0)).numpy()
 
 
 def lessons(task):
@@ -134,6 +135,7 @@ def pairs_share(before, after):
 BASE = {
     "data.files": ["text.txt"],
     "data.split": [0.8, 0.1, 0.1],
+    "data.vocabulary_size": 310,
     "data.window": 6,
     "model.cell": "lstm",
     "model.units": 4,
@@ -149,7 +151,6 @@ BASE = {
     "training.precision": "float32",
 }
 
-SUBWORDS = {"data.tokenizer": "subwords", "data.vocabulary_size": 310}
 ROWS = {
     "data.files": [Row(batches, ["text.txt", "other.txt"])],
     "data.split": [Row(texts, [0.5, 0.2, 0.3], becomes(cut(0.5, 0.7)))],
@@ -159,7 +160,12 @@ ROWS = {
     ],
     "data.tokenizer": [Row(spelt, "subwords", becomes("é"))],
     "data.vocabulary_size": [
-        Row(lambda task: task.tokenizer.size, 330, lambda small, large: small < large <= 330, SUBWORDS)
+        Row(
+            lambda task: task.tokenizer.size,
+            330,
+            lambda small, large: small < large <= 330,
+            {"data.tokenizer": "subwords"},
+        )
     ],
     "data.window": [Row(windows, 9, becomes((9, True)))],
     "data.cache": [Row(kept_in_cache, "cache")],

@@ -253,10 +253,7 @@ ROWS = {
     "model.encoder_units": [Row(parameters, 6)],
     "model.attention": [
         Row(parameters, "additive", grows(-3 * 2 - 2 * 4)),
-        Row(parameters, "dot"),
-        Row(outputs, "scaled_dot", given={"model.attention": "dot"}),
-        Row(parameters, "general", grows(4 * 4), {"model.attention": "dot"}),
-        Row(parameters, "multi_head"),
+        Row(parameters, "general", grows(-2 * 4 - 3 * 2 - 2 * 4 - 4 * 4)),
     ],
     "model.attention_size": [Row(parameters, 6, grows(2 * (4 + 4 + 1 + 1 + 2)))],
     "model.filters": [Row(parameters, 3, grows(3 + 4))],

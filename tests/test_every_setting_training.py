@@ -4,7 +4,9 @@ What tasks add to the section, and what they read of it themselves, has its rows
 """
 
 import contextlib
+import functools
 import itertools
+import shutil
 import time
 from pathlib import Path
 
@@ -117,14 +119,22 @@ class StopsAtOnce(keras.callbacks.Callback):
         self.model.stop_training = True
 
 
+@functools.cache
+def finished_run():
+    """A finished run, and the words that made it."""
+    run = Path("finished")
+    words = ["--data.files", "table.csv", "--data.window", "6", "--training.steps", "1"]
+    assert cli.run(["train", "series", "--run", str(run), *words]) == 0
+    return run, words
+
+
 def started_anew(task):
-    """Whether `kerasapp train` replaces a finished run that stands in its folder."""
-    run = Path(f"run{next(numbers)}")
-    words = ["--run", str(run), "--data.files", "table.csv", "--data.window", "6", "--training.steps", "1"]
-    assert cli.run(["train", "series", *words]) == 0
+    """Whether `kerasapp train` replaces a finished run that stands in its folder: exit code, what is left."""
+    finished, words = finished_run()
+    run = Path(shutil.copytree(finished, f"run{next(numbers)}"))
     (run / "mark").touch()
-    asked = ["--training.overwrite", str(task.config.training.overwrite).lower()]
-    return cli.run(["train", "series", *words, *asked]), (run / "mark").exists()
+    words = [*words, "--training.overwrite", str(task.config.training.overwrite).lower()]
+    return cli.run(["train", "series", "--run", str(run), *words]), (run / "mark").exists()
 
 
 BASE = {
@@ -160,7 +170,7 @@ ROWS = {
     "training.weight_decay": [Row(trained, 0.1, other_weights)],
     "training.clip_norm": [Row(trained, 1e-7, other_weights)],
     "training.patience": [
-        Row(getting_worse, 1, validated_after(1, 2), {"training.steps_per_epoch": 1, "training.steps": 4})
+        Row(getting_worse, 1, validated_after(1, 2), {"training.steps_per_epoch": 1, "training.steps": 3})
     ],
     "training.average": [Row(trained, 0.9, other_weights)],
     "training.precision": [Row(number_formats, "mixed_bfloat16", computes_in_bfloat16)],

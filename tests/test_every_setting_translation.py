@@ -116,6 +116,12 @@ def one_vocabulary(before, after):
     return before[0] != before[1] and after[0] == after[1]
 
 
+def embeddings(task):
+    """How many tables of embeddings the model has."""
+    shapes = [tuple(weight.shape) for weight in task.build().weights]
+    return sum(shape in {(size, 3) for size in sizes(task)} for shape in shapes)
+
+
 def spelt(task):
     """What comes back of a character that the training text lacks: subwords spell it in bytes."""
     ids = task.tokenizer[0].encode(["é"])
@@ -174,7 +180,7 @@ ROWS = {
         Row(letters_of_targets, "NFKC", lambda before, after: "ﬁ" in before - after and "i" in after)
     ],
     "data.tokenizer": [Row(spelt, "subwords", becomes("é"))],
-    "data.joint_vocabulary": [Row(sizes, True, one_vocabulary), Row(parameters, True)],
+    "data.joint_vocabulary": [Row(sizes, True, one_vocabulary), Row(embeddings, True, becomes(1))],
     "data.vocabulary_size": [
         Row(
             sizes,
@@ -195,11 +201,8 @@ ROWS = {
     "model.decoder_layers": [Row(parameters, 2, grows(4 * 4 * (4 + 4 + 1)))],
     "model.embedding_size": [Row(parameters, 5)],
     "model.attention": [
-        Row(parameters, "dot", grows(-4 * 4)),
         Row(outputs, "scaled_dot", given={"model.attention": "dot"}),
         Row(parameters, "additive", grows(2 * 4 * 4 + 2 * 4 - 4 * 4)),
-        Row(parameters, "location"),
-        Row(parameters, "multi_head"),
         Row(parameters, "none"),
     ],
     "model.heads": [Row(outputs, 2, given={"model.attention": "multi_head"})],
