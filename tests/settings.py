@@ -97,13 +97,13 @@ class Table:
         return self.task_class(config=config, tokenizer=tokenizer)
 
     def check(self, key):
+        """Fails where a row of the key does not hold, or where there is none."""
         if key not in self.rows:
             pytest.fail(f"no row for {key}: add one to the table that shows what another value changes")
         for row in self.rows[key]:
             before = self.effect(row.effect, _frozen(row.given))
             after = self.effect(row.effect, _frozen({**row.given, key: row.value}))
-            told = f"{key}: {row.value!r} given {row.given}: {before} -> {after}"
-            assert row.holds(before, after), told
+            assert row.holds(before, after), f"{row.value!r} given {row.given}: {before} -> {after}"
 
     def _effect(self, effect, changes):
         keras.utils.set_random_seed(1)
