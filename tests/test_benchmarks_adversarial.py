@@ -30,7 +30,7 @@ def test_quality_and_diversity_of_texts_by_hand(benchmark_of):
 def test_places_do_not_overlap_their_references(benchmark_of):
     text = benchmark_of("adversarial_text")
     numbers = " ".join(str(i) for i in range(1000))
-    prompts, follows, others = text.places(numbers, 5, 40)
+    prompts, follows, others = text.excerpts(numbers, 5, 40)
     assert len(prompts) == len(follows) == len(others) == 5
     for prompt, follow, other in zip(prompts, follows, others, strict=True):
         assert (len(prompt), len(follow), len(other)) == (text.PROMPT, 40, 40)
