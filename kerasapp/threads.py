@@ -9,7 +9,7 @@ def run_side_by_side():
     """One thread for each operation, and as many operations at once as there are cores.
 
     Recurrent loops are chains of small products: splitting each one costs more than it gives, while two loops
-    side by side keep two cores busy (see `kerasapp.layers.recurrent`). Has to come before TensorFlow's first
+    side by side keep two cores busy (see `kerasapp.layers.batch`). Has to come before TensorFlow's first
     operation; later it changes nothing.
     """
     try:

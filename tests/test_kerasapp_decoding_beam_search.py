@@ -7,17 +7,19 @@ import pytest
 import tensorflow as tf
 from beam_reference import END, START, STEPS, Plain, allowed, model
 
-from kerasapp.decoding.beam_search import Search, search
+from kerasapp.decoding.beam_search import BeamSearch, beam_search
 
 
 def knobs(rows, beam_size=4, length_penalty=0.0, coverage_penalty=0.0, shortest=0, longest=5):
     values = (beam_size, length_penalty, coverage_penalty, shortest, longest)
     dtypes = ("int32", "float32", "float32", "int32", "int32")
     columns = (np.broadcast_to(v, [rows]).astype(d) for v, d in zip(values, dtypes, strict=True))
-    return Search(*map(tf.constant, columns))
+    return BeamSearch(*map(tf.constant, columns))
 
 
-SPECS = Search(*(tf.TensorSpec([None], d) for d in (tf.int32, tf.float32, tf.float32, tf.int32, tf.int32)))
+SPECS = BeamSearch(
+    *(tf.TensorSpec([None], d) for d in (tf.int32, tf.float32, tf.float32, tf.int32, tf.int32))
+)
 
 
 @tf.function(
@@ -46,7 +48,7 @@ def searched(logits, alignments, offsets, lengths, settings, permitted):
     rows = tf.shape(offsets)[0]
     states = {"time": tf.zeros([rows, 1], tf.int32), "seen": tf.zeros([rows, 3])}
     memory = {"offset": offsets, "length": lengths}
-    return search(step, states, memory, lengths, settings, start_id=START, end_id=END, allowed=permitted)
+    return beam_search(step, states, memory, lengths, settings, start_id=START, end_id=END, allowed=permitted)
 
 
 def run(tables, offsets, settings, lengths=None):
@@ -144,7 +146,7 @@ def searched_eagerly(step, settings, source=1, size=6, lengths=None):
 
     rows = len(settings.beam_size)
     lengths = tf.fill([rows], source) if lengths is None else lengths
-    found = search(
+    found = beam_search(
         with_state,
         tf.zeros([rows], tf.int32),
         (),
@@ -185,6 +187,22 @@ def test_search_scores_worked_by_hand(alpha, beta, best):
     assert tuple(found.ids[0, 0, : found.lengths[0, 0]]) == best
     np.testing.assert_allclose(found.scores[0, 0], score, rtol=1e-5)
     np.testing.assert_allclose(found.log_probabilities[0, 0], np.log(probabilities[best]), rtol=1e-5)
+
+
+def test_search_goes_on_while_a_living_beam_may_win_at_the_greatest_length():
+    """After two steps the pool is full: "" and "4". "3 5" is less likely, but ends as the longest allowed."""
+
+    def step(position, tokens):
+        after = {START: {END: 0.5, 3: 0.3, 4: 0.2}, 3: {END: 0.55, 5: 0.45}}
+        rows = [[after.get(token, {END: 1.0}).get(i, 1e-9) for i in range(6)] for token in tokens]
+        return tf.math.log(tf.constant(rows)), tf.ones([len(tokens), 1])
+
+    found, _ = searched_eagerly(step, knobs(1, 2, length_penalty=3.0, longest=2))
+    assert [found.ids[0, i, :n].tolist() for i, n in enumerate(found.lengths[0])] == [[], [3, 5]]
+    # Its bound counts the end token: with two tokens for three it would be below ln(0.2) / (7 / 6) ** 3.
+    scores = [np.log(0.5), np.log(0.3 * 0.45) / (8 / 6) ** 3]
+    np.testing.assert_allclose(found.scores[0], scores, rtol=1e-5)
+    assert np.log(0.3 * 0.45) / (7 / 6) ** 3 < np.log(0.2) / (7 / 6) ** 3 < scores[1]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.decoding.sampling import Sampling, choose, sample, sample_one, uniform
+from kerasapp.decoding.sampling import Sampling, choose, keep_likeliest, sample, sample_one, uniform
 from kerasapp.layers.batch import split_batch
 
 
@@ -63,6 +63,34 @@ def test_choose_keeps_to_the_filters_and_reaches_all_they_leave(top_k, top_p):
     noise = tf.constant((np.arange(rows, dtype="float32") + 0.5) / rows)
     chosen = choose(tf.constant(np.tile(logits, [rows, 1])), sampling(rows, 1.0, top_k, top_p), noise)
     assert set(chosen.numpy().tolist()) == allowed(probabilities, top_k, top_p)
+
+
+BELOW_TWO = np.nextafter(np.float32(2), np.float32(0))
+
+
+@pytest.mark.parametrize(
+    ("weights", "top_k", "top_p", "kept"),
+    [
+        ([4.0, 2.0, 1.0, 1.0], 0, 0.5, [0]),  # 4 of 8 reach a half: the next one is not needed
+        ([4.0, 2.0, 1.0, 1.0], 0, 0.75, [0, 1]),
+        ([4.0, 2.0, 1.0, 1.0], 0, 0.76, [0, 1, 2, 3]),  # equal ones go together
+        (
+            [4.0, 2.0, BELOW_TWO, 1.0],
+            2,
+            1.0,
+            [0, 1],
+        ),  # nearly equal ones do not
+        ([4.0, 2.0, 2.0, 1.0], 2, 1.0, [0, 1, 2]),
+        ([4.0, 2.0, BELOW_TWO, 0.0], 0, 0.75, [0, 1]),
+        ([1.0, 8.0, 4.0, 2.0], 3, 0.6, [1, 2]),  # top_p is a share of what top_k leaves: 12 of 14
+        ([0.0, 8.0, 4.0, 2.0], 0, 0.0, [1]),
+    ],
+)
+def test_filters_keep_exactly(weights, top_k, top_p, kept):
+    weights = tf.constant([weights], tf.float32)
+    found = keep_likeliest(weights, tf.constant([top_k]), tf.constant([top_p], tf.float32)).numpy()[0]
+    assert np.flatnonzero(found).tolist() == kept
+    np.testing.assert_array_equal(found[kept], weights[0].numpy()[kept])
 
 
 def test_choose_gives_each_token_its_probability():

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from drawn_dropouts import drawn
 
 from kerasapp.tasks.generation.model import GenerationModel, step, step_function, window
 
@@ -90,6 +91,19 @@ def test_each_dropout_acts_in_training_alone(rate):
     plain.set_weights(model.get_weights())
     np.testing.assert_array_equal(model(TOKENS), plain(TOKENS))
     assert np.abs(model(TOKENS, training=True) - plain(TOKENS)).max() > 1e-4
+
+
+def test_what_is_dropped_where(monkeypatch):
+    model = build(input_dropout=0.1, dropout=0.2, recurrent_dropout=0.3)
+    window = None, 1, None  # one mask for all steps of a row
+    assert drawn(monkeypatch, model, TOKENS) == {
+        "input_dropout": (0.1, window),
+        "stack/dropout_0": (0.2, window),
+        "stack/dropout_1": (0.2, window),  # before the logits
+        "stack/lstm_0/lstm_cell": (0.3, None),
+        "stack/lstm_1/lstm_cell": (0.3, None),
+    }
+    assert drawn(monkeypatch, build(), TOKENS) == {}
 
 
 def test_plain_fit_learns():

@@ -6,6 +6,7 @@ import pytest
 import scipy.special
 import scipy.stats
 import tensorflow as tf
+from drawn_dropouts import drawn
 
 from kerasapp.tasks.series.losses import MixtureLoss
 from kerasapp.tasks.series.model import SeriesModel, log_density, mixture, step, window
@@ -54,6 +55,17 @@ def test_far_values_and_large_parameters_stay_finite_with_their_gradients():
     with tf.GradientTape() as tape:
         loss = MixtureLoss()(values, raw.value)
     assert np.isfinite(loss) and np.all(np.isfinite(tape.gradient(loss, raw.value)))
+
+
+def test_what_is_dropped_where(monkeypatch):
+    model = SeriesModel(2, units=6, layers=2, dropout=0.2, recurrent_dropout=0.3)
+    window = None, 1, None  # one mask for all steps of a row
+    assert drawn(monkeypatch, model, np.ones([3, 9, 2], "float32")) == {
+        "stack/dropout_0": (0.2, window),
+        "stack/dropout_1": (0.2, window),
+        "stack/lstm_0/lstm_cell": (0.3, None),
+        "stack/lstm_1/lstm_cell": (0.3, None),
+    }
 
 
 @pytest.mark.parametrize("options", [{"cell": "lstm"}, {"cell": "gru", "layers": 2, "residual": True,

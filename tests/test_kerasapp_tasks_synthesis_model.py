@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from drawn_dropouts import drawn
 
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.tasks.synthesis import config as configuration
@@ -168,6 +169,22 @@ def test_a_step_drops_units_of_the_prenet_if_asked():
     np.testing.assert_array_equal(plain, ones)
     np.testing.assert_array_equal(plain[[0, 2]], none[[0, 2]])
     assert np.any(plain[1] != none[1])
+
+
+def test_what_is_dropped_where(monkeypatch):
+    options = {"dropout": 0.1, "prenet_dropout": 0.4, "decoder_layers": 3}
+    model = SynthesisModel(11, MELS, **{**SIZES, **options})
+    utterance = None, 1, None  # one mask for all steps of a row
+    assert drawn(monkeypatch, model, {"tokens": TOKENS, "mel_in": MEL_IN}) == {
+        "convolutions/dropout": (0.1, utterance),
+        "encoder_dropout": (0.1, utterance),
+        "prenet_dropout_0": (0.4, None),  # drawn anew in each step
+        "prenet_dropout_1": (0.4, None),
+        "decoder": (0.1, None),  # of the vector, drawn before the loop over the steps
+        "decoder/upper/dropout_1": (0.1, utterance),
+        "decoder/upper/dropout_2": (0.1, utterance),
+        "postnet/dropout": (0.1, utterance),
+    }
 
 
 def test_training_reaches_every_weight_and_drops_by_the_seed():

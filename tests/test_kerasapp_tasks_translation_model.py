@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from drawn_dropouts import drawn
 
 from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
@@ -130,6 +131,51 @@ def test_a_joint_vocabulary_has_one_embedding():
 
     assert of_tokens(joint) == [(11, 8)]
     assert of_tokens(separate) == [(11, 8), (13, 8)]
+
+
+def test_what_is_dropped_where(monkeypatch):
+    model = TranslationModel(
+        11, 13, units=8, embedding_size=8, encoder_layers=2, decoder_layers=3,
+        dropout=0.1, embedding_dropout=0.2, word_dropout=0.3, recurrent_dropout=0.4,
+    )  # fmt: skip
+    sentence, word = (None, 1, None), (None, None, 1)  # one mask for all steps; one for a whole embedding
+    cells = [f"encoder_{i}/{half}" for i in range(2) for half in ("forward", "backward")]
+    cells += ["decoder/lstm", "decoder/upper/lstm_1", "decoder/upper/lstm_2"]
+    assert drawn(monkeypatch, model, {"source": SOURCE, "target_in": TARGET}) == {
+        "source_word_dropout": (0.3, word),
+        "target_word_dropout": (0.3, word),
+        "source_dropout": (0.2, sentence),
+        "target_dropout": (0.2, sentence),
+        "readout_dropout": (0.2, sentence),
+        "encoder_dropout_0": (0.1, sentence),
+        "encoder_dropout_1": (0.1, sentence),
+        "decoder": (0.1, None),  # of the vector, drawn before the loop over the steps
+        "decoder/upper/dropout_1": (0.1, sentence),
+        "decoder/upper/dropout_2": (0.1, sentence),
+        **{f"{cell}/lstm_cell": (0.4, None) for cell in cells},
+    }
+
+
+def test_an_encoder_layer_adds_to_what_it_reads():
+    model = TranslationModel(11, 13, units=8, embedding_size=6, encoder_layers=3, attention="dot")
+    reference.randomise(model)
+    for silent in model.encoders[1:]:
+        silent.set_weights([np.zeros_like(weight) for weight in silent.get_weights()])
+    memory = encode(model, SOURCE)[0]["values"]
+    lengths = tf.constant(LENGTHS)
+    first = model.encoders[0](model.source_embedding(SOURCE), lengths)
+    np.testing.assert_allclose(memory, first, **CLOSE)
+    silent = model.encoders[0]  # the first one's input is of another size: it adds to nothing
+    silent.set_weights([np.zeros_like(weight) for weight in silent.get_weights()])
+    assert not np.any(encode(model, SOURCE)[0]["values"])
+    assert not np.any(model.get_layer("encoder_0")(np.ones([1, 2, 6]), np.array([2])))
+
+
+def test_training_and_inference_read_alike():
+    """`encode` and the functional model are two ways over the same layers: their logits are equal."""
+    model = TranslationModel(11, 13, units=8, embedding_size=8, encoder_layers=2, attention="general")
+    reference.randomise(model)
+    np.testing.assert_allclose(decode(model, SOURCE, TARGET)[0], run(model), **CLOSE)
 
 
 def test_training_reaches_every_weight_and_drops_by_the_seed():

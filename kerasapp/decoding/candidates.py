@@ -1,4 +1,4 @@
-"""What may follow a text: the likeliest next tokens and the end, in the graph; for beam and greedy search."""
+"""The likeliest next tokens and the end, in the graph: what beam and greedy search choose from."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ BLOCK = 50  # logits; divides the usual sizes of vocabularies, others are padded
 class Candidates(NamedTuple):
     """Log-probabilities of the beams with one token more."""
 
-    ending: tf.Tensor  # [batch, beams], with the end token
-    others: tf.Tensor  # [batch, beams * (beams + 1)], with each of the likeliest other tokens
+    ends: tf.Tensor  # [batch, beams], with the end token
+    continuations: tf.Tensor  # [batch, beams * (beams + 1)], with each of the likeliest other tokens
     tokens: tf.Tensor  # [batch, beams * (beams + 1)], those tokens
 
 
 class Chosen(NamedTuple):
-    """What greedy search takes, a row each.
+    """What greedy search chooses, per row.
 
     tokens: int32 [batch]; the end token where a row ends. log_probabilities: float32 [batch], with them.
     is_cut: bool [batch]; a row that has reached its greatest length and does not end: its token does not
@@ -61,21 +61,21 @@ def _top_k(logits, k):
 
 
 def go_on(log_probabilities, logits, position, shortest, longest, end_id):
-    """One step of greedy search, the same that `kerasapp.decoding.beam_search.search` takes with one beam.
+    """One step of greedy search, the same that `kerasapp.decoding.beam_search` takes with one beam.
 
     Args:
         log_probabilities: float32 [batch], of the tokens so far; they decide where rounding makes two
             candidates equal.
         logits: float32 [batch, vocabulary], -inf for tokens that must not be chosen.
         position: int32 [batch], tokens so far.
-        shortest, longest: int32 [batch], as in `kerasapp.decoding.beam_search.Search`.
+        shortest, longest: int32 [batch], as in `BeamSearch`.
         end_id: the end token.
 
     Returns: a `Chosen`.
     """
     found = find_candidates(log_probabilities[:, tf.newaxis], logits, end_id)
-    ending = tf.where(position >= shortest, found.ending[:, 0], NEVER)
-    other, place = tf.math.top_k(found.others, 1)
+    ending = tf.where(position >= shortest, found.ends[:, 0], NEVER)
+    other, place = tf.math.top_k(found.continuations, 1)
     ends = (ending > NEVER) & (ending >= other[:, 0])  # of equals the end comes first
     token = tf.gather(found.tokens, place, batch_dims=1)[:, 0]
     total = tf.where(ends, ending, other[:, 0])

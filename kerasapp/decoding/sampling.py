@@ -8,7 +8,7 @@ LARGE, BLOCK = 1000, 100  # tokens of a vocabulary from which on it is searched 
 
 
 class Sampling(NamedTuple):
-    """How each row is sampled; every field is one value a row, [batch].
+    """How each row is sampled; every field is one value per row, [batch].
 
     temperature: float32; 0 takes the likeliest token, 1 samples from the model's own probabilities.
     top_k: int32; only the k likeliest tokens, 0 for all.
@@ -91,7 +91,7 @@ def _prepare(sampling, noise):
 def _choose(logits, sharpness, noise, filters):
     weights = tf.exp((logits - tf.reduce_max(logits, axis=1, keepdims=True)) * sharpness)
     if filters is not None:
-        weights = _keep_likeliest(weights, filters.top_k, filters.top_p)
+        weights = keep_likeliest(weights, filters.top_k, filters.top_p)
     return _invert(weights, noise[:, tf.newaxis])
 
 
@@ -119,7 +119,7 @@ def _count(below):
     return tf.reduce_sum(tf.cast(below, tf.int32), axis=1)
 
 
-def _keep_likeliest(weights, top_k, top_p):
+def keep_likeliest(weights, top_k, top_p):
     """Zeros the weights outside each row's `top_k` and `top_p`; equal weights stay or go together."""
     size = tf.shape(weights)[1]
     ordered = tf.sort(weights, axis=1, direction="DESCENDING")

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasapp.layers.batch import split_batch
+from kerasapp.layers.dropout import variational_dropout
 
 
 @keras.saving.register_keras_serializable("kerasapp")
@@ -41,7 +42,7 @@ class Convolutions(keras.layers.Layer):
             keras.layers.LayerNormalization(name=f"norm_{i}", **options) for i in range(len(self.channels))
         ]
         self.function = keras.activations.get(activation)
-        self.dropout = keras.layers.Dropout(dropout, noise_shape=(None, 1, None), **options)
+        self.dropout = variational_dropout(dropout, self.dtype_policy, "dropout")
         self.last = None
         if outputs is not None:
             self.last = keras.layers.Conv1D(outputs, width, padding="same", name="last", **options)

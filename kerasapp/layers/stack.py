@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerasapp.layers import old_files, recurrent
 from kerasapp.layers.carried import Carried
+from kerasapp.layers.dropout import variational_dropout
 
 CELLS = {**recurrent.GATED, "simple_rnn": recurrent.SimpleRNN}
 
@@ -20,8 +21,7 @@ class RecurrentStack(keras.layers.Layer):
         units: width of each layer.
         cell: "lstm", "gru" or "simple_rnn".
         layers: number of layers; with 0 the output is the input.
-        dropout: share of the units dropped after each layer, one mask for all time steps (Gal & Ghahramani
-            2016, arXiv:1512.05287); far cheaper on a CPU than one mask per step, too.
+        dropout: share of the units dropped after each layer (see `variational_dropout`).
         recurrent_dropout: share of the recurrent kernel's weights dropped, one mask per call (weight drop).
         layer_normalisation: normalise the output of each layer.
         residual: add a layer's input to its output where their widths agree.
@@ -159,8 +159,3 @@ class RecurrentStack(keras.layers.Layer):
 def transposed(states):
     """States by name [batch, units] as [units, batch], and back."""
     return {name: tf.transpose(state) for name, state in states.items()}
-
-
-def variational_dropout(rate, dtype, name):
-    """Dropout with one mask for all time steps (Gal & Ghahramani 2016, arXiv:1512.05287)."""
-    return keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=dtype, name=name)

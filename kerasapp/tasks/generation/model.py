@@ -2,8 +2,9 @@
 
 import keras
 
+from kerasapp.layers.dropout import variational_dropout
 from kerasapp.layers.recording import record
-from kerasapp.layers.stack import RecurrentStack, variational_dropout
+from kerasapp.layers.stack import RecurrentStack
 
 
 @keras.saving.register_keras_serializable("kerasapp")

@@ -10,7 +10,7 @@ from kerasapp.layers.attention import ATTENTIONS
 from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.convolutions import Convolutions
 from kerasapp.layers.decoder import AttentionDecoder
-from kerasapp.layers.stack import variational_dropout
+from kerasapp.layers.dropout import variational_dropout
 from kerasapp.tasks.synthesis.config import HEADS
 from pipelines.speech.clips import PADDING
 

@@ -9,8 +9,8 @@ from keras import ops
 from kerasapp.layers.attention import ATTENTIONS, summary
 from kerasapp.layers.bidirectional import Bidirectional
 from kerasapp.layers.decoder import AttentionDecoder
+from kerasapp.layers.dropout import variational_dropout
 from kerasapp.layers.recurrent import GATED
-from kerasapp.layers.stack import variational_dropout
 
 # Keras's own embeddings are uniform up to 0.05: with them attention is learned hundreds of steps later.
 EMBEDDING_DEVIATION = 0.1

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.decoding.beam_search import Search, search
+from kerasapp.decoding.beam_search import BeamSearch, beam_search
 from kerasapp.task import assertions, filled, in_range, knob_specs
 from kerasapp.tasks.translation.answers import LONGEST
 from kerasapp.tasks.translation.model import encode, step, step_function
@@ -44,7 +44,7 @@ class TranslationServable(tf.Module):
     def translate(self, source, beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio):
         """Translates each sentence; a blank one has a blank translation.
 
-        Args, each [batch], one value per row (see `kerasapp.decoding.beam_search.Search`):
+        Args, each [batch], one value per row (see `kerasapp.decoding.beam_search.BeamSearch`):
             source: string; of up to `LONGEST` tokens.
             beam_size: int32, from 1 (greedy) to 64.
             length_penalty, coverage_penalty: float32.
@@ -75,7 +75,7 @@ class TranslationServable(tf.Module):
             shortest, longest = limits(lengths, min_ratio, max_ratio)
             # A list: `map` would call later, and the search begin before its checks.
             searched = [tf.identity(knob) for knob in (beam_size, length_penalty, coverage_penalty)]
-        knobs = Search(*searched, shortest, longest)
+        knobs = BeamSearch(*searched, shortest, longest)
         found = self._search(ids, lengths + 1, knobs)
         blank = lengths == 0
         texts = self._texts(found, blank)  # [batch, beams]
@@ -199,7 +199,7 @@ class TranslationServable(tf.Module):
 
     def _search(self, ids, lengths, knobs):
         prepared, states = encode(self._model, ids)
-        return search(
+        return beam_search(
             step_function(self._model),
             states,
             prepared,
