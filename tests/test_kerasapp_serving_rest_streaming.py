@@ -70,7 +70,7 @@ class OneModel:
 def served(registry, limits=None, log=None, batching=None):
     engine = Engine(registry, limits=limits or Limits(timeout=PATIENCE), batching=batching)
     with ThreadPoolExecutor(2) as executor:
-        yield create_app(engine, executor, routes=streaming.routes(engine, executor, log))
+        yield create_app(engine, executor, routes=streaming.routes(engine, executor, log), log=log)
 
 
 def post(app, body, target="model"):
@@ -221,12 +221,15 @@ def test_a_client_may_ask_for_less_time():
 
 
 class Client:
-    """One request to an application, as a server makes it; it can leave, or be slow to take what is sent."""
+    """One request to an application, as a server makes it; the client can leave, or take the answer slowly.
+
+    Without a body the client never sends the whole request.
+    """
 
     def __init__(self, app, body):
         self.left, self.ready, self.sent = asyncio.Event(), asyncio.Event(), []
         self.ready.set()
-        self._body = json.dumps(body).encode()
+        self._body = body and json.dumps(body).encode()
         path = "/v1/models/model:generate_stream"
         scope = {
             "type": "http",
@@ -269,6 +272,19 @@ def test_a_client_that_goes_stops_the_work():
     with served(registry) as app:
         asyncio.run(visit(app))
     assert registry.in_flight == 0 and registry.model.calls.count("sample") < 100
+
+
+def test_a_client_that_goes_while_it_sends_is_no_failure():
+    async def visit(app):
+        client = Client(app, None)
+        client.left.set()
+        await client.task
+
+    lines = io.StringIO()
+    with served(OneModel("a"), log=Log("requests", lines)) as app:
+        asyncio.run(visit(app))
+    (line,) = map(json.loads, lines.getvalue().splitlines())
+    assert (line["event"], line["status"], line["http_status"]) == ("request", "CANCELLED", 499)
 
 
 def test_a_slow_client_holds_nobody_up():
