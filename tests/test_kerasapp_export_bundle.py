@@ -64,11 +64,13 @@ def test_the_schema_refuses_what_is_missing_or_of_another_kind(tiny_bundle):
 
 
 def test_each_file_tells_its_least_runtime_and_runs_in_both_engines(bundle):
-    entries = metadata_of(bundle)["precisions"]
-    for precision, entry in entries.items():
+    least = {}
+    for precision, entry in metadata_of(bundle)["precisions"].items():
         assert entry["engines"] == ["interpreter", "compiled"], precision
-        major, minor, _ = map(int, entry["least_runtime"].split("."))
-        assert (major, minor) >= ((2, 17) if precision == "dynamic" else (1, 5))
+        least[precision] = tuple(map(int, entry["least_runtime"].split(".")))
+    assert all(version >= (1, 5, 0) for version in least.values())
+    # Hybrid products need a newer runtime; a model of few weights has none.
+    assert least["dynamic"] >= least["float32"]
 
 
 def test_metadata_have_a_checksum_that_a_new_version_renews(copy):
