@@ -328,7 +328,7 @@ def test_settings_are_those_of_the_descriptions(browser, address):
         for knob in task.knobs:
             field = visit.page.locator(f"#{task.name}-{knob.name.replace('_', '-')}")
             assert field.get_attribute("name") == knob.name
-            assert field.evaluate("field => field.value") == str(knob.default if knob.default != 1.0 else 1)
+            assert knob.type(field.evaluate("field => field.value")) == knob.default
             if knob.least is not None:
                 assert [float(field.get_attribute(name)) for name in ("min", "max")] == [
                     knob.least,
