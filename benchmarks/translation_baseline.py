@@ -37,7 +37,6 @@ from rich.console import Console
 from rich.table import Table
 
 import kerasapp
-from kerasapp.api import Translation
 from kerasapp.tasks.translation.metrics import translation_scores
 
 UNITS, BATCH, VOCABULARY = 256, 64, 5000
@@ -214,7 +213,7 @@ def main():
     parser.add_argument("--run", help="a run of the preset to compare with")
     options = parser.parse_args()
     keras.utils.set_random_seed(options.seed)
-    task = Translation(preset=options.preset)
+    task = kerasapp.Translation(preset=options.preset)
     sources, references = task.corpus.texts("test")
     rows = list(run_rows(options.run, sources, references)) if options.run else []
     source, target = (Text(sentences) for sentences in task.corpus.texts("train"))

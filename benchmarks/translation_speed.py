@@ -31,8 +31,8 @@ from rich.table import Table
 import kerasapp
 from kerasapp import threads
 from kerasapp.tasks.translation.config import default_split
-from kerasapp.tasks.translation.servable import SPARE
 from kerasapp.tasks.translation.spec import SPEC
+from kerasapp.tasks.translation.steps import SPARE
 from kerasapp.training.optimizer import make_optimizer
 
 BATCH = 64
