@@ -113,6 +113,7 @@ TABLES = {
     "empty": "",
     "header": "day,level,flow\n",
     "other": "day,level,wind\n2024-01-01,1,2\n",
+    "undated": "level\n1\n",
     "negative": "day,level,flow\n2024-01-01,1,2\n2024-01-02,-2,2\n",
     "words": "day,level,flow\n2024-01-01,1,2\n2024-01-02,1,calm\n",
 }
@@ -139,6 +140,7 @@ TABLES = {
         ("series", ["--file", "empty.csv"], "empty.csv: the file is empty"),
         ("series", ["--file", "header.csv"], "header.csv: there are no values below the names"),
         ("series", ["--file", "other.csv"], "other.csv: line 1: no column 'flow'; there is day, level, wind"),
+        ("series", ["--file", "undated.csv"], "undated.csv: line 1: no column 'flow'; there is level"),
         ("series", ["--file", "negative.csv"], "column level: -2, and the transform sqrt takes 0 or above"),
         ("series", ["--file", "words.csv"], "words.csv: line 3, column flow: 'calm' is not a number"),
     ],

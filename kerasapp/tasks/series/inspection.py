@@ -82,11 +82,11 @@ def _own_data(task):
 def _table(path, task):
     """The model's columns of a file, and its dates if it has the column that the run names (data.date)."""
     date = task.config.data.date
-    if date is not None and date not in tables.header(path):
-        note(f"{path}: no column {date!r} of dates; steps are numbered")
-        date = None
-    table = tables.read([path], task.tokenizer.columns, date)
+    dated = date is not None and date in tables.header(path)
+    table = tables.read([path], task.tokenizer.columns, date if dated else None)
     check_values(table, task.tokenizer.transform, path)
+    if date is not None and not dated:
+        note(f"{path}: no column {date!r} of dates; steps are numbered")
     return table
 
 
