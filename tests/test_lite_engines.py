@@ -15,7 +15,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kerasapp.export.tflite_file import engines
 from kerasapp_lite.bundle import Bundle, BundleError
-from kerasapp_lite.engines import open_file
+from kerasapp_lite.engines import ENGINES, frozen, open_file
 
 BUNDLES = ["tiny_bundle", "reversal_bundle", "speech_bundle", "wave_bundle"]
 LIBRARY = Path(ai_edge_litert.__file__).parent / "libLiteRt.so"
@@ -88,6 +88,19 @@ def test_the_interface_in_c_gives_the_same_answers(folder, program, tmp_path):
     assert len(os.listdir(tmp_path)) == sum(
         len(one["inputs"]) + len(one["outputs"]) for one in bundle.metadata["signatures"].values()
     )
+
+
+def test_an_array_that_changes_is_read_again(tiny_bundle):
+    one, other = (Bundle(tiny_bundle, "float32", engine=name).signature("step") for name in ENGINES)
+    inputs = requests(Bundle(tiny_bundle, "float32"))["step"]
+    for change in ("none", "in place", "new arrays"):
+        if change == "in place":
+            for array in inputs.values():
+                array += 1
+        if change == "new arrays":
+            inputs = frozen({name: array + 1 for name, array in inputs.items()})
+        for _ in range(2):
+            same(other(**inputs), one(**inputs), change)
 
 
 def test_a_call_with_other_inputs_is_refused(tiny_bundle):

@@ -25,6 +25,13 @@ def open_file(path, engine="interpreter", threads=1):
     return Interpreter(model_path=str(path), num_threads=threads).get_signature_runner
 
 
+def frozen(arrays):
+    """Arrays by name, made read-only: inputs of many calls that an engine need not copy in each."""
+    for array in arrays.values():
+        array.flags.writeable = False
+    return arrays
+
+
 class _Compiled:
     """A file opened by `CompiledModel`."""
 
@@ -43,6 +50,7 @@ class _Compiled:
         inputs, outputs = model.create_input_buffers(place), model.create_output_buffers(place)
         given = _described(names["inputs"], inputs, model.get_input_tensor_details(name))
         told = _described(names["outputs"], outputs, model.get_output_tensor_details(name))
+        written = {}  # name -> the array that its buffer holds
 
         def call(**arrays):
             if arrays.keys() != given.keys():
@@ -51,7 +59,9 @@ class _Compiled:
                 buffer, shape, dtype = given[key]
                 if array.shape != shape or array.dtype != dtype:
                     raise ValueError(f"{name}: {key} must be {dtype} {list(shape)}")
-                buffer.write(array)
+                if array is not written.get(key) or array.flags.writeable:  # else it is as it was
+                    buffer.write(array)
+                    written[key] = array
             model.run_by_index(place, inputs, outputs)  # by name it takes longer
             return {
                 key: buffer.read(math.prod(shape), dtype).reshape(shape)

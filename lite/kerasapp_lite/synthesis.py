@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasapp_lite import english
+from kerasapp_lite.engines import frozen
 from kerasapp_lite.knobs import filled
 from kerasapp_lite.sound import mel_to_audio
 from kerasapp_lite.vocabulary import END, UNKNOWN, normalise, squeeze
@@ -87,6 +88,7 @@ class Synthesizer:
         text[0, : len(ids)] = ids
         memory = self._encode(ids=text, length=np.array([len(ids)], np.int32))
         states = {name: memory.pop(name) for name in self.states}
+        memory = frozen(memory)
         mask, position = memory.pop("mask"), 0
         frame = self._bundle.zeros("step", ["frame"])["frame"]
         frames, alignments, stopped = [], [], False

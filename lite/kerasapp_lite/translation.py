@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasapp_lite.engines import frozen
 from kerasapp_lite.knobs import filled
 from kerasapp_lite.vocabulary import END, START, squeeze
 
@@ -95,6 +96,7 @@ class Translator:
         ids[0, : len(source)] = source
         memory = self._encode(ids=ids, length=np.array([len(source)], np.int32))
         states = {name: memory.pop(name) for name in self.states}
+        memory = frozen(memory)
         rows = 1 if knobs.beam_size == 1 else self.beams
         states = {name: np.repeat(state, rows, axis=0) for name, state in states.items()}
         step = self._bundle.signature("step" if rows == 1 else "step_beam")
