@@ -133,8 +133,13 @@ def test_a_checkpoint_of_another_model_ends_with_one_line(tmp_path):
         train(task(), tmp_path / "run", callbacks=[AtStep(3, kill)])
     other = task()
     other.build = lambda training=True: keras.Sequential([keras.Input([3]), keras.layers.Dense(2)])
-    with pytest.raises(ConfigError, match="cannot go on from it") as error:
+    with pytest.raises(ConfigError, match="another version of kerasapp; start anew with --tr") as error:
         train(other, tmp_path / "run")
+    assert "\n" not in str(error.value)
+    for file in (tmp_path / "run/checkpoints").glob("*.index"):
+        file.write_bytes(b"no index")
+    with pytest.raises(ConfigError, match="cannot go on from it") as error:
+        train(task(), tmp_path / "run")
     assert "\n" not in str(error.value)
 
 

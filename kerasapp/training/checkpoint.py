@@ -55,6 +55,7 @@ class Saver(keras.callbacks.Callback):
     def __init__(self, state, variables, folder, config, interrupted):
         super().__init__()
         self.state, self.config, self.interrupted = state, config, interrupted
+        self.variables = variables
         checkpoint = tf.train.Checkpoint(variables=variables, state=SavedState(state))
         self.manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)
         self.saved = time.monotonic()
@@ -65,10 +66,26 @@ class Saver(keras.callbacks.Callback):
         if not newest:
             return
         try:
-            self.manager.checkpoint.restore(newest).assert_consumed()
+            fits = self._fits(tf.train.load_checkpoint(newest))
+            if fits:
+                self.manager.checkpoint.restore(newest).assert_consumed()
         except (tf.errors.OpError, AssertionError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{newest}: cannot go on from it: {reason}") from error
+        if not fits:
+            raise ConfigError(
+                f"{newest}: cannot go on from it: it is of another model or another version of kerasapp; "
+                "start anew with --training.overwrite true, or name another --run"
+            )
+
+    def _fits(self, reader):
+        """Whether a checkpoint has our variables, by number, shape and dtype."""
+        shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+        stored = {name: (shapes[name], dtypes[name]) for name in shapes if name.startswith("variables/")}
+        return stored == {
+            f"variables/{i}/.ATTRIBUTES/VARIABLE_VALUE": (variable.shape.as_list(), variable.dtype)
+            for i, variable in enumerate(self.variables)
+        }
 
     def save(self):
         """Saves all. A kill during the save leaves the previous checkpoint as the newest."""
