@@ -294,9 +294,9 @@ def test_health_follows_the_models(engine, monkeypatch):
 
 
 def test_a_call_in_flight_is_answered_at_the_end(engine, tmp_path):
-    server, gate = create_server(engine, "127.0.0.1", 0), Gate(tmp_path)
+    server = create_server(engine, "127.0.0.1", 0)
     server.start()
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    with Gate(tmp_path) as gate, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         call = stub.Predict.future(hold(gate), timeout=PATIENCE)
         gate.wait_for_request()

@@ -22,11 +22,17 @@ def wait_until(condition, told=lambda: ""):
 
 
 class Gate:
-    """Holds back the answer of the signature `hold` (see `Holder`) until the test opens it."""
+    """Holds back the answer of the signature `hold` (see `Holder`) until it is opened, or its block ends."""
 
     def __init__(self, folder, name="gate"):
         self.path = Path(folder, name)
         self._begun = Path(f"{self.path}.begun")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.open()
 
     def is_reached(self):
         """Whether the model has begun to run."""
