@@ -4,6 +4,7 @@ import contextlib
 import shutil
 
 import pytest
+from waiting import PATIENCE
 
 from kerasapp import spec
 from kerasapp.inspection import report
@@ -41,7 +42,7 @@ def opening(browser, folder):
         scripts = spec.spec(contents["task"]).load("inspection").SCRIPTS
         report.write(path, contents, "a run: what it does", scripts)
         page = browser.new_page(viewport={"width": 360, "height": 740})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(1000 * PATIENCE)
         visits.append((page, [], []))
         page.on("console", lambda message: visits[-1][1].append(message.text))
         page.on("pageerror", lambda error: visits[-1][1].append(str(error)))

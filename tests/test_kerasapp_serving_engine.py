@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from waiting import PATIENCE, Gate, Holder, wait_until
+from held_model import Holder
+from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from production_checks import CHECKS, Refused, check
 from production_mutations import MUTATIONS
+from waiting import PATIENCE
 
 from kerasapp.cli import run
 from kerasapp.serving.client import Client
@@ -120,7 +121,7 @@ def test_the_health_check_of_compose_tells_by_the_status(files, code, healthy):
             server.server_close()
         check_ = yaml.safe_load(files["docker-compose.yml"])["services"]["serving"]["healthcheck"]["test"]
         command = [word.replace("$$", "$").replace("8501", str(port)) for word in check_[1:]]
-        assert (subprocess.run(command, capture_output=True, timeout=10).returncode == 0) == healthy
+        assert (subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode == 0) == healthy
         if code:
             server.shutdown()
             thread.join()
@@ -236,7 +237,7 @@ def test_a_run_is_exported_measured_and_served_by_its_files(tiny_run, tmp_path, 
     ) as process:  # fmt: skip
         try:
             address = re.search(r"http://(\S+)", process.stdout.readline())[1]
-            with Client(address) as client:
+            with Client(address, timeout=PATIENCE) as client:
                 answers = [
                     client.predict("tiny", {"prompt": ["A"]}, label=label) for label in production.LABELS
                 ]

@@ -18,9 +18,10 @@ import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from held_model import Holder
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-from waiting import PATIENCE, Gate, Holder, wait_until
+from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.model_config import find_models

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 import grpc
 import pytest
 import tensorflow as tf
+from held_model import Holder
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-from waiting import PATIENCE, Gate, Holder, wait_until
+from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import ServingError

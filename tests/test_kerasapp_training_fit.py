@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from dense_task import AtStep, Killed, Recorder, kill
 from tiny import SMALL
+from waiting import PATIENCE
 
 import kerasapp
 from kerasapp.cli import run
@@ -85,7 +86,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, text_file):
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert f"kerasapp train generation --run {tmp_path / 'run'}" in errors.splitlines()[-1]
     assert "Traceback" not in errors and newest_checkpoint(tmp_path / "run")

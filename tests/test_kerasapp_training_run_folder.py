@@ -12,6 +12,7 @@ import time
 
 import pytest
 from tiny import SMALL
+from waiting import PATIENCE
 
 from kerasapp.cli import run
 from kerasapp.config import parsing
@@ -112,7 +113,7 @@ print("done")
 def test_never_two_processes_hold_it(tmp_path):
     words = [sys.executable, "-c", CONTENDER, str(tmp_path / "made" / "run")]
     contenders = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate(timeout=120)[0] for process in contenders] == ["done\n"] * 3
+    assert [process.communicate(timeout=PATIENCE)[0] for process in contenders] == ["done\n"] * 3
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 

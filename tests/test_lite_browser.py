@@ -12,6 +12,7 @@ from pathlib import Path
 import lite_bundles
 import numpy as np
 import pytest
+from waiting import PATIENCE
 
 from kerasapp.tasks.generation.spec import SPEC
 from kerasapp_lite.bundle import Bundle
@@ -73,7 +74,7 @@ class Visit:
 
     def __init__(self, browser, address, precision):
         self.page = browser.new_page(viewport={"width": 360, "height": 740})  # a phone's
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(1000 * PATIENCE)
         self.problems, self.asked = [], []
         self.page.on("console", self._keep)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))

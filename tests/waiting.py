@@ -8,8 +8,6 @@ a test that would wait for ever.
 import time
 from pathlib import Path
 
-import tensorflow as tf
-
 PATIENCE = 300.0  # seconds
 
 
@@ -22,7 +20,7 @@ def wait_until(condition, told=lambda: ""):
 
 
 class Gate:
-    """Holds back the answer of the signature `hold` (see `Holder`) until it is opened, or its block ends."""
+    """Holds back the answer of `held_model.Holder` until it is opened, or its block ends."""
 
     def __init__(self, folder, name="gate"):
         self.path = Path(folder, name)
@@ -45,16 +43,3 @@ class Gate:
     def open(self):
         """Lets the model answer."""
         self.path.touch()
-
-
-class Holder(tf.Module):
-    """A model with the signature `hold`, which answers 1 once a gate is open."""
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="gate")])
-    def hold(self, gate):
-        def look(found):
-            return [tf.size(tf.io.matching_files(gate[0])) + 0 * found]  # looked at anew in each turn
-
-        with tf.control_dependencies([tf.io.write_file(gate[0] + ".begun", "")]):
-            (found,) = tf.while_loop(lambda found: found == 0, look, [tf.constant(0)])
-        return {"opened": tf.fill(tf.shape(gate), found)}
