@@ -47,7 +47,3 @@ def test_an_old_model_loads_and_is_stored_anew(name, tmp_path):
     assert_outputs(model, name)
     model.save(tmp_path / "new.keras")
     assert_outputs(keras.models.load_model(tmp_path / "new.keras"), name)
-
-
-def test_old_weights_load_into_a_model_inside_another(tmp_path):
-    """A part's place in the file is not that of the part alone."""
