@@ -93,23 +93,40 @@ def tokenizers(task):
 def vectors(servable):
     """Requests and what a port has to give for them, as JSON values.
 
-    Each has the ids that are read, from the line break on, the five likeliest of the first logits, and the
-    ids and the text that follow by the knobs.
+    Each has the ids that are read, from the line break on, the five likeliest of the first logits, the ids of
+    `SHOWN` tokens, and the text, which ends before the stop string.
     """
-    encode = servable.tokenizer.encode
-    letters = servable.tokenizer.decode(tf.reshape(tf.range(4, servable.tokenizer.size), [1, -1]), [150])
-    prompts = ["", "The ", "In the beginning ", letters.numpy()[0].decode()]
-    greedy = {"temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": 0}
-    sampled = {"temperature": 0.8, "top_k": 10, "top_p": 0.9, "seed": 7}
-    found = []
-    for prompt, knobs in [*((prompt, greedy) for prompt in prompts), (prompts[1], sampled)]:
-        columns = Sampling(*(tf.constant([knobs[name]]) for name in Sampling._fields))
-        logits, states = servable.begin(tf.constant([prompt]))
-        likeliest = tf.math.top_k(logits[0], min(5, logits.shape[1] - 4))
-        ids, *_ = servable.proceed(logits, states, columns, tf.constant(0), tf.constant(SHOWN))
-        read = [servable.tokenizer.line_break_id, *encode(tf.constant([prompt])).to_list()[0]]
-        first = {"ids": likeliest.indices.numpy().tolist(), "values": likeliest.values.numpy().tolist()}
-        text = servable.tokenizer.decode(ids, tf.constant([SHOWN])).numpy()[0].decode()
-        answer = {"read": read, "first_logits": first, "ids": ids.numpy()[0].tolist(), "text": text}
-        found.append({"inputs": {"prompt": prompt, "length": SHOWN, **knobs}, "outputs": answer})
+    knobs = {"length": SHOWN, "temperature": 0.0, "top_k": 0, "top_p": 1.0, "seed": 0, "stop": ""}
+    found = [_vector(servable, prompt, {**knobs, **changes}) for prompt, changes in _requests(servable)]
+    stop = found[0]["outputs"]["text"][SHOWN // 4 :][:2]  # part of the answer to the same prompt
+    found.append(_vector(servable, "", {**knobs, "stop": stop}))
     return {"tolerance": {"logits": TOLERANCE}, "requests": found}
+
+
+def _requests(servable):
+    """Prompts, and the knobs that differ from a greedy search."""
+    letters = servable.tokenizer.decode(tf.reshape(tf.range(4, servable.tokenizer.size), [1, -1]), [150])
+    return [
+        ("", {}),
+        ("The ", {}),
+        ("In the beginning ", {}),
+        (letters.numpy()[0].decode(), {}),
+        ("e\u0301 \N{SNOWMAN}\r\n\t", {}),  # a decomposed accent, an unknown character, white space
+        ("The ", {"temperature": 0.8, "top_k": 10, "top_p": 0.9, "seed": 7}),
+        ("The ", {"temperature": 1.0, "seed": -5}),  # all tokens, and a seed that wraps around
+    ]
+
+
+def _vector(servable, prompt, knobs):
+    rows = {name: tf.constant([value]) for name, value in {"prompt": prompt, **knobs}.items()}
+    logits, states = servable.begin(rows["prompt"])
+    values, likeliest = (x.numpy().tolist() for x in tf.math.top_k(logits[0], min(5, logits.shape[1] - 4)))
+    sampling = Sampling(*(rows[name] for name in Sampling._fields))
+    ids, *_ = servable.proceed(logits, states, sampling, tf.constant(0), tf.constant(SHOWN))
+    outputs = {
+        "read": [servable.tokenizer.line_break_id, *servable.tokenizer.encode(rows["prompt"]).to_list()[0]],
+        "first_logits": {"ids": likeliest, "values": values},
+        "ids": ids.numpy()[0].tolist(),
+        "text": servable.generate(**rows)["text"].numpy()[0].decode(),
+    }
+    return {"inputs": {"prompt": prompt, **knobs}, "outputs": outputs}

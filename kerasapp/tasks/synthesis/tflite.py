@@ -137,7 +137,8 @@ def vectors(servable):
     size = servable.tokenizer.size
     ids = np.random.default_rng(0).integers(4, size, [3, 24])
     texts = servable.tokenizer.decode(tf.constant(ids, tf.int32), tf.constant([3, 9, 24]))
-    texts = [text for text in texts.numpy() if servable.tokenize(tf.constant([text]))["lengths"][0] > 1]
+    texts = [*texts.numpy(), "Mr. e\u0301 \N{SNOWMAN} $3.50, 21st".encode()]  # cleaned, and partly unknown
+    texts = [text for text in texts if servable.tokenize(tf.constant([text]))["lengths"][0] > 1]
     found = []
     for text in texts:
         columns = {name: knob[:1] for name, knob in filled(SPEC.knobs, tf.constant([text])).items()}

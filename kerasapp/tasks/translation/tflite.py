@@ -132,6 +132,7 @@ def vectors(servable):
     tokenizer = servable.source_tokenizer
     ids = np.random.default_rng(0).integers(4, tokenizer.size, [5, 12])
     texts = sentences.decode(tokenizer, tf.constant(ids, tf.int32), tf.constant([0, 1, 4, 8, 12])).numpy()
+    texts = [*texts, " e\u0301 \t\N{SNOWMAN}\r\n".encode()]  # a decomposed accent, an unknown character
     knobs = {knob.name: np.full(len(texts), knob.default) for knob in SPEC.knobs}
     found = []
     read = servable.tokenize(tf.constant(texts))
