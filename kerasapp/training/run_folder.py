@@ -123,10 +123,10 @@ def locked(folder):
 def _lock_file(path):
     """The lock's file, open and locked; its text says who holds it."""
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
-        except FileNotFoundError:  # another process has just removed the empty folder
+        except FileNotFoundError:  # another process has just removed an empty folder
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
