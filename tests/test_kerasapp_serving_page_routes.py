@@ -289,7 +289,7 @@ def err(visit):
     visit.type_over("11")
     visit.page.keyboard.press("Enter")
     visit.wait("#synthesis .error", "Max ratio: ")  # told by the page
-    assert visit.page.evaluate("document.activeElement.id") == "s-ratio"
+    assert visit.page.evaluate("document.activeElement.id") == "synthesis-max-ratio"
     visit.type_over("1")
     visit.tab_to("#synthesis-text")
     visit.type_over("!")
@@ -334,6 +334,14 @@ def test_settings_are_those_of_the_descriptions(browser, address):
                     knob.least,
                     knob.most,
                 ]
+
+
+def test_every_field_that_a_script_looks_for_is_there():
+    scripts = "".join(file.read_text("utf-8") for file in FILES if file.suffix == ".js")
+    looked_for = set(re.findall(r'["`]#([a-z][a-z-]+)["` ]', scripts))
+    there = set(re.findall(r' id="([^"]+)"', (STATIC / "index.html").read_text("utf-8")))
+    made = {f"{task.name}-{knob.name.replace('_', '-')}" for task in spec.specs() for knob in task.knobs}
+    assert len(looked_for) > 2 and looked_for <= there | made
 
 
 def test_no_setting_is_written_in_the_page():

@@ -35,8 +35,8 @@ export async function write(section, model, inputs, signal, tell) {
         tell(`Writing: ${count(event.tokens, "token")} …`);
       } else {
         const seconds = (performance.now() - start) / 1000;
-        const next = section.querySelector("#g-next").checked;
-        if (next) section.querySelector("#g-seed").value = inputs.seed < 2147483647 ? inputs.seed + 1 : 0;
+        const next = section.querySelector("#generation-next").checked;
+        if (next) section.querySelector("#generation-seed").value = inputs.seed < 2147483647 ? inputs.seed + 1 : 0;
         const made = `${count(event.tokens, "token")} in ${seconds.toFixed(1)} s with seed ${inputs.seed}.`;
         return `${made} ${WHY[event.stop_reason]}`;
       }
