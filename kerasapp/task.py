@@ -1,4 +1,4 @@
-"""What the tasks share: configuration, the model that is stored, the servable that watches a training."""
+"""What the tasks share: configuration, data, the model that is stored and served, its servable."""
 
 import os
 import sys
@@ -76,17 +76,17 @@ class Task:
         """
         return model
 
-    def portable(self, model):
-        """The model as it is stored and served: float32, nothing of training in it; one for all calls."""
-        self._portable.set_weights(model.get_weights())
-        return self._portable
+    def serving_model(self, model):
+        """The model as it is stored and served, float32, without training's layers; one for all calls."""
+        self._serving_model.set_weights(model.get_weights())
+        return self._serving_model
 
-    def watched(self, model):
-        """A servable of the portable model, one for all epochs: its graphs are traced once, and read the
-        weights as they are."""
-        if model is not self._portable:
+    def serving(self, model):
+        """The servable of the serving model, the same for all epochs: its graphs are traced once and read
+        the current weights. Another model gets a servable of its own."""
+        if model is not self._serving_model:
             return self.servable(model)
-        return self._watched
+        return self._serving
 
     def _report_of(self, files):
         """A function that tells on standard error what is done with large files; None for small ones."""
@@ -101,12 +101,12 @@ class Task:
         return rows // devices
 
     @cached_property
-    def _portable(self):
+    def _serving_model(self):
         return self.build(training=False)
 
     @cached_property
-    def _watched(self):
-        return self.servable(self._portable)
+    def _serving(self):
+        return self.servable(self._serving_model)
 
 
 def strings(values):

@@ -126,7 +126,7 @@ def check_clone(task):
 
 def check_save_and_load(task, path):
     """A stored model is the same without the task."""
-    model = task.portable(task.build())
+    model = task.serving_model(task.build())
     model.save(path)
     loaded = keras.models.load_model(path, compile=False)
     inputs, _ = first_batch(task)

@@ -189,10 +189,10 @@ class OneScalar(tf.Module):
 
 
 def test_an_export_is_checked_before_it_is_published(tmp_path):
-    portable = SimpleNamespace(variables=[], save=lambda path: None)
+    serving_model = SimpleNamespace(variables=[], save=lambda path: None)
     task = SimpleNamespace(
         config=Config(),
-        portable=lambda model: portable,
+        serving_model=lambda model: serving_model,
         servable=OneScalar,
         save_tokenizer=lambda folder: None,
     )

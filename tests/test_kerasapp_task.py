@@ -89,22 +89,22 @@ def test_a_stored_model_is_the_same(make, tmp_path):
 def test_what_is_stored_of_mixed_training_is_float32_and_one_model(make):
     task = make(training={"precision": "mixed_bfloat16"})
     model = task.build()
-    portable = task.portable(model)
+    serving_model = task.serving_model(model)
     assert "bfloat16" in {layer.compute_dtype for layer in model.layers}
-    assert {layer.compute_dtype for layer in portable.layers} == {"float32"}
-    for weight, stored in zip(model.get_weights(), portable.get_weights(), strict=True):
+    assert {layer.compute_dtype for layer in serving_model.layers} == {"float32"}
+    for weight, stored in zip(model.get_weights(), serving_model.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, stored)
     model.set_weights([weight + 1.0 for weight in model.get_weights()])
-    assert task.portable(model) is portable
-    np.testing.assert_array_equal(portable.get_weights()[0], model.get_weights()[0])
+    assert task.serving_model(model) is serving_model
+    np.testing.assert_array_equal(serving_model.get_weights()[0], model.get_weights()[0])
 
 
-def test_one_servable_watches_a_training(make):
+def test_one_servable_serves_a_whole_training(make):
     task = make()
-    portable = task.portable(task.build())
-    assert task.watched(portable) is task.watched(portable)
+    serving_model = task.serving_model(task.build())
+    assert task.serving(serving_model) is task.serving(serving_model)
     other = task.build(training=False)
-    assert task.watched(other) is not task.watched(portable)
+    assert task.serving(other) is not task.serving(serving_model)
 
 
 def test_a_tokenizer_that_is_given_is_used(make, tmp_path):

@@ -43,7 +43,7 @@ def test_texts_that_cannot_be_read_count_as_not_stopped_and_not_aligned(monkeypa
     task = synthesizer.task
     texts = with_texts(monkeypatch, synthesizer, lambda texts: ["漢", "a" * 601, *texts[2:]])
     assert len(texts) == 3
-    monkeypatch.setattr(task, "_portable", synthesizer.model, raising=False)
+    monkeypatch.setattr(task, "_serving_model", synthesizer.model, raising=False)
     good = Speech(*[None] * len(Speech._fields))._replace(
         mel=task.corpus.split("valid").mel(2), stop_reason="stop_token", aligned=True, coverage=1.0,
         backward_steps=0, sharpness=0.5, seconds=0.3, audio=np.zeros(2400, np.float32), sample_rate=8000,

@@ -106,10 +106,10 @@ def test_a_sentence_too_long_to_translate_ends_neither_training_nor_evaluation(t
         model={"units": 8, "embedding_size": 4},
         training={"steps": 1},
     )
-    model = task.portable(task.build())
+    model = task.serving_model(task.build())
     figures = task.validate(model)
     assert np.isfinite(figures["nats_per_token"])
-    figures, texts = task.evaluate(task.predictor(task, model, task.watched(model)), "valid", beam_size=1)
+    figures, texts = task.evaluate(task.predictor(task, model, task.serving(model)), "valid", beam_size=1)
     assert texts[0] == "" and figures["unfinished"] >= 1 and figures["items"] == 2
 
 

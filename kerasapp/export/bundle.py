@@ -22,7 +22,7 @@ def write(task, model, servable, precisions, folder, name):
     """Writes a bundle.
 
     Args:
-        task: the task that the model was built by. model: the trained model, portable.
+        task: the task that the model was built by. model: the serving model (see `Task.serving_model`).
         servable: the module that answers with it, for the test vectors.
         precisions: some of `tflite.PRECISIONS`.
         folder: where; it must not exist.

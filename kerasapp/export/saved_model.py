@@ -42,12 +42,14 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
     except OSError as error:
         raise ConfigError(f"{folder}: cannot export there: {error.strerror}") from None
     try:
-        portable = task.portable(model)
-        servable = task.servable(portable)
-        tf.saved_model.save(_resources(servable, portable), str(staged), signatures=servable.signatures())
+        serving_model = task.serving_model(model)
+        servable = task.servable(serving_model)
+        tf.saved_model.save(
+            _resources(servable, serving_model), str(staged), signatures=servable.signatures()
+        )
         extra = staged / EXTRA
         extra.mkdir(parents=True)
-        portable.save(extra / "model.keras")
+        serving_model.save(extra / "model.keras")
         parsing.save(task.config, extra / "config.yaml")
         task.save_tokenizer(extra)
         requests = servable.example_requests()
@@ -61,10 +63,10 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
         )
         lint.check(staged)
         if tflite:
-            bundle.write(task, portable, servable, tflite, staged / bundle.FOLDER, folder.name)
+            bundle.write(task, serving_model, servable, tflite, staged / bundle.FOLDER, folder.name)
         verified = check(staged) if check else None
         card = model_card.text(
-            folder.name, task.config, portable, servable.signatures(), staged, metrics or {}, verified
+            folder.name, task.config, serving_model, servable.signatures(), staged, metrics or {}, verified
         )
         (extra / "model_card.md").write_text(card, encoding="utf-8")
         staged.chmod(0o755)  # mkdtemp's folder is for its owner alone; a server may be another user

@@ -34,7 +34,7 @@ def convert(task, model, precisions, folder):
 
     Args:
         task: the task that the model was built by.
-        model: the trained model, portable.
+        model: the serving model (see `Task.serving_model`).
         precisions: some of `PRECISIONS`.
         folder: an existing folder.
 

@@ -55,7 +55,7 @@ class Logger(keras.callbacks.Callback):
             for name, value in metrics.items():
                 if name != "loss":
                     tf.summary.scalar(f"valid/{name.removeprefix('valid_')}", value)
-            self.task.summarise(self.selection.portable)
+            self.task.summarise(self.selection.serving_model)
         self.writer.flush()
 
 

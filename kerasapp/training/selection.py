@@ -23,9 +23,8 @@ def is_better(metric, best, direction):
 class Selection(keras.callbacks.Callback):
     """Validates after each epoch, keeps the best model, and ends a run that no longer gets better.
 
-    The portable model (float32, averaged where `training.average` is set) is validated and kept: the one that
-    will be served. The metrics go into the run's history, and as `val_NAME` into the logs of the callbacks
-    that come later.
+    The serving model (float32, averaged where `training.average` is set) is validated and kept.
+    Its metrics go into the run's history, and as `val_NAME` into the logs of the callbacks that come later.
 
     Args:
         state: the `RunState`.
@@ -41,17 +40,17 @@ class Selection(keras.callbacks.Callback):
         super().__init__()
         self.state, self.schedule, self.task, self.trained = state, schedule, task, trained
         self.config, self.keep = config, keep
-        self.portable = None  # the model of the newest epoch
+        self.serving_model = None  # the model of the newest epoch
 
     def on_epoch_end(self, epoch, logs=None):
         with averaged(self.trained, self.model.optimizer):
-            self.portable = self.task.portable(self.trained)
-        metrics = self.task.validate(self.portable)
+            self.serving_model = self.task.serving_model(self.trained)
+        metrics = self.task.validate(self.serving_model)
         metric = metrics.get(self.task.monitor)
         better = is_better(metric, self.state.best, self.task.direction)
         if better:
             self.state.best, self.state.waited = metric, 0
-            self.keep(self.portable)
+            self.keep(self.serving_model)
         else:
             self.state.waited += 1
         if self.config.patience and self.state.waited >= self.config.patience:

@@ -103,7 +103,7 @@ class Cipher(Task):
     def evaluate(self, model, split=None):
         """The share of right characters."""
         secret, plain = zip(*self.corpus.pairs[split or "test"], strict=True)
-        servable = self.watched(model)
+        servable = self.serving(model)
         found = servable.serving_default(tf.constant(secret))["plain"].numpy()
         right = [a == b for text, other in zip(found, plain) for a, b in zip(text.decode(), other)]
         return {"accuracy": float(np.mean(right)), "items": len(right)}

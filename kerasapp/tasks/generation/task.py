@@ -177,17 +177,17 @@ class Generation(Task):
         return self._score(self.servable(model), split, streams, progress or (lambda share: None))
 
     def validate(self, model):
-        """The figures of an epoch of the portable model; empty without a validation split."""
+        """The figures of an epoch of the serving model; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
         figures = self._score(
-            self.watched(model), "valid", self.config.training.batch_size, lambda share: None
+            self.serving(model), "valid", self.config.training.batch_size, lambda share: None
         )
         return {"nats_per_character": figures["nats_per_character"]}
 
     def summarise(self, model):
         """Writes a sample of generated text to the current `tf.summary` writer."""
-        text = self.watched(model).serving_default(tf.constant([""]))["text"][0].numpy().decode()
+        text = self.serving(model).serving_default(tf.constant([""]))["text"][0].numpy().decode()
         tf.summary.text("sample", "    " + text.replace("\n", "\n    "))  # as preformatted Markdown
 
     def _score(self, servable, split, streams, progress):

@@ -152,17 +152,17 @@ class Series(Task):
         return {**figures, **self._forecasts(servable, split, progress, seed), "items": figures["items"]}
 
     def validate(self, model):
-        """The metrics of the portable model after an epoch; empty without a validation split."""
+        """The metrics of the serving model after an epoch; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
-        return {"nats_per_value": self._score(self.watched(model), "valid")["nats_per_value"]}
+        return {"nats_per_value": self._score(self.serving(model), "valid")["nats_per_value"]}
 
     def summarise(self, model):
         """Writes a picture of a forecast that starts where the training split ends."""
         end = self.corpus.bounds["train"][1]
         history = self.corpus.values[max(0, end - BURN_IN) : end]
         knobs = [tf.constant([value]) for value in (self.config.data.horizon, SAMPLES, 0)]
-        answer = self.watched(model).forecast(history[tf.newaxis], tf.constant([len(history)]), *knobs)
+        answer = self.serving(model).forecast(history[tf.newaxis], tf.constant([len(history)]), *knobs)
         picture = plots_series.forecast_image(
             history[-SHOWN:],
             answer["quantiles"][0].numpy(),

@@ -23,7 +23,7 @@ from pipelines.batching import each_pass
 from pipelines.errors import DataError
 from pipelines.speech.cleaning import Cleaner
 
-WATCHED = 8  # validation texts that are read aloud in each epoch, at most
+SAMPLED = 8  # validation texts that are read aloud in each epoch, at most
 SHOWN = 3  # of them, those that TensorBoard shows
 TIMED = 10  # utterances that the real-time factors are the medians of, at most
 TIMED_SECONDS = 3.0, 6.0  # that these last, where there are such
@@ -199,12 +199,12 @@ class Synthesis(Task):
         }
 
     def validate(self, model):
-        """The figures of an epoch of the portable model; empty without a validation split."""
+        """The figures of an epoch of the serving model; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
-        self._sample = _read_all(Synthesizer(self, model, self.watched(model)), self._watched_texts)
+        self._sample = _read_all(Synthesizer(self, model, self.serving(model)), self._sample_texts)
         aligned = float(np.mean([answer is not None and answer.aligned for answer in self._sample]))
-        figures = self._teacher_forced(self.watched(model), "valid")
+        figures = self._teacher_forced(self.serving(model), "valid")
         return {"teacher_mel_l1": figures["teacher_mel_l1"], "aligned_utterances": aligned}
 
     def summarise(self, model):
@@ -213,8 +213,8 @@ class Synthesis(Task):
         if not self.corpus.sizes["valid"]:
             return
         clips, rate = self.corpus.split("valid"), self.config.audio.sample_rate
-        for i, answer in list(zip(self._watched_rows, self._sample, strict=True))[:SHOWN]:
-            sounds = {"recording": self._recording(i, self.watched(model))}
+        for i, answer in list(zip(self._sample_rows, self._sample, strict=True))[:SHOWN]:
+            sounds = {"recording": self._recording(i, self.serving(model))}
             if answer:
                 picture = plots_audio.comparison_image(clips.mel(i), answer, self.config.audio)
                 tf.summary.image(f"speech/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
@@ -228,15 +228,15 @@ class Synthesis(Task):
         return servable.mel_to_audio(mel, np.array([mel.shape[1]], np.int32))["waveform"].numpy()[0]
 
     @cached_property
-    def _watched_rows(self):
+    def _sample_rows(self):
         """Validation utterances that stand for all: evenly spread."""
         count = self.corpus.sizes["valid"]
-        return np.unique(np.linspace(0, count - 1, min(WATCHED, count)).astype(int)).tolist()
+        return np.unique(np.linspace(0, count - 1, min(SAMPLED, count)).astype(int)).tolist()
 
     @cached_property
-    def _watched_texts(self):
+    def _sample_texts(self):
         texts = self.corpus.texts("valid")
-        return [texts[i] for i in self._watched_rows]
+        return [texts[i] for i in self._sample_rows]
 
     def _teacher_forced(self, servable, split):
         """Mean distances over all frames of a split, name -> nats."""

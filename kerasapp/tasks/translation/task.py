@@ -23,7 +23,7 @@ from pipelines.batching import each_pass
 from pipelines.parallel.altering import Alterations
 from pipelines.text.tokenizers import Tokenizer
 
-WATCHED = 500  # validation pairs that are translated in each epoch, at most
+SAMPLED = 500  # validation pairs that are translated in each epoch, at most
 SHOWN = 8  # of them, those that TensorBoard shows
 
 
@@ -199,12 +199,12 @@ class Translation(Task):
         return figures, texts
 
     def validate(self, model):
-        """The figures of an epoch of the portable model; empty without a validation split."""
+        """The figures of an epoch of the serving model; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
         self._sample = self._translate_sample(model)
-        texts, references = [answer.text for answer in self._sample], self._watched_pairs[1]
-        figures = {"nats_per_token": self._nats_per_token(self.watched(model), "valid")}
+        texts, references = [answer.text for answer in self._sample], self._sample_pairs[1]
+        figures = {"nats_per_token": self._nats_per_token(self.serving(model), "valid")}
         if self.config.data.autoencode:
             figures["exact"] = exact_scores(texts, references)["exact"]
         return {**figures, "bleu": translation_scores(texts, references)["bleu"]}
@@ -214,7 +214,7 @@ class Translation(Task):
         writer."""
         if not self.corpus.sizes["valid"]:
             return
-        shown = list(zip(*self._watched_pairs, self._sample))[:SHOWN]
+        shown = list(zip(*self._sample_pairs, self._sample))[:SHOWN]
         cells = [(s, answer.text, r) for s, r, answer in shown]
         rows = [f"| {' | '.join(text.replace('|', '&#124;') for text in row)} |" for row in cells]
         table = "\n".join(["| source | translation | reference |", "|---|---|---|", *rows])
@@ -227,15 +227,15 @@ class Translation(Task):
             tf.summary.image(f"alignment/{i}", tf.io.decode_png(picture, channels=3)[tf.newaxis])
 
     @cached_property
-    def _watched_pairs(self):
+    def _sample_pairs(self):
         """Validation pairs that stand for all: evenly spread, (sources, references)."""
         sources, references = self.corpus.texts("valid")
-        chosen = np.unique(np.linspace(0, len(sources) - 1, min(WATCHED, len(sources))).astype(int))
+        chosen = np.unique(np.linspace(0, len(sources) - 1, min(SAMPLED, len(sources))).astype(int))
         return [sources[i] for i in chosen], [references[i] for i in chosen]
 
     def _translate_sample(self, model):
-        translator = Translator(self, model, self.watched(model))
-        return _translate_all(translator, self._watched_pairs[0], beam_size=1)
+        translator = Translator(self, model, self.serving(model))
+        return _translate_all(translator, self._sample_pairs[0], beam_size=1)
 
     def _nats_per_token(self, servable, split):
         nats, tokens = 0.0, 0
