@@ -38,8 +38,9 @@ class Quickstart(NamedTuple):
 class Stream(NamedTuple):
     """How a server gives a text piece by piece (`kerasapp.serving.rest.streaming`).
 
-    signatures: those that an export needs for it. loop: "module:function" of (run, inputs, specs), as
-    `kerasapp.serving.rest.token_loops.generate`. knobs: names of those that a stream takes; None for all.
+    signatures: those that an export needs for it. loop: "module:function" of (run, inputs, specs), which
+    yields what `kerasapp.serving.rest.streamed_text` has; it imports no TensorFlow. knobs: names of those
+    that a stream takes; None for all.
     """
 
     signatures: tuple[str, ...]
@@ -59,9 +60,9 @@ class TaskSpec:
     more_commands: other commands of the task, name -> (summary, module with `main(argv)`).
     evaluation: options of `kerasapp evaluate` for this task; one of the type Path names a file to write.
     modules: stage -> "module" or "module:name", imported when it is needed. Required:
-        "config" (see `kerasapp.config.presets`), "task" (a `kerasapp.task.Task`), "answers" (a class that
-        asks a servable or a server), "predictor" (the same of a model in this process), "command"
-        (`main(argv)`), "verify" (see `kerasapp.verify.inputs`). Optional: "tflite" (see
+        "config" (see `kerasapp.config.presets`), "task" (a `kerasapp.task.Task`), "answers" (a
+        `kerasapp.answers.Answers`), "predictor" (a `kerasapp.task.Predictor`), "command" (`main(argv)`),
+        "verify" (see `kerasapp.verify.inputs`). Optional: "tflite" (see
         `kerasapp.export.tflite`), "phone" (a bundle run by `kerasapp_lite`, see `kerasapp.verify.worker`),
         "inspection" (see `kerasapp.commands.inspect`).
     """

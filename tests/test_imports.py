@@ -20,6 +20,7 @@ ORDER = (
         "kerasapp.keras_classes",
         "kerasapp.threads",
         "kerasapp.knobs",
+        "kerasapp.answers",
         "pipelines",
     ),
     ("kerasapp.spec",),
@@ -45,6 +46,7 @@ FORBIDDEN = {
         for task in ("generation", "translation", "synthesis", "series")
         for module in ("spec", "config", "answers")
     },
+    **{f"kerasapp.tasks.{task}.stream": TENSORFLOW for task in ("generation", "translation")},
     "kerasapp.serving": (
         "keras",
         "tensorflow.keras",

@@ -33,10 +33,9 @@ from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.http_names import STREAM
 from kerasapp.serving.protocol.json_tensors import array_from_json, quote
-from kerasapp.serving.rest import token_loops
 from kerasapp.serving.rest.http_messages import make_endpoint, read_body, within_deadline
 from kerasapp.serving.rest.json_text import parse_object
-from kerasapp.serving.rest.token_loops import End, Piece
+from kerasapp.serving.rest.streamed_text import Arrays, End, Piece
 from kerasapp.spec import TaskSpec
 
 _TYPES = {int: "int32", float: "float", str: "string"}  # of TensorFlow Serving's JSON
@@ -110,7 +109,7 @@ def stream(
             inputs["length"] = np.minimum(inputs["length"], engine.limits.length).astype(np.int32)
         engine.check_limits(inputs)
 
-        def run(signature: str, inputs: token_loops.Arrays) -> dict[str, np.ndarray]:
+        def run(signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
             return engine.run(version, signature, inputs, deadline=deadline)
 
         yield from spec.found(task.stream.loop)(run, inputs, version.bundle.inputs)

@@ -13,17 +13,8 @@ SPEC = TaskSpec(
     input="prompt",
     unit="token",
     knobs=(
-        Knob(
-            "length",
-            int,
-            200,
-            0,
-            1_000_000,
-            "tokens to generate: characters, or subwords where the model has those",
-        ),
-        Knob(
-            "temperature", float, 0.8, 0, 100, "0 takes the likeliest token, 1 the model's probabilities", "T"
-        ),
+        Knob("length", int, 200, 0, 1_000_000, "tokens to generate, characters or subwords"),
+        Knob("temperature", float, 0.8, 0, 100, "0 takes the likeliest token, 1 samples from the model", "T"),
         Knob("top_k", int, 0, 0, INT32[1], "keep the K likeliest tokens; 0 for all", "K"),
         Knob("top_p", float, 1.0, 0, 1, "keep the likeliest tokens that together reach P; 1 for all", "P"),
         Knob("seed", int, 0, *INT32, "the same seed gives the same text", "S"),
@@ -31,24 +22,14 @@ SPEC = TaskSpec(
     ),
     files=("tokenizer.json",),
     evaluation=(
-        Knob(
-            "streams",
-            int,
-            1,
-            1,
-            1024,
-            "cut a long text in N pieces that are read side by side: faster, "
-            "and a little less exact where they begin",
-        ),
+        Knob("streams", int, 1, 1, 1024, "pieces that are read side by side: faster, a little less exact"),
     ),
     quickstart=Quickstart(
         preset="tinyshakespeare",
         answers=(("generate", "{run}", "--prompt", "ROMEO:", "--length", "300"),),
         request={"instances": ["ROMEO:", "JULIET:"]},
     ),
-    stream=Stream(
-        ("tokenize", "prefill", "sample", "detokenize"), "kerasapp.serving.rest.token_loops:generate"
-    ),
+    stream=Stream(("tokenize", "prefill", "sample", "detokenize"), f"{HERE}.stream:generate"),
     modules=modules(
         HERE,
         "config task:Generation answers:GenerationAnswers predictor:TextGenerator",

@@ -20,25 +20,8 @@ SPEC = TaskSpec(
         Knob("length_penalty", float, 1.0, 0, 10, "more gives longer translations", "A"),
         Knob("coverage_penalty", float, 0.0, 0, 10, "more leaves out fewer words of the source", "B"),
         Knob("n_best", int, 1, 1, 64, "the N best translations of each sentence", at_most="beam_size"),
-        Knob(
-            "min_ratio",
-            float,
-            0.0,
-            0,
-            100,
-            "least tokens of a translation per token of its source",
-            "R",
-            at_most="max_ratio",
-        ),
-        Knob(
-            "max_ratio",
-            float,
-            2.0,
-            0,
-            100,
-            "most tokens per token of the source; a few more are allowed",
-            "R",
-        ),
+        Knob("min_ratio", float, 0.0, 0, 100, "least tokens per source token", "R", at_most="max_ratio"),
+        Knob("max_ratio", float, 2.0, 0, 100, "most tokens per source token; a few more are allowed", "R"),
     ),
     files=("source_tokenizer.json", "target_tokenizer.json"),
     evaluation=(
@@ -56,7 +39,7 @@ SPEC = TaskSpec(
     ),
     stream=Stream(
         ("tokenize", "encode", "greedy", "detokenize"),
-        "kerasapp.serving.rest.token_loops:translate",
+        f"{HERE}.stream:translate",
         ("min_ratio", "max_ratio"),
     ),
     more_commands={

@@ -5,7 +5,8 @@ import pytest
 from byte_model import ByteModel, strings
 
 from kerasapp.serving.protocol.signatures import TensorSpec
-from kerasapp.serving.rest.token_loops import End, generate, translate
+from kerasapp.serving.rest.streamed_text import End
+from kerasapp.tasks.generation.stream import generate
 
 PREFILL = {
     "ids": TensorSpec("int32", (None, None)),
@@ -89,24 +90,6 @@ def test_a_stop_string_long_after_the_window():
     says = "ab" * 300 + "stop" + "cd" * 10
     _, end = generated(ByteModel(says), len(says), stop="bstop")
     assert end == End(says[:599], "stop", 604)
-
-
-def translated(model, source="ab"):
-    ratios = {"min_ratio": np.zeros([1], np.float32), "max_ratio": np.full([1], 2, np.float32)}
-    *pieces, end = translate(model, {"source": strings(source), **ratios}, None)
-    assert "".join(piece.text for piece in pieces) == end.text
-    return end
-
-
-@pytest.mark.parametrize("reason", ["end", "length"])
-def test_a_translation_ends_where_the_model_says(reason):
-    assert translated(ByteModel("un café", reason)) == End("un café", reason, 8)
-
-
-def test_an_empty_translation():
-    model = ByteModel("")
-    assert translated(model) == End("", "end", 0)
-    assert model.calls == ["tokenize", "encode", "greedy"]
 
 
 def test_work_is_done_only_when_it_is_asked_for():
