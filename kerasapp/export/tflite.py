@@ -1,7 +1,13 @@
 """A model as TensorFlow Lite files, one per precision, each with all signatures.
 
-The module that a task names for the stage "tflite" has `signatures`, `samples`, `description`, `tokenizers`
-and `vectors`; `kerasapp.tasks.series.tflite` is the shortest.
+The module that a task names for the stage "tflite" has these functions (see `kerasapp.tasks.series.tflite`):
+
+    signatures(task, model, precision): name -> concrete function, of one row each.
+    samples(task, model, functions): yields (signature, inputs name -> array) from the training data, by which
+        int8 finds the ranges of its numbers.
+    description(task, model): the task's own keys of the metadata.
+    tokenizers(task): the vocabularies by name.
+    vectors(servable): {"tolerance", "requests"}, requests and what a port has to answer, as JSON values.
 """
 
 import collections

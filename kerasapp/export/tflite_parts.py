@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+EACH = 3  # steps from one that ranges are measured on to the next
 CHUNK = 16  # rows whose inputs a `Reader` projects with one product
 
 
@@ -212,6 +213,21 @@ def run(function, inputs):
     """What a concrete function gives for inputs name -> array: name -> array."""
     found = function(**{name: tf.constant(value) for name, value in inputs.items()})
     return {name: value.numpy() for name, value in found.items()}
+
+
+def every_third(function, inputs, key, values):
+    """Runs a step function over a sequence; yields the inputs of every third step, for the ranges of int8.
+
+    Args:
+        function: a concrete function whose outputs are, by their names, inputs of the next step, or others.
+        inputs: name -> array, of the first step. key: the input that `values` [time, ...] are for.
+    """
+    for t, value in enumerate(values):
+        inputs = {**inputs, key: value[np.newaxis]}
+        if t % EACH == 0:
+            yield inputs
+        found = run(function, inputs)
+        inputs = {name: found.get(name, value) for name, value in inputs.items()}
 
 
 def input_specs(function):

@@ -1,4 +1,12 @@
-"""What `kerasapp inspect` was asked to look at."""
+"""What `kerasapp inspect` was asked to look at.
+
+The module that a task names for the stage "inspection" has TITLE and PROGRESS, what the report shows and what
+the progress bar says; FLAG, that of a text, or None; SCRIPTS, files of kerasapp/inspection/page; and
+
+    choose(predictor, request): what the model reads of a `Request`; ConfigError or DataError if nothing.
+    inspect(predictor, chosen, progress=None): the report's contents, a dict that JSON can hold, with "task"
+        and all that the task's script shows; `progress` is a function that gets the share done, now and then.
+"""
 
 import sys
 from typing import NamedTuple

@@ -62,24 +62,14 @@ class TextDiscriminator(keras.Model):
         super().__init__(inputs=tokens, outputs=ops.squeeze(output_layer(x), 1), **kwargs)
 
         # === Config ===
-        self.vocabulary_size = vocabulary_size
-        self.length = length
-        self.embedding_size = embedding_size
-        self.filters = filters
-        self.widths = widths
-        self.dropout = dropout
-
-    def get_config(self):
-        return {
-            "vocabulary_size": self.vocabulary_size,
-            "length": self.length,
-            "embedding_size": self.embedding_size,
-            "filters": self.filters,
-            "widths": list(self.widths),
-            "dropout": self.dropout,
-            "name": self.name,
+        self.settings = {
+            "vocabulary_size": vocabulary_size,
+            "length": length,
+            "embedding_size": embedding_size,
+            "filters": filters,
+            "widths": widths,
+            "dropout": dropout,
         }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+    def get_config(self):
+        return {**self.settings, "name": self.name}

@@ -12,34 +12,19 @@ TITLE = "what it does with a text"
 PROGRESS = "reading"
 FLAG = "text"
 SCRIPTS = (
-    "packed.js",
-    "shown.js",
-    "charts.js",
-    "gates.js",
-    "text.js",
-    "units.js",
-    "choice.js",
-    "generation.js",
-)
+    "packed.js", "shown.js", "charts.js", "gates.js", "text.js", "units.js", "choice.js", "generation.js",
+)  # fmt: skip
 
 
 def choose(generator, request):
-    """What of a `Request` the model reads. Raises: ConfigError where there is no text."""
+    """The beginning of the text of a `Request`."""
     if not request.text:
         raise ConfigError(f"{request.flag}: there is no text")
     return request.text[: request.length]
 
 
 def inspect(generator, text, progress=None):
-    """Lets a model read a text, and tells what went on.
-
-    Args:
-        generator: a `TextGenerator`.
-        text: string, not empty.
-        progress: function that gets the share done, now and then.
-
-    Returns: dict that JSON can hold, with "task" and all that page/generation.js shows.
-    """
+    """What happens in a model while it reads a text, for page/generation.js."""
     reading = read(generator, text, progress)
     model, tokenizer = generator.model, generator.servable.tokenizer
     sizes = {"units": model.units, "layers": model.depth, "vocabulary": tokenizer.size}

@@ -79,41 +79,25 @@ class GenerationModel(keras.Model):
         super().__init__(inputs=tokens, outputs=logits(self, x), **kwargs)
 
         # === Config ===
-        self.vocabulary_size = vocabulary_size
-        self.cell = cell
-        self.units = units
-        self.depth = layers
-        self.embedding_size = embedding_size
-        self.tie_embeddings = tie_embeddings
-        self.input_dropout = input_dropout
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.layer_normalisation = layer_normalisation
-        self.residual = residual
-        self.streams = streams
-        self.policy = dtype
-
-    def get_config(self):
-        return {
-            "vocabulary_size": self.vocabulary_size,
-            "cell": self.cell,
-            "units": self.units,
-            "layers": self.depth,
-            "embedding_size": self.embedding_size,
-            "tie_embeddings": self.tie_embeddings,
-            "input_dropout": self.input_dropout,
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "layer_normalisation": self.layer_normalisation,
-            "residual": self.residual,
-            "streams": self.streams,
-            "dtype": self.policy,
-            "name": self.name,
+        self.vocabulary_size, self.cell, self.units, self.depth = vocabulary_size, cell, units, layers
+        self.settings = {
+            "vocabulary_size": vocabulary_size,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "embedding_size": embedding_size,
+            "tie_embeddings": tie_embeddings,
+            "input_dropout": input_dropout,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "layer_normalisation": layer_normalisation,
+            "residual": residual,
+            "streams": streams,
+            "dtype": dtype,
         }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+    def get_config(self):
+        return {**self.settings, "name": self.name}
 
     @property
     def state_names(self):

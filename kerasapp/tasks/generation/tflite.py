@@ -4,14 +4,13 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling
-from kerasapp.export.tflite_parts import Table, View, Weights, run, zeros
+from kerasapp.export.tflite_parts import Table, View, Weights, every_third, zeros
 from kerasapp.tasks.generation.model import logits
 from kerasapp.tasks.generation.model import step as model_step
 from kerasapp.tasks.generation.spec import SPEC
 
 CHUNK = 64  # tokens of a prompt that are read at once, at most
-SAMPLED = 12  # texts that ranges are measured on
-EACH = 3  # steps of them, every third
+SAMPLED = 12  # texts that the ranges of int8 are measured on
 SHOWN = 40  # tokens of a test vector
 TOLERANCE = 1e-3  # of float32's logits
 
@@ -23,11 +22,7 @@ def signatures(task, model, precision):
         after the last real id, states. A longer prompt is read in several calls.
     step: "ids" int32 [1], states -> "logits" [1, vocabulary] of the token after it, states.
 
-    Args:
-        task: the `Generation` task. model: its model.
-        precision: of the file.
-
-    Returns: name -> concrete function. The states are float32 [1, units], zeros at first.
+    The states are float32 [1, units], zeros at first.
     """
     weights = Weights(model)
     model = View(model, embedding=Table(model.embedding, precision))
@@ -61,23 +56,15 @@ def signatures(task, model, precision):
 
 
 def samples(task, model, functions):
-    """Yields (signature, inputs name -> array) from the training data, for the ranges of numbers of 8 bits.
-
-    Args:
-        task: the `Generation` task. model: its model. functions: what `signatures` gives.
-    """
+    """Inputs from the training data (see `kerasapp.export.tflite`)."""
     tokens = next(iter(task.training_data()))[0].numpy()[:SAMPLED]  # [texts, window]
     for row in tokens:
         chunk, count = np.zeros([1, CHUNK], np.int32), min(len(row), CHUNK)
         chunk[0, :count] = row[:count]
         states = zeros(functions["step"], model.state_names)
         yield "prefill", {"ids": chunk, "length": np.array([count], np.int32), **states}
-        for t, token in enumerate(row):
-            inputs = {"ids": token[np.newaxis], **states}
-            if t % EACH == 0:
-                yield "step", inputs
-            states = run(functions["step"], inputs)
-            states.pop("logits")
+        for inputs in every_third(functions["step"], states, "ids", row):
+            yield "step", inputs
 
 
 def description(task, model):

@@ -34,9 +34,9 @@ PARTS = {"train": "training", "valid": "validation", "test": "test"}
 class History(NamedTuple):
     """A series for a model to read.
 
-    source: where it is from, in words. total: steps that are there. before: float64 [time, columns], what is
-    read first and not shown. table: the last steps, which are shown. parts: the parts of the model's data, as
-    steps of the table, list of {"name", "start", "end"}; none for a file.
+    source: where it is from, in words. total: its steps. before: float64 [time, columns], what is read first
+    and not shown. table: the last steps, which are shown. parts: the splits of the model's data as steps of
+    the table, list of {"name", "start", "end"}; none for a file.
     """
 
     source: str
@@ -47,10 +47,7 @@ class History(NamedTuple):
 
 
 def choose(forecaster, request):
-    """The `History` of a `Request`: its file, or the model's own data.
-
-    Raises: ConfigError or DataError where there is none that the model can read.
-    """
+    """The `History` of a `Request`: its file, or the model's own data."""
     task, bounds = forecaster.task, {}
     if request.path:
         source, table = Path(request.path).name, _table(request.path, task)
@@ -91,15 +88,7 @@ def _table(path, task):
 
 
 def inspect(forecaster, history, progress=None):
-    """Lets a model read a history, and tells what it predicted for each step and what went on in it.
-
-    Args:
-        forecaster: a `Forecaster`.
-        history: a `History`.
-        progress: function that gets the share done, now and then.
-
-    Returns: dict that JSON can hold, with "task" and all that page/series.js shows.
-    """
+    """What a model predicts for each step of a `History`, and what happens in it, for page/series.js."""
     model, table = forecaster.model, history.table
     values = np.concatenate([history.before, table.values])
     reading = read(forecaster, values, progress).since(len(history.before))
@@ -159,5 +148,5 @@ def _shares(shares):
 
 
 def _size(contents):
-    """The bytes that a part of the contents takes in the report."""
+    """The bytes that some contents take in the report."""
     return len(json.dumps(contents, ensure_ascii=False).encode())

@@ -71,37 +71,24 @@ class SeriesModel(keras.Model):
         super().__init__(inputs=values, outputs=self.output_layer(x), **kwargs)
 
         # === Config ===
-        self.columns = columns
-        self.cell = cell
-        self.units = units
-        self.depth = layers
-        self.components = components
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.layer_normalisation = layer_normalisation
-        self.residual = residual
-        self.streams = streams
-        self.policy = dtype
-
-    def get_config(self):
-        return {
-            "columns": self.columns,
-            "cell": self.cell,
-            "units": self.units,
-            "layers": self.depth,
-            "components": self.components,
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "layer_normalisation": self.layer_normalisation,
-            "residual": self.residual,
-            "streams": self.streams,
-            "dtype": self.policy,
-            "name": self.name,
+        self.columns, self.components = columns, components
+        self.cell, self.units, self.depth = cell, units, layers
+        self.settings = {
+            "columns": columns,
+            "cell": cell,
+            "units": units,
+            "layers": layers,
+            "components": components,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "layer_normalisation": layer_normalisation,
+            "residual": residual,
+            "streams": streams,
+            "dtype": dtype,
         }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+    def get_config(self):
+        return {**self.settings, "name": self.name}
 
     @property
     def state_names(self):

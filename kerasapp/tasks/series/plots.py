@@ -11,27 +11,27 @@ BAND, LINE, PAST, CAME = "#4c78a8", "#1f4e79", "#444444", "#d1495b"
 MOST_DATES = 9  # below the picture
 
 
-def forecast(path, history, quantiles, levels, columns, names=None, observed=None):
-    """Draws a forecast into a PNG file: a panel per column, one below the other.
+def forecast(path, *contents):
+    """Draws a forecast into a PNG file, whole or not at all; `contents` as for `forecast_image`.
+
+    Raises: OSError if the file cannot be written.
+    """
+    picture = forecast_image(*contents)
+    with replacing(path) as file:
+        file.write(picture)
+
+
+def forecast_image(history, quantiles, levels, columns, names=None, observed=None):
+    """A picture of a forecast as the bytes of a PNG file: a panel per column, one below the other.
 
     Args:
-        path: the file, written whole or not at all.
         history: [time, columns], the past.
         quantiles: [horizon, columns, levels]. levels: of the quantiles, rising, with 0.5 in the middle; each
             pair around it becomes a band.
         columns: their names.
         names: one per step of history and horizon; None numbers the steps, and the forecast starts at 1.
         observed: [steps, columns], the true values if they are known.
-
-    Raises: OSError where the file cannot be written.
     """
-    picture = forecast_image(history, quantiles, levels, columns, names, observed)
-    with replacing(path) as file:
-        file.write(picture)
-
-
-def forecast_image(history, quantiles, levels, columns, names=None, observed=None):
-    """The picture of `forecast` as the bytes of a PNG file."""
     from matplotlib.figure import Figure
 
     past, ahead = np.arange(1 - len(history), 1), np.arange(1, len(quantiles) + 1)

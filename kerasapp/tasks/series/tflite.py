@@ -1,16 +1,14 @@
 """`series` on a phone: the graph, and what a runtime has to know of it."""
 
-import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_parts import Weights, run, zeros
+from kerasapp.export.tflite_parts import Weights, every_third, zeros
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.model import LEAST_DEVIATION
 from kerasapp.tasks.series.model import step as model_step
 from kerasapp.tasks.series.spec import SPEC
 
-SAMPLED = 12  # windows that ranges are measured on
-EACH = 3  # steps of them, every third
+SAMPLED = 12  # windows that the ranges of int8 are measured on
 TOLERANCE = 1e-3  # of float32's forecasts, relative
 
 
@@ -21,10 +19,7 @@ def signatures(task, model, precision):
         the first; states -> "raw" float32 [1, parameters] of the mixture of the values after them (see
         `kerasapp.tasks.series.model.mixture`), states.
 
-    Args:
-        task: the `Series` task. model: its model. precision: of the file.
-
-    Returns: name -> concrete function. The states are float32 [1, units], zeros at first.
+    The states are float32 [1, units], zeros at first.
     """
     weights = Weights(model)
     states = {name: tf.TensorSpec([1, model.units], tf.float32, name) for name in model.state_names}
@@ -40,20 +35,12 @@ def signatures(task, model, precision):
 
 
 def samples(task, model, functions):
-    """Yields (signature, inputs name -> array) from the training data, for the ranges of numbers of 8 bits.
-
-    Args:
-        task: the `Series` task. model: its model. functions: what `signatures` gives.
-    """
+    """Inputs from the training data (see `kerasapp.export.tflite`)."""
     before = next(iter(task.training_data()))[0].numpy()[:SAMPLED]  # [windows, window, columns]
     for row in before:
         states = zeros(functions["step"], model.state_names)
-        for t, values in enumerate(row):
-            inputs = {"scaled": values[np.newaxis], **states}
-            if t % EACH == 0:
-                yield "step", inputs
-            states = run(functions["step"], inputs)
-            states.pop("raw")
+        for inputs in every_third(functions["step"], states, "scaled", row):
+            yield "step", inputs
 
 
 def description(task, model):

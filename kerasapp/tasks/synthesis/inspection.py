@@ -10,8 +10,6 @@ from kerasapp.inspection.request import readable
 from pipelines.speech.paragraphs import split_sentences
 
 ROOM = 1_800_000  # characters of a report that sentences may take
-
-
 TITLE = "how it reads aloud"
 PROGRESS = "reading aloud"
 FLAG = "text"
@@ -19,31 +17,23 @@ SCRIPTS = ("packed.js", "shown.js", "charts.js", "speech.js", "synthesis.js")
 
 
 def choose(synthesizer, request):
-    """The sentences of a `Request` that the model can read. Raises: ConfigError where there is none."""
+    """The sentences of a `Request` that the model can read."""
     sentences = split_sentences(request.text) if request.path else [request.text]
     return readable(synthesizer, request, sentences)
 
 
 def inspect(synthesizer, sentences, progress=None):
-    """Reads sentences aloud, and tells which character was read when.
+    """Speech of sentences, and which character was read when, for page/synthesis.js.
 
-    Args:
-        synthesizer: a `Synthesizer`.
-        sentences: list of strings that it can read.
-        progress: function that gets the share done, now and then.
-
-    Returns: dict that JSON can hold, with "task" and all that page/synthesis.js shows. It has as many
-        sentences, from the first on, as there is room for; "left_out" is how many there was no room for. A
-        single one that is too long comes without its sound.
+    It has as many sentences, from the first on, as there is room for; "left_out" is the number of the others.
+    A first sentence that is too long comes without its sound.
     """
     answers = synthesizer.synthesize(sentences, progress=progress)
     audio = synthesizer.task.config.audio
     found, room = [], ROOM
     for text, speech in zip(sentences, answers, strict=True):
         spoken = _sentence(text, speech)
-        size = sum(
-            len(part) for part in (spoken["sound"], spoken["mel"]["data"], spoken["alignment"]["data"])
-        )
+        size = len(spoken["sound"]) + len(spoken["mel"]["data"]) + len(spoken["alignment"]["data"])
         if size > room and not found:
             spoken["sound"] = ""
         elif size > room:

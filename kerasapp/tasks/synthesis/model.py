@@ -132,7 +132,7 @@ class SynthesisModel(keras.Model):
 
         # === Config ===
         self.mels, self.reduction, self.prenet_units = mels, reduction, prenet_units
-        self.sizes = {
+        self.settings = {
             "vocabulary_size": vocabulary_size,
             "mels": mels,
             "embedding_size": embedding_size,
@@ -156,11 +156,7 @@ class SynthesisModel(keras.Model):
         }
 
     def get_config(self):
-        return {**self.sizes, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        return {**self.settings, "name": self.name}
 
     @property
     def state_names(self):

@@ -18,29 +18,12 @@ HERTZ = (100, 250, 500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000)  # t
 DECIBELS = 20 / np.log(10)  # of a natural logarithm of an amplitude
 
 
-def synthesis(path, *, mel, alignment, tokens, stop, hop_seconds, mel_frequencies):
-    """Draws how a text was read aloud into a PNG file.
+def synthesis(path, **contents):
+    """Draws how a text was read aloud into a PNG file, whole or not at all: `synthesis_image` of `contents`.
 
-    Args:
-        path: the file, written whole or not at all.
-        mel: float array [frames, mels], log-mels; NaN is left blank.
-        alignment: float array [steps, tokens], from 0 to 1. The steps divide the time of the frames evenly.
-        tokens: list of strings, the characters.
-        stop: float array [steps], the probability that the speech ends there.
-        hop_seconds: of a frame.
-        mel_frequencies: float array [mels], the middle of each channel in Hz (see `AudioConfig`); None
-            numbers the channels.
-
-    Raises: ValueError where the shapes do not fit or are empty; OSError where the file cannot be written.
+    Raises: ValueError if the shapes do not fit or are empty; OSError if the file cannot be written.
     """
-    picture = synthesis_image(
-        mel=mel,
-        alignment=alignment,
-        tokens=tokens,
-        stop=stop,
-        hop_seconds=hop_seconds,
-        mel_frequencies=mel_frequencies,
-    )
+    picture = synthesis_image(**contents)
     with replacing(path) as file:
         file.write(picture)
 
@@ -53,20 +36,26 @@ def comparison_image(target, speech, settings):
         speech: has mel, alignment, tokens and stop as `synthesis` takes them.
         settings: the `AudioConfig`.
     """
-    return synthesis_image(
-        mel=speech.mel,
-        alignment=speech.alignment,
-        tokens=speech.tokens,
-        stop=speech.stop,
-        hop_seconds=settings.hop_seconds,
-        mel_frequencies=settings.mel_frequencies,
-        target=target,
-    )
+    contents = {name: getattr(speech, name) for name in ("mel", "alignment", "tokens", "stop")}
+    scale = {name: getattr(settings, name) for name in ("hop_seconds", "mel_frequencies")}
+    return synthesis_image(**contents, **scale, target=target)
 
 
 def synthesis_image(*, mel, alignment, tokens, stop, hop_seconds, mel_frequencies, target=None):
-    """The picture of `synthesis` as the bytes of a PNG file; where the log-mels `target` [frames, mels] of a
-    recording are given, they stand at the top."""
+    """A picture of how a text was read aloud, as the bytes of a PNG file.
+
+    Args:
+        mel: float array [frames, mels], log-mels; NaN is left blank.
+        alignment: float array [steps, tokens], from 0 to 1. The steps divide the time of the frames evenly.
+        tokens: list of strings, the characters.
+        stop: float array [steps], the probability that the speech ends there.
+        hop_seconds: of a frame.
+        mel_frequencies: float array [mels], the middle of each channel in Hz (see `AudioConfig`); None
+            numbers the channels.
+        target: the log-mels [frames, mels] of a recording, drawn at the top; None for none.
+
+    Raises: ValueError if the shapes do not fit or are empty.
+    """
     from matplotlib.figure import Figure
 
     mel, alignment, stop = (np.asarray(array, np.float32) for array in (mel, alignment, stop))
@@ -85,29 +74,6 @@ def synthesis_image(*, mel, alignment, tokens, stop, hop_seconds, mel_frequencie
         axes.set_title(title, fontsize=9, loc="left")
     _draw_alignment(figure, rows[-2], alignment, tokens, seconds)
     _draw_stop(rows[-1], stop, seconds)
-    rows[-1].set_xlim(0, longest)
-    rows[-1].set_xlabel("seconds")
-    return png(figure)
-
-
-def spectrograms_image(mels, settings):
-    """The picture of spectrograms one under the other, in the same colours, as the bytes of a PNG file.
-
-    Args:
-        mels: title -> float array [frames, mels], log-mels.
-        settings: the `AudioConfig`.
-    """
-    from matplotlib.figure import Figure
-
-    longest = max(len(mel) for mel in mels.values()) * settings.hop_seconds
-    width = min(WIDEST, max(NARROWEST, SECOND * longest))
-    height = (SPECTROGRAM + 0.5) * len(mels)
-    figure = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
-    rows = figure.subplots(len(mels), 1, sharex=True, squeeze=False)[:, 0]
-    levels = _levels(mels.values())
-    for axes, (title, mel) in zip(rows, mels.items(), strict=True):
-        _draw_mel(figure, axes, np.asarray(mel), settings.hop_seconds, settings.mel_frequencies, levels)
-        axes.set_title(title, fontsize=9, loc="left")
     rows[-1].set_xlim(0, longest)
     rows[-1].set_xlabel("seconds")
     return png(figure)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_parts import Reader, Table, View, Weights, nonempty, padded, run, zeros
+from kerasapp.export.tflite_parts import Reader, Table, View, Weights, every_third, nonempty, padded, run
 from kerasapp.task import filled
 from kerasapp.tasks.synthesis.model import encode, postnet
 from kerasapp.tasks.synthesis.model import step as model_step
@@ -14,8 +14,7 @@ from pipelines.speech.clips import PADDING
 
 LONGEST = 256  # characters of a text, its end among them, at most
 CHUNK = 64  # frames that a call of `postnet` refines
-SAMPLED = 12  # clips that ranges are measured on
-EACH = 3  # steps of them, every third
+SAMPLED = 12  # clips that the ranges of int8 are measured on
 RATIO = 0.2  # seconds a character of a test vector, at most
 TOLERANCE = 1e-3  # of float32's log-mels
 
@@ -32,12 +31,6 @@ def signatures(task, model, precision):
     postnet: "frames" [1, CHUNK + 2 * context, mels] of the steps, "count" int32 [1] of them that are there ->
         "mel" of the same shape, log-mels; those that have `context` frames, or an end of the speech, on
         either side are those of the whole speech.
-
-    Args:
-        task: the `Synthesis` task. model: its model.
-        precision: of the file.
-
-    Returns: name -> concrete function.
     """
     weights, voice, settings = Weights(model), task.tokenizer, task.config.audio
     view = View(
@@ -82,30 +75,21 @@ def signatures(task, model, precision):
 
 def context(model):
     """Frames on either side that a frame of the postnet depends on."""
-    sizes = model.sizes
-    return sizes["postnet_layers"] * (sizes["postnet_width"] // 2)
+    return model.settings["postnet_layers"] * (model.settings["postnet_width"] // 2)
 
 
 def samples(task, model, functions):
-    """Yields (signature, inputs name -> array) from the training data, for the ranges of numbers of 8 bits.
-
-    Args:
-        task: the `Synthesis` task. model: its model. functions: what `signatures` gives.
-    """
+    """Inputs from the training data (see `kerasapp.export.tflite`)."""
     end = task.tokenizer.tokenizer.end_id
     given, wanted = next(iter(task.training_data()))
     texts, mels, outs = (x.numpy()[:SAMPLED] for x in (given["tokens"], given["mel_in"], wanted["mel_out"]))
     for text, mel, out in zip(texts, mels, outs, strict=True):
         text = padded(text[(text != 0) & (text != end)], end, LONGEST)
         yield "encode", text
-        inputs = run(functions["encode"], text)
-        for t, frame in enumerate(mel[mel[:, 0] > PADDING / 2]):
-            inputs = {**inputs, "frame": frame[np.newaxis]}
-            if t % EACH == 0:
-                yield "step", inputs
-            found = run(functions["step"], inputs)
-            inputs = {**inputs, **{name: found[name] for name in model.state_names}}
-        frames = zeros(functions["postnet"], ["frames"])["frames"]
+        encoded = run(functions["encode"], text)
+        for inputs in every_third(functions["step"], encoded, "frame", mel[mel[:, 0] > PADDING / 2]):
+            yield "step", inputs
+        frames = np.zeros([1, CHUNK + 2 * context(model), model.mels], np.float32)
         out = out[out[:, 0] > PADDING / 2][: frames.shape[1]]
         frames[0, : len(out)] = out
         yield "postnet", {"frames": frames, "count": np.array([len(out)], np.int32)}

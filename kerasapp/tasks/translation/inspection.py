@@ -6,8 +6,6 @@ from kerasapp.inspection.request import ALTERNATIVES, readable
 from kerasapp.task import strings
 
 N_BEST = 3  # translations shown
-
-
 TITLE = "how it translates"
 PROGRESS = "translating"
 FLAG = "source"
@@ -15,7 +13,7 @@ SCRIPTS = ("packed.js", "shown.js", "attention.js", "translation.js")
 
 
 def choose(translator, request):
-    """The sentences of a `Request` that the model can read, a line each. Raises: ConfigError without one."""
+    """The sentences of a `Request` that the model can read, one per line."""
     sentences = [request.text]
     if request.path:
         sentences = [line for line in request.text.splitlines() if line.strip()]
@@ -23,15 +21,7 @@ def choose(translator, request):
 
 
 def inspect(translator, sentences, progress=None):
-    """Translates sentences, and tells where each token came from and what else it might have been.
-
-    Args:
-        translator: a `Translator`.
-        sentences: list of strings, none of them blank.
-        progress: function that gets the share done, now and then.
-
-    Returns: dict that JSON can hold, with "task" and all that page/translation.js shows.
-    """
+    """Translations, what each token looked at and what else it might have been, for page/translation.js."""
     answers = translator.translate(sentences, progress=progress, n_best=N_BEST)
     model = translator.model
     score = _scoring(model, translator.servable.target_tokenizer.start_id)

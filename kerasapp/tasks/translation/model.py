@@ -136,44 +136,27 @@ class TranslationModel(keras.Model):
             setattr(self, name, layer)
 
         # === Config ===
-        self.source_vocabulary_size = source_vocabulary_size
-        self.target_vocabulary_size = target_vocabulary_size
-        self.cell = cell
-        self.units = units
-        self.decoder_layers = decoder_layers
-        self.embedding_size = embedding_size
-        self.attention_name = attention
-        self.heads = heads
-        self.joint_vocabulary = joint_vocabulary
-        self.dropout = dropout
-        self.embedding_dropout = embedding_dropout
-        self.word_dropout = word_dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.policy = dtype
-
-    def get_config(self):
-        return {
-            "source_vocabulary_size": self.source_vocabulary_size,
-            "target_vocabulary_size": self.target_vocabulary_size,
-            "cell": self.cell,
-            "units": self.units,
-            "encoder_layers": len(self.encoders),
-            "decoder_layers": self.decoder_layers,
-            "embedding_size": self.embedding_size,
-            "attention": self.attention_name,
-            "heads": self.heads,
-            "joint_vocabulary": self.joint_vocabulary,
-            "dropout": self.dropout,
-            "embedding_dropout": self.embedding_dropout,
-            "word_dropout": self.word_dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-            "dtype": self.policy,
-            "name": self.name,
+        self.cell, self.units, self.attention_name = cell, units, attention
+        self.settings = {
+            "source_vocabulary_size": source_vocabulary_size,
+            "target_vocabulary_size": target_vocabulary_size,
+            "cell": cell,
+            "units": units,
+            "encoder_layers": encoder_layers,
+            "decoder_layers": decoder_layers,
+            "embedding_size": embedding_size,
+            "attention": attention,
+            "heads": heads,
+            "joint_vocabulary": joint_vocabulary,
+            "dropout": dropout,
+            "embedding_dropout": embedding_dropout,
+            "word_dropout": word_dropout,
+            "recurrent_dropout": recurrent_dropout,
+            "dtype": dtype,
         }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+    def get_config(self):
+        return {**self.settings, "name": self.name}
 
     @property
     def state_names(self):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_parts import Reader, Table, View, Weights, nonempty, padded, run
+from kerasapp.export.tflite_parts import Reader, Table, View, Weights, every_third, nonempty, padded, run
 from kerasapp.tasks.translation.answers import LONGEST as MOST
 from kerasapp.tasks.translation.model import encode
 from kerasapp.tasks.translation.model import step as model_step
@@ -15,8 +15,7 @@ from pipelines.text import sentences
 
 LONGEST = 128  # tokens of a source sentence, its end among them, at most
 BEAMS = 4  # rows of `step_beam`
-SAMPLED = 24  # sentences that ranges are measured on
-EACH = 3  # steps of them, every third
+SAMPLED = 24  # sentences that the ranges of int8 are measured on
 TOLERANCE = 1e-3  # of float32's scores
 
 
@@ -29,12 +28,6 @@ def signatures(task, model, precision):
         states.
     step_beam: the same of `BEAMS` beams of the sentence: "ids", "logits", "alignment" and the states have
         BEAMS rows; keys, values and mask have one.
-
-    Args:
-        task: the `Translation` task. model: its model.
-        precision: of the file.
-
-    Returns: name -> concrete function.
     """
     weights, view = Weights(model), _view(model, precision)
 
@@ -84,33 +77,18 @@ def _of_rows(prepared, rows):
 
 
 def samples(task, model, functions):
-    """Yields (signature, inputs name -> array) from the training data, for the ranges of numbers of 8 bits.
-
-    Args:
-        task: the `Translation` task. model: its model. functions: what `signatures` gives.
-    """
+    """Inputs from the training data (see `kerasapp.export.tflite`)."""
     end = task.tokenizer[0].end_id
     inputs = next(iter(task.training_data()))[0]
     sources, targets = (inputs[name].numpy()[:SAMPLED] for name in ("source", "target_in"))
     sources = [padded(row[(row != 0) & (row != end)], end, LONGEST) for row in sources]
     for source, target in zip(sources, targets, strict=True):
         yield "encode", source
-        inputs = run(functions["encode"], source)
-        for t, token in enumerate(target[target != 0]):
-            inputs = {**inputs, "ids": token[np.newaxis]}
-            if t % EACH == 0:
-                yield "step", inputs
-                yield (
-                    "step_beam",
-                    {
-                        name: np.repeat(value, BEAMS, 0)
-                        if name == "ids" or name in model.state_names
-                        else value
-                        for name, value in inputs.items()
-                    },
-                )
-            found = run(functions["step"], inputs)
-            inputs = {**inputs, **{name: found[name] for name in model.state_names}}
+        encoded = run(functions["encode"], source)
+        for inputs in every_third(functions["step"], encoded, "ids", target[target != 0]):
+            yield "step", inputs
+            beams = {name: np.repeat(inputs[name], BEAMS, 0) for name in ("ids", *model.state_names)}
+            yield "step_beam", {**inputs, **beams}
 
 
 def description(task, model):
