@@ -10,18 +10,24 @@ from kerasapp import spec
 from kerasapp.config import building, presets
 from kerasapp.errors import ConfigError
 from kerasapp.knobs import texts
+from pipelines.batching import each_pass
 
-LARGE = 50_000_000  # bytes of data whose tokenising takes so long that its stages are shown
+LARGE = 50_000_000  # bytes of data from which on the stages of tokenising are reported
 
 
 class Task:
-    """Base of the tasks; a subclass has `corpus`, `build(training)` and `servable(model)`.
+    """Base of the tasks.
+
+    A subclass has `name`, `corpus`, `load_tokenizer(folder)`, `training_data(start_step)`, `build(training)`,
+    `loss()`, `servable(model)`, `measure(predictor, split, progress, **options)`, `validate(model)`,
+    `summarise(model)`; `monitor`, the name of the validation metric that chooses the best model, and
+    `direction`: 1 where higher is better, else -1.
 
     Args:
-        preset: name of a preset; the default one where neither it nor `config` is given.
+        preset: name of a preset; by default, without `config`, the task's default one.
         config: a complete configuration of the task, instead of a preset.
-        tokenizer: what `load_tokenizer` gives, such as that of another run; None learns one from the training
-            split.
+        tokenizer: what `load_tokenizer` returns, such as that of another run; by default it is learned from
+            the training split.
         minimum: the least tokens or examples in a split; by default what training needs.
         **sections: keys to change, as `training={"steps": 100}`.
     """
@@ -33,37 +39,41 @@ class Task:
         self._given_tokenizer = tokenizer
         self._minimum = minimum
 
+    # === Data ===
+
     @property
     def tokenizer(self):
         return self._given_tokenizer or self._learned_tokenizer()
 
+    def _learned_tokenizer(self):
+        return self.corpus.tokenizer
+
+    def save_tokenizer(self, folder):
+        """Writes `TaskSpec.files`."""
+        self.tokenizer.save(folder)
+
     def fingerprint(self):
-        """A digest of the data: another one, another run."""
+        """A digest of the data, by which a run is known."""
         return self.corpus.content
 
     def prepare(self):
-        """Reads the data, so that their faults show before anything else is done."""
+        """Reads the data, so that their faults show first."""
         return self.corpus
-
-    @classmethod
-    def described(cls):
-        """The `kerasapp.spec.TaskSpec` of the task."""
-        return spec.spec(cls.name)
-
-    def export(self, model, folder, metrics=None, tflite=(), check=None):
-        """Writes the next version under `folder`; returns it (see `kerasapp.export.saved_model.export`)."""
-        from kerasapp.export import saved_model  # here: who trains needs none of it
-
-        return saved_model.export(self, model, folder, metrics, tflite, check)
-
-    @property
-    def predictor(self):
-        """The class of what answers, to be called with the task and a model."""
-        return self.described().load("predictor")
 
     def training_note(self):
         """What is to be said of the data before a training: one line, or None."""
         return None
+
+    def datasets(self):
+        """(training dataset, validation dataset or None), for a `fit` of your own.
+
+        Each iteration of the training dataset, as in each epoch of `fit`, goes once over the training split,
+        in another order or from another offset.
+        """
+        train = each_pass(self.training_data, self._steps_per_pass())
+        return train, self._validation_data() if self.corpus.sizes["valid"] else None
+
+    # === Model ===
 
     def learner(self, model):
         """What `fit` trains: the model that `build` gave, or a `keras.Model` around it with a `train_step` of
@@ -75,6 +85,39 @@ class Task:
         checkpoint holds it.
         """
         return model
+
+    @classmethod
+    def described(cls):
+        """The `kerasapp.spec.TaskSpec` of the task."""
+        return spec.spec(cls.name)
+
+    @property
+    def predictor(self):
+        """The class of the task's `Predictor`."""
+        return self.described().load("predictor")
+
+    def export(self, model, folder, metrics=None, tflite=(), check=None):
+        """Writes the next version under `folder`; returns it (see `kerasapp.export.saved_model.export`)."""
+        from kerasapp.export import saved_model  # here: training needs none of it
+
+        return saved_model.export(self, model, folder, metrics, tflite, check)
+
+    def evaluate(self, predictor, split=None, *, progress=None, **options):
+        """Metrics of a trained model on a split: name -> value; "items" is the number of what they are of.
+
+        Args:
+            predictor: the trained model's `Predictor`, as `kerasapp.load` returns it.
+            split: "train", "valid" or "test"; by default the first of test, valid, train that is not empty.
+            progress: function that gets the share done, now and then.
+            **options: those of `TaskSpec.evaluation`.
+
+        Raises: ConfigError for an empty split.
+        """
+        split = split or self.config.data.default_split
+        if not self.corpus.sizes[split]:
+            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
+        options = {knob.name: knob.default for knob in self.described().evaluation} | options
+        return self.measure(predictor, split, progress or (lambda share: None), **options)
 
     def serving_model(self, model):
         """The model as it is stored and served, float32, without training's layers; one for all calls."""
@@ -89,12 +132,12 @@ class Task:
         return self._serving
 
     def _report_of(self, files):
-        """A function that tells on standard error what is done with large files; None for small ones."""
+        """A function that reports the stages of reading large files; None for small files."""
         large = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > LARGE
         return report if large else None
 
     def _rows_of_a_device(self):
-        """The rows of a training batch on each device, whose states are carried."""
+        """The rows of a training batch per device, whose states are carried."""
         rows, devices = self.config.training.batch_size, tf.distribute.get_strategy().num_replicas_in_sync
         if rows % devices:
             raise ConfigError(f"training.batch_size: {rows} is no multiple of the {devices} devices")
@@ -109,27 +152,49 @@ class Task:
         return self.servable(self._serving_model)
 
 
+class Predictor:
+    """A trained model that answers in this process; base of the tasks' predictors.
+
+    The task's answers are the second base: `class Translator(Predictor, TranslationAnswers)`.
+
+    Args:
+        task: the `Task`, with configuration and tokenizer.
+        model: its trained model.
+        servable: of the model; by default the task makes one.
+    """
+
+    def __init__(self, task, model, servable=None):
+        self.task, self.model = task, model
+        self.servable = servable or task.servable(model)
+        super().__init__(asking(self.servable))
+
+    def evaluate(self, split=None, *, progress=None, **options):
+        """Metrics on a split of the configuration's data (see `Task.evaluate`)."""
+        return self.task.evaluate(self, split, progress=progress, **options)
+
+
 def strings(values):
     """A list of strings as a tensor [batch]; what a shell passes on that is not UTF-8 stays as it is."""
     return tf.constant(texts(values).tolist(), tf.string, [len(values)])
 
 
 def asking(servable):
-    """A function (name, inputs) that calls a function of a servable with arrays and gives arrays back: what a
-    server does with a signature, in this process."""
+    """A function (name, inputs) that calls a function or a signature of a servable with arrays and returns
+    arrays: what a server does with a signature, in this process."""
 
     def ask(name, inputs):
+        function = getattr(servable, name, None) or servable.signatures()[name]
         tensors = {
             key: strings(array) if array.dtype == object else tf.constant(array)
             for key, array in inputs.items()
         }
-        return {key: tensor.numpy() for key, tensor in getattr(servable, name)(**tensors).items()}
+        return {key: tensor.numpy() for key, tensor in function(**tensors).items()}
 
     return ask
 
 
 def report(line):
-    """Tells something on standard error, at once."""
+    """Prints a line to standard error, at once."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -144,13 +209,14 @@ def knob_specs(knobs):
 
 
 def in_range(knobs, values):
-    """Assertions that every row's value of each knob is in its range: what `Knob.check` is outside the graph.
+    """Assertions that each row's value of each knob is in its range: what `Knob.check` is outside the graph.
 
     Args:
-        knobs: those to check. values: name -> tensor [batch].
+        knobs: those to check. values: a tensor [batch] for each, in their order.
 
     Returns: list of operations.
     """
+    values = dict(zip((knob.name for knob in knobs), values, strict=True))
     conditions = {}
     for knob in filter(lambda knob: knob.is_limited, knobs):
         value = values[knob.name]

@@ -59,8 +59,8 @@ def test_options_of_each_task():
             **{"model": "m", "streams": None, "beam_size": None, "output": None} | given
         )
 
-    assert options_of("generation", args()) == {"streams": 1}
-    assert options_of("translation", args(beam_size=1)) == {"beam_size": 1, "output": None}
+    assert options_of("generation", args()) == {}
+    assert options_of("translation", args(beam_size=1)) == {"beam_size": 1}
     with pytest.raises(
         ConfigError, match="--streams: an option of generation, and m is a model of translation"
     ):

@@ -33,7 +33,7 @@ def test_each_stream_reads_the_tokens_before_its_own(tmp_path, monkeypatch):
         minimum=1,
     )
     model = filled(task.build(training=False))
-    figures = task.evaluate(model, "test", streams=STREAMS)
+    figures = task.predictor(task, model).evaluate("test", streams=STREAMS)
 
     tokens = np.asarray(task.tokens("test"))
     bounds = np.linspace(0, len(tokens), STREAMS + 1).astype(int)

@@ -124,8 +124,8 @@ def test_evaluate_is_the_score_of_the_split_as_one_text(generator):
 
 
 def test_evaluate_in_several_streams_is_close(generator):
-    exact = generator.task.evaluate(generator.model, "train")
-    quick = generator.task.evaluate(generator.model, "train", streams=4)
+    exact = generator.evaluate("train")
+    quick = generator.evaluate("train", streams=4)
     assert quick["items"] == exact["items"]
     assert quick["nats_per_character"] == pytest.approx(exact["nats_per_character"], abs=2e-3)
 

@@ -30,7 +30,7 @@ def task(tmp_path, monkeypatch):
 
 def test_the_figures_are_those_of_the_model_after_the_steps_before(task):
     model = filled(task.build(training=False))
-    figures, values, start = task.evaluate(model, "test"), task.corpus.values, 48
+    figures, values, start = task.predictor(task, model).evaluate("test"), task.corpus.values, 48
 
     first = start - BURN_IN
     scaled = task.tokenizer.scaled(tf.constant(values)).numpy()

@@ -12,6 +12,7 @@ import soundfile
 from PIL import Image
 
 from kerasapp.cli import run
+from kerasapp.commands import remote
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.presets import preset
@@ -89,7 +90,7 @@ def model(tmp_path):
 @pytest.fixture
 def hummer(monkeypatch):
     synthesizer = Hummer()
-    monkeypatch.setattr(synthesize, "_load", lambda path: synthesizer)
+    monkeypatch.setattr(remote, "load", lambda path: synthesizer)
     return synthesizer
 
 

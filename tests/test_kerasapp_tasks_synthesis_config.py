@@ -6,9 +6,9 @@ import pytest
 
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
-from kerasapp.config.presets import config_module, preset
+from kerasapp.config.presets import preset
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.synthesis.config import CUT, PATHS, VOCABULARY, SynthesisData, default_split
+from kerasapp.tasks.synthesis.config import CUT, PATHS, VOCABULARY, SynthesisData
 
 FOLDER = ("--preset", "ljspeech", "--data.directory", "clips")
 
@@ -86,9 +86,9 @@ def test_a_file_from_before_the_discriminator_was_removed_loads(tmp_path):
 def test_parts_of_the_data():
     data = SynthesisData(split=(0.9, 0.1, 0))
     assert [data.has(part) for part in ("train", "valid", "test")] == [True, True, False]
-    assert default_split(build(preset("synthesis"), {"data.split": (0.9, 0.1, 0)})) == "valid"
-    assert default_split(preset("synthesis")) == "test"
-    config_module("synthesis").check_trainable(build(preset("synthesis"), {"training.patience": 3}))
+    assert build(preset("synthesis"), {"data.split": (0.9, 0.1, 0)}).data.default_split == "valid"
+    assert preset("synthesis").data.default_split == "test"
+    preset("synthesis").data.check_trainable(3)
 
 
 def test_what_is_named_are_keys():

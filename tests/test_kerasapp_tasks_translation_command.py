@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from kerasapp.cli import run
-from kerasapp.commands import lines
+from kerasapp.commands import lines, remote
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.presets import preset
-from kerasapp.tasks.translation import command as translate
 
 
 class Answer(NamedTuple):
@@ -59,7 +58,7 @@ def model(tmp_path):
 @pytest.fixture
 def reverser(monkeypatch):
     translator = Reverser()
-    monkeypatch.setattr(translate, "_load", lambda path: translator)
+    monkeypatch.setattr(remote, "load", lambda path: translator)
     return translator
 
 
@@ -108,7 +107,7 @@ def test_a_file(model, reverser, tmp_path, capsys, name):
     expected = ["好上早", "d\x85\x0bc\u2028ba", "", "", "tsal", ""]
     assert output.read_bytes().decode().split("\n") == expected
     out, err = capsys.readouterr()
-    assert out == "" and err.startswith("5 sentences in ") and "a second" in err
+    assert out == "" and err.startswith("5 sentences in ") and "per second" in err
     assert (
         run(["translate", model, "--input", str(tmp_path / name), "--output", str(tmp_path / "out.gz")]) == 0
     )

@@ -4,9 +4,9 @@ import pytest
 
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
-from kerasapp.config.presets import config_module, preset
+from kerasapp.config.presets import preset
 from kerasapp.errors import ConfigError
-from kerasapp.tasks.translation.config import PATHS, TranslationData, TranslationTraining, default_split
+from kerasapp.tasks.translation.config import PATHS, TranslationData, TranslationTraining
 
 FILES = ("--data.source", "a.de", "--data.target", "a.en")
 
@@ -95,8 +95,8 @@ def test_parts_with_files_of_their_own():
     assert [files.has(part) for part in ("train", "valid", "test")] == [True, True, True]
     own = {"valid_source": "v", "valid_target": "v", "split": (1, 0, 0)}
     config = build(preset("translation", "tatoeba-zh-en"), {"data": own, "training.patience": 3})
-    assert default_split(config) == "valid"
-    config_module("translation").check_trainable(config)
+    assert config.data.default_split == "valid"
+    config.data.check_trainable(config.training.patience)
 
 
 def test_every_path_is_a_key():

@@ -11,10 +11,11 @@ from google.protobuf import text_format
 from tensorboard.plugins.projector import ProjectorConfig
 
 from kerasapp.cli import run
+from kerasapp.commands import remote
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.presets import preset
-from kerasapp.tasks.translation import embed, projector
+from kerasapp.tasks.translation import projector
 
 
 class Counter:
@@ -38,7 +39,7 @@ def folder(path, name):
 
 @pytest.fixture
 def model(tmp_path, monkeypatch):
-    monkeypatch.setattr(embed, "_load", lambda path: Counter())
+    monkeypatch.setattr(remote, "load", lambda path: Counter())
     return folder(tmp_path / "model", ("translation", "sentence-autoencoder"))
 
 

@@ -41,7 +41,7 @@ def main(argv):
     stored = parsing.load(find(args.model).config)
     options = options_of(stored.task, args)
     config = data_to_score(stored, data_flags)
-    split = args.split or presets.config_module(config.task).default_split(config)
+    split = args.split or config.data.default_split
     if not config.data.has(split):
         raise ConfigError(f"--split {split}: data.split {list(config.data.split)} leaves nothing for it")
 
@@ -72,15 +72,14 @@ def _options():
 
 
 def options_of(task, args):
-    """The options that `evaluate` of a task takes; one of another task is a ConfigError."""
-    own = {knob.name: knob for knob in spec.spec(task).evaluation}
+    """The options that are given, of those of a task; one of another task is a ConfigError."""
+    own = [knob.name for knob in spec.spec(task).evaluation]
     for name, (knob, tasks) in _options().items():
         if name not in own and getattr(args, name) is not None:
             raise ConfigError(
                 f"{knob.flag}: an option of {', '.join(tasks)}, and {args.model} is a model of {task}"
             )
-    given = {name: getattr(args, name) for name in own}
-    return {name: own[name].default if value is None else value for name, value in given.items()}
+    return {name: getattr(args, name) for name in own if getattr(args, name) is not None}
 
 
 def data_to_score(stored, flags):

@@ -120,3 +120,36 @@ def unusable(lines):
             yield f"is not UTF-8 (byte {error.start + 1} of the line)"
         else:
             yield None
+
+
+def texts_of(source, check, progress):
+    """Yields for each chunk its lines as strings, and a function of the share of the chunk that is done.
+
+    A line that cannot be answered is None; its number, from 1, and the reason go to standard error.
+
+    Args:
+        source: a `Source`. progress: function of the share of the source that is done.
+        check: function of a list of strings -> for each the reason why it cannot be answered, or None.
+    """
+    count, read = 0, source.share()
+    for chunk in source.chunks():
+        before, read = read, source.share()
+        reasons = list(unusable(chunk))
+        texts = ["" if reason else line.decode() for line, reason in zip(chunk, reasons, strict=True)]
+        reasons = [one or other for one, other in zip(reasons, check(texts), strict=True)]
+        for number, reason in enumerate(reasons, count + 1):
+            if reason:
+                print(f"line {number}: {reason}", file=sys.stderr, flush=True)
+
+        def inside(share, before=before, read=read):
+            progress(None if read is None else before + share * (read - before))
+
+        yield [None if reason else text for text, reason in zip(texts, reasons, strict=True)], inside
+        count += len(chunk)
+
+
+def report(count, failures, seconds, done):
+    """Prints to standard error how many sentences were answered, and how fast; `done` as "translated"."""
+    words = f"{count:,} sentence{'s' * (count != 1)} in {seconds:.1f} s"
+    words += f": {count / max(seconds, 1e-9):,.1f} per second"
+    print(words + f"; {failures:,} could not be {done}" * (failures > 0), file=sys.stderr)

@@ -1,7 +1,8 @@
 """A server's model in place of a run or an export, `--server HOST:PORT`; over REST without TensorFlow."""
 
 from kerasapp import spec
-from kerasapp.commands.arguments import number, protected_text
+from kerasapp.commands.arguments import number, protected_text, require_task
+from kerasapp.commands.loading import load
 from kerasapp.errors import ConfigError
 from kerasapp.knobs import columns
 from kerasapp.serving.client import Client
@@ -29,10 +30,11 @@ def add_flags(parser):
     group.add_argument("--label", metavar="L", help="its version by label, such as stable")
 
 
-def check_flags(args, text=False):
-    """Raises ConfigError where there is neither a run nor a server, or more than one of them.
+def check_flags(args, task, text=False):
+    """Raises ConfigError unless there is either a run or export of the task, or a server.
 
     Args:
+        task: the `TaskSpec` of the model.
         text: whether a TEXT may follow RUN|EXPORT: without the latter, the first word is the text.
     """
     if args.server is None:
@@ -41,6 +43,7 @@ def check_flags(args, text=False):
                 raise ConfigError(f"--{'model' if flag == 'name' else flag}: goes with --server")
         if args.model is None:
             raise ConfigError("RUN|EXPORT, or --server HOST:PORT: one of them is required")
+        require_task(args.model, task.name)
         return
     if args.version is not None and args.label is not None:
         raise ConfigError("--version, --label: give one of them, not both")
@@ -51,13 +54,15 @@ def check_flags(args, text=False):
 
 
 def predictor(args, task):
-    """What answers in place of a loaded model, with the `Server` as `server`.
+    """What answers: the predictor of a run or an export, or answers of a server, with a `Server` as `server`.
 
     Args:
         args: the flags of `add_flags`. task: the `TaskSpec` of the model.
 
-    Raises: ConfigError where the server or its model cannot answer.
+    Raises: ConfigError if the server or its model cannot answer.
     """
+    if args.server is None:
+        return load(args.model)
     server = Server(args, task)
     found = task.load("answers")(server.ask)
     found.server = server

@@ -75,12 +75,6 @@ class Section:
             object.__setattr__(self, field, check(f"{self.name}.{field}", hint, getattr(self, field)))
 
 
-def check_shares(split: tuple[float, float, float]) -> None:
-    """Raises ConfigError where `data.split`, shares for training, validation and test, does not sum to 1."""
-    if abs(sum(split) - 1) > 1e-6:
-        raise ConfigError(f"data.split: {show(split)} is not three shares that sum to 1")
-
-
 @functools.cache
 def hints(section: type) -> dict[str, Any]:
     """The annotation of each field of a dataclass, `Annotated` kept, in the order of the fields."""

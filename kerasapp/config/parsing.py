@@ -93,14 +93,14 @@ def parse(
     if initial:
         check_same_shape(initial, config)
     require_data(config, name)
-    config_module(task).check_trainable(config)
+    config.data.check_trainable(config.training.patience)
     return Request(config, folder, options.get("from"))
 
 
 def require_data(config: Any, name: str | None = None) -> None:
     """Raises ConfigError where the data to read is not given, with the recipe of preset `name` if any."""
     module = config_module(config.task)
-    key = module.missing(config)
+    key = config.data.missing
     if key is not None:
         advice = f"; preset {name} ships none: {recipe(config.task, name)}" if name in module.PRESETS else ""
         raise ConfigError(f"{key}: required, the data to learn from{advice}")

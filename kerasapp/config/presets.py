@@ -9,10 +9,10 @@ from kerasapp.errors import ConfigError, nearest
 def config_module(task: str) -> ModuleType:
     """The configuration module of a task.
 
-    It has CONFIG (its dataclass), PRESETS (name -> function, the first is the default), the keys that name
-    files (PATHS), those of them that data.split cuts (CUT), those that say what a token or a frame is
-    (VOCABULARY); the functions missing(), check_trainable() and default_split(); and, where earlier versions
-    had more keys, those (REMOVED).
+    It has CONFIG (its dataclass, whose section `data` is a `kerasapp.config.data.DataSection`), PRESETS (name
+    -> function, the first is the default), the keys that name files (PATHS), those of them that data.split
+    cuts (CUT), those that say what a token or a frame is (VOCABULARY); and, if earlier versions had more
+    keys, those (REMOVED).
 
     Raises: ConfigError for an unknown task.
     """

@@ -29,7 +29,7 @@ def find(folder, count, scored):
     """
     from kerasapp import spec
     from kerasapp.artefact import find as artefact
-    from kerasapp.config import parsing, presets
+    from kerasapp.config import parsing
     from kerasapp.errors import ConfigError
     from pipelines.errors import DataError
 
@@ -40,7 +40,7 @@ def find(folder, count, scored):
     task = made(config=config, tokenizer=made.load_tokenizer(place.folder), minimum=1)
     drawn = {"texts": verify.drawn(task, count), "references": None, "scored": [], "split": None}
     yield {**drawn, "missing": "reading them takes too long"}
-    split = presets.config_module(config.task).default_split(config)
+    split = config.data.default_split
     try:
         yield {**verify.held_out(task, split, count, scored), "split": split, "missing": None}
     except (ConfigError, DataError, OSError) as error:

@@ -1,14 +1,12 @@
 """Plain texts, by whoever answers."""
 
+from kerasapp.answers import Answers
 from kerasapp.knobs import columns, texts
 from toy_task.spec import SPEC
 
 
-class CipherAnswers:
+class CipherAnswers(Answers):
     """Asks a servable or a server."""
-
-    def __init__(self, ask):
-        self._ask = ask
 
     def decipher(self, secrets, **knobs):
         """The plain text of each secret one."""

@@ -1,8 +1,7 @@
 """`kerasapp decipher`: reads a secret text."""
 
 from kerasapp.commands import remote
-from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, require_task
-from kerasapp.commands.loading import load
+from kerasapp.commands.arguments import Parser, add_knobs, knobs_of
 from toy_task.spec import SPEC
 
 
@@ -13,8 +12,5 @@ def main(argv):
     add_knobs(parser, SPEC.knobs)
     remote.add_flags(parser)
     args, _ = parser.parse(argv)
-    remote.check_flags(args)
-    if args.server is None:
-        require_task(args.model, SPEC.name)
-    decipherer = load(args.model) if args.server is None else remote.predictor(args, SPEC)
-    print(*decipherer.decipher([args.text], **knobs_of(args, SPEC.knobs)))
+    remote.check_flags(args, SPEC)
+    print(*remote.predictor(args, SPEC).decipher([args.text], **knobs_of(args, SPEC.knobs)))

@@ -4,23 +4,19 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from kerasapp.config.checks import Fraction, Range, Section
+from kerasapp.config.data import DataSection
 from kerasapp.config.training import TrainingConfig
 
 
 @dataclass(frozen=True)
-class CipherData(Section):
+class CipherData(DataSection):
     """Lines of a secret text, a tab, and the same in plain letters."""
-
-    name: ClassVar[str] = "data"
 
     files: tuple[str, ...] = ()
     """Files of lines SECRET TAB PLAIN"""
 
     split: tuple[Fraction, Fraction, Fraction] = (0.8, 0.1, 0.1)
     """Shares of the lines for training, validation and test"""
-
-    def has(self, split: str) -> bool:
-        return self.split[("train", "valid", "test").index(split)] > 0
 
 
 @dataclass(frozen=True)
@@ -42,18 +38,6 @@ class CipherConfig:
     data: CipherData = field(default_factory=CipherData)
     model: CipherModel = field(default_factory=CipherModel)
     training: TrainingConfig
-
-
-def missing(config):
-    return None if config.data.files else "data.files"
-
-
-def check_trainable(config):
-    """Every split of this task has lines."""
-
-
-def default_split(config):
-    return "test"
 
 
 def letters() -> CipherConfig:

@@ -32,7 +32,7 @@ class CipherServable(tf.Module):
         autograph=False, input_signature=[tf.TensorSpec([None], tf.string, "secret"), *knob_specs(SPEC.knobs)]
     )
     def decipher(self, secret, limit):
-        with tf.control_dependencies(in_range(SPEC.knobs, {"limit": limit})):
+        with tf.control_dependencies(in_range(SPEC.knobs, [limit])):
             ids = ids_of(secret)
         lengths = tf.minimum(tf.cast(ids.row_lengths(), tf.int32), limit)
         logits = self._model(ids.to_tensor())[:, :, 1:]  # [batch, time, SIZE - 1]: padding is no letter
@@ -67,7 +67,8 @@ class Cipher(Task):
         pairs = [line.split("\t") for line in text.splitlines()]
         ends = np.cumsum([int(share * len(pairs)) for share in self.config.data.split])
         cuts = {"train": pairs[: ends[0]], "valid": pairs[ends[0] : ends[1]], "test": pairs[ends[1] :]}
-        return SimpleNamespace(pairs=cuts, content=hashlib.sha256(text.encode()).hexdigest())
+        sizes = {split: len(pairs) for split, pairs in cuts.items()}
+        return SimpleNamespace(pairs=cuts, sizes=sizes, content=hashlib.sha256(text.encode()).hexdigest())
 
     def _learned_tokenizer(self):
         return SIZE
@@ -100,16 +101,18 @@ class Cipher(Task):
     def servable(self, model):
         return CipherServable(model)
 
-    def evaluate(self, model, split=None):
+    def measure(self, predictor, split, progress):
+        return self._accuracy(predictor.servable, split)
+
+    def _accuracy(self, servable, split):
         """The share of right characters."""
-        secret, plain = zip(*self.corpus.pairs[split or "test"], strict=True)
-        servable = self.serving(model)
+        secret, plain = zip(*self.corpus.pairs[split], strict=True)
         found = servable.serving_default(tf.constant(secret))["plain"].numpy()
         right = [a == b for text, other in zip(found, plain) for a, b in zip(text.decode(), other)]
         return {"accuracy": float(np.mean(right)), "items": len(right)}
 
     def validate(self, model):
-        return {"accuracy": self.evaluate(model, "valid")["accuracy"]}
+        return {"accuracy": self._accuracy(self.serving(model), "valid")["accuracy"]}
 
     def summarise(self, model):
         """Nothing for TensorBoard."""

@@ -1,19 +1,12 @@
-"""Continued texts, by whoever answers: the servable in this process or a server. Nothing here needs
-TensorFlow."""
+"""Continued texts, from the servable in this process or from a server. Needs no TensorFlow."""
 
+from kerasapp.answers import Answers
 from kerasapp.knobs import columns, texts
 from kerasapp.tasks.generation.spec import SPEC
 
 
-class GenerationAnswers:
-    """What is asked of a generation model, and what its answers mean.
-
-    Args:
-        ask: function (signature, inputs name -> array) -> outputs name -> array.
-    """
-
-    def __init__(self, ask):
-        self._ask = ask
+class GenerationAnswers(Answers):
+    """Asks a language model, and reads its answers. Args: see `kerasapp.answers.Answers`."""
 
     def generate(self, prompts, **knobs):
         """Continues each prompt; the texts come without their prompts.
@@ -23,7 +16,7 @@ class GenerationAnswers:
             length: tokens to generate. temperature: 0 takes the likeliest token each time. top_k: only the k
                 likeliest tokens, 0 for all. top_p: only the likeliest that reach this probability together.
                 seed: same seed, same text. stop: the text ends before this string.
-                Each is one value for all or a list of one for each prompt; `SPEC` has the defaults.
+                Each is one value for all or a list of one per prompt; `SPEC` has the defaults.
 
         Returns: list of strings. Raises: ValueError for a knob that is unknown or out of range.
         """

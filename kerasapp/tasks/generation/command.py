@@ -1,17 +1,10 @@
 """`kerasapp generate`: continues a text with a trained language model."""
 
+import itertools
 import sys
 
 from kerasapp.commands import remote
-from kerasapp.commands.arguments import (
-    Parser,
-    add_knobs,
-    knobs_of,
-    protect_texts,
-    protected_text,
-    require_task,
-)
-from kerasapp.commands.loading import load as _load
+from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, protect_texts, protected_text
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.generation.spec import SPEC
 
@@ -28,19 +21,15 @@ The same seed gives the same text. Each text is printed after its prompt.
 def main(argv):
     parser = _parser()
     args, _ = parser.parse(protect_texts(argv, parser, ("--prompt", "--stop")))
-    remote.check_flags(args)
+    remote.check_flags(args, SPEC)
     prompts = args.prompt or [""]
     if args.stream and len(prompts) > 1:
         raise ConfigError(f"--stream takes one --prompt, not {len(prompts)}")
-    if args.server is None:
-        require_task(args.model, SPEC.name)
-    generator = _load(args.model) if args.server is None else remote.predictor(args, SPEC)
-    knobs = knobs_of(args, SPEC.knobs)
+    generator, knobs = remote.predictor(args, SPEC), knobs_of(args, SPEC.knobs)
     if args.stream:
         stream = generator.stream if args.server is None else generator.server.stream
-        pieces = stream(prompts[0], **knobs)
-        _write(prompts[0])
-        for piece in pieces:
+        pieces = stream(prompts[0], **knobs)  # at once: with an error nothing is written
+        for piece in itertools.chain(prompts, pieces):
             _write(piece)
         _write("\n")
         return 0

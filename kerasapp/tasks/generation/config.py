@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
+from kerasapp.config.checks import Fraction, Range, Rate
+from kerasapp.config.data import DataSection
+from kerasapp.config.recurrent import RecurrentConfig
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class TextData(Section):
+class TextData(DataSection):
     """The text to learn from, and how it becomes tokens."""
-
-    name: ClassVar[str] = "data"
 
     files: tuple[str, ...] = ()
     """Plain UTF-8 text files, .gz or not, read one after the other as one long text; sample:NAME is a text
@@ -39,29 +39,10 @@ class TextData(Section):
     """Folder for the tokenised text, kept between runs; null: a folder in the user's cache
     directory"""
 
-    def __post_init__(self):
-        super().__post_init__()
-        check_shares(self.split)
-
-    def has(self, part: str) -> bool:
-        """Whether "train", "valid" or "test" gets a share of the text."""
-        return self.split[("train", "valid", "test").index(part)] > 0
-
 
 @dataclass(frozen=True)
-class LanguageModelConfig(Section):
+class LanguageModelConfig(RecurrentConfig):
     """The network: embedding, recurrent layers, logits."""
-
-    name: ClassVar[str] = "model"
-
-    cell: Literal["lstm", "gru", "simple_rnn"] = "lstm"
-    """Kind of the recurrent layers"""
-
-    units: Annotated[int, Range(least=1, most=16_384)] = 256
-    """Size of each recurrent layer's state; time and memory grow with its square"""
-
-    layers: Annotated[int, Range(least=1, most=32)] = 2
-    """Recurrent layers, one on the other"""
 
     embedding_size: Annotated[int, Range(least=1, most=16_384)] = 128
     """Size of the vector that stands for a token"""
@@ -70,21 +51,8 @@ class LanguageModelConfig(Section):
     """Use the embedding, transposed, as the output layer: fewer weights with a large vocabulary. Needs
     model.embedding_size = model.units"""
 
-    dropout: Rate = 0.0
-    """Share of the units dropped between recurrent layers and before the logits; more where the training loss
-    falls and the validation loss does not"""
-
     input_dropout: Rate = 0.0
     """Share of the embedding's units dropped"""
-
-    recurrent_dropout: Rate = 0.0
-    """Share of the recurrent kernel's weights dropped, the same ones for a whole training step"""
-
-    layer_normalisation: bool = False
-    """Normalise what each recurrent layer gives out"""
-
-    residual: bool = False
-    """Add each recurrent layer's input to its output where the sizes agree"""
 
     def __post_init__(self):
         super().__post_init__()
@@ -169,27 +137,6 @@ class GenerationConfig:
                 f"training.context: {self.training.context} leaves nothing to write of data.window, "
                 f"{self.data.window} tokens"
             )
-
-
-def missing(config: GenerationConfig) -> str | None:
-    """The key without which the task has no data to read, or None where all is given."""
-    return None if config.data.files else "data.files"
-
-
-def check_trainable(config: GenerationConfig) -> None:
-    """Raises ConfigError where training lacks text that an evaluation can do without."""
-    if not config.data.has("train"):
-        raise ConfigError(f"data.split: {show(config.data.split)} leaves no text to train on")
-    if config.training.patience and not config.data.has("valid"):
-        raise ConfigError(
-            f"training.patience: {config.training.patience} needs validation text, and "
-            f"data.split: {show(config.data.split)} leaves none"
-        )
-
-
-def default_split(config: GenerationConfig) -> str:
-    """What `evaluate` scores where no split is named: the first of test, valid, train that is not empty."""
-    return next(part for part in ("test", "valid", "train") if config.data.has(part))
 
 
 def tinyshakespeare() -> GenerationConfig:

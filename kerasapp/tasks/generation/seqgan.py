@@ -86,12 +86,12 @@ class SeqGAN(keras.Model):
         real, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         number = tf.cast(self.discriminator_optimizer.iterations, tf.int32)
         written = self.write(real[:, : self.context], number)
-        told = self._teach_discriminator(real, written)
+        results = self._teach_discriminator(real, written)
         due = (number >= self.warmup) & ((number - self.warmup) % self.every == 0)
         loss, reward = tf.cond(
             due, lambda: self._teach_generator(real, written, number), lambda: (tf.zeros([]), tf.zeros([]))
         )
-        return self._report(due, loss, reward, *told)
+        return self._report(due, loss, reward, *results)
 
     def write(self, context, number):
         """Pieces that begin with `context` [batch, context] int32, the rest drawn by the generator -> int32

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.decoding.sampling import Sampling, cut, sample
+from kerasapp.layers import windows
 from kerasapp.layers.batch import split_batch
 from kerasapp.layers.stack import transposed
 from kerasapp.task import filled, in_range, knob_specs
@@ -14,10 +15,9 @@ from kerasapp.tasks.generation.spec import SPEC
 from kerasapp.tasks.generation.steps import step_signatures
 from pipelines.text.normalisation import normalise
 
-WINDOW = 64  # tokens a prompt or a scored text is read at once: bounds memory, whatever the length
-PIECE = 1024  # tokens sampled at once: bounds memory, too
-MANY = 8  # rows from which on a batch is sampled transposed and in two halves
-STOP_CHECK = 32  # tokens sampled between two looks for a stop string
+PIECE = 1024  # tokens sampled at once: bounds the memory, whatever the length
+MANY = 8  # rows from which on a batch is sampled transposed, in two halves
+STOP_CHECK = 32  # tokens sampled between two searches for a stop string
 
 _INT = tf.TensorSpec([None], tf.int32)
 _STRING = tf.TensorSpec([None], tf.string)
@@ -65,7 +65,7 @@ class GenerationServable(tf.Module):
             string's among them; "stop_reason" string, "length" or "stop".
         """
         sampling = Sampling(temperature, top_k, top_p, seed)
-        with tf.control_dependencies(in_range(SPEC.knobs, {"length": length, **sampling._asdict()})):
+        with tf.control_dependencies(in_range(SPEC.knobs, (length, *sampling, stop))):
             logits, states = self.begin(prompt)
         stop = normalise(stop, self.tokenizer.normalisation)
         longest = tf.reduce_max(tf.concat([length, [0]], 0))
@@ -111,21 +111,10 @@ class GenerationServable(tf.Module):
         "characters" int32 [batch], of the normalised text."""
         ids = self.tokenizer.encode(text)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
-        context, targets = self._after_line_break(ids).to_tensor(), ids.to_tensor()
-        length = tf.shape(targets)[1]
-
-        def score_window(start, nats, states):
-            end = tf.minimum(start + WINDOW, length)
-            counted = tf.sequence_mask(lengths - start, end - start)
-            rows = context[:, start:end], targets[:, start:end], counted
-            new, states = self.score_window(*rows, states)
-            return end, nats + tf.cast(new, tf.float64), states
-
-        nats = tf.zeros(tf.shape(text), tf.float64)
-        states = self.zero_states(tf.shape(text)[0])
-        _, nats, _ = tf.while_loop(lambda start, *_: start < length, score_window, (0, nats, states))
+        rows = self._after_line_break(ids).to_tensor()[:, :-1], ids.to_tensor()
+        nats = windows.total(self.score_window, rows, lengths, self.zero_states(tf.shape(text)[0]))
         characters = tf.strings.length(normalise(text, self.tokenizer.normalisation), "UTF8_CHAR")
-        return {"nats": tf.cast(nats, tf.float32), "characters": characters}
+        return {"nats": nats, "characters": characters}
 
     @tf.function(autograph=False, reduce_retracing=True)
     def score_window(self, tokens, targets, counted, states):
@@ -182,7 +171,7 @@ class GenerationServable(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_STRING])
     def begin(self, prompt):
-        """prompt [batch] string -> (logits [batch, vocabulary] of the first token, states): for streaming."""
+        """prompt [batch] string -> (logits [batch, vocabulary] of the first token, states)."""
         logits, states = self._read(*self._context(prompt))
         return logits + self._text_only, states
 
@@ -205,33 +194,13 @@ class GenerationServable(tf.Module):
         return ids.to_tensor(), tf.cast(ids.row_lengths(), tf.int32)
 
     def _read(self, ids, lengths, states=None):
-        """Reads ids [batch, length] a window at a time: (logits after each row's last id, states)."""
-        batch, length = tf.shape(ids)[0], tf.shape(ids)[1]
-
-        def read_window(start, logits, states):
-            end = tf.minimum(start + WINDOW, length)
-            inside = tf.clip_by_value(lengths - start, 0, end - start)
-            all_logits, states = window(self._model, ids[:, start:end], states, inside)
-            last = tf.gather(all_logits, tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, vocabulary]
-            return end, tf.where(inside[:, tf.newaxis] > 0, last, logits), states
-
-        logits = tf.zeros([batch, self.tokenizer.size])
-        states = states or self.zero_states(batch)
-        _, logits, states = tf.while_loop(
-            lambda start, *_: start < length,
-            read_window,
-            (0, logits, states),
-            shape_invariants=(
-                tf.TensorShape([]),
-                tf.TensorShape([None, self.tokenizer.size]),
-                {name: tf.TensorShape([None, self._units]) for name in self.state_names},
-            ),
-        )
-        return logits, states
+        """Reads ids [batch, length]: (logits after each row's last id, states)."""
+        states = states or self.zero_states(tf.shape(ids)[0])
+        return windows.read(functools.partial(window, self._model), ids, lengths, states, self.tokenizer.size)
 
     def _sample(self, logits, states, sampling, done, count):
-        """Samples in the form that is quicker: few rows with products [batch, k] x [k, units], many the other
-        way round and in two halves (benchmarks/sampling.py compares)."""
+        """Samples by the faster form: products [batch, k] x [k, units] for a few rows, transposed ones in two
+        halves for many (benchmarks/sampling.py compares them)."""
 
         def sampled(step, logits, states, sampling):
             def text_step(tokens, states):

@@ -39,7 +39,7 @@ def step_signatures(states, read, step, text_only):
     @tf.function(autograph=False)
     def sample(logits, temperature, top_k, top_p, seed, position, **states):
         sampling = Sampling(temperature, top_k, top_p, seed)
-        with tf.control_dependencies(in_range(knobs, sampling._asdict())):
+        with tf.control_dependencies(in_range(knobs, sampling)):
             chosen = sample_one(logits + text_only, sampling, position)
         logits, states = step(chosen, states)
         return {"ids": chosen, "logits": logits, **states}

@@ -10,16 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
 from kerasapp.task import Task
-from kerasapp.tasks.generation.config import default_split
 from kerasapp.tasks.generation.discriminator import TextDiscriminator
 from kerasapp.tasks.generation.model import GenerationModel
 from kerasapp.tasks.generation.seqgan import SeqGAN
 from kerasapp.tasks.generation.servable import GenerationServable
+from kerasapp.tasks.generation.spec import SPEC
 from kerasapp.training.precision import policy
 from pipelines import generation as pipeline
-from pipelines.batching import each_pass
 from pipelines.text.tokenizers import Tokenizer
 
 SCORED_AT_ONCE = 1024  # tokens of a stream between two calls of the scoring graph
@@ -27,7 +25,7 @@ BURN_IN = 128  # tokens that a stream reads before those it scores, when a text 
 
 
 class Generation(Task):
-    """Data, model, metrics and servable of text generation; the only place where pipeline and model meet.
+    """Data, model, metrics and servable of text generation. Only here do pipeline and model meet.
 
     Args: see `kerasapp.task.Task`; `tokenizer` is a `pipelines.text.tokenizers.Tokenizer`.
 
@@ -42,7 +40,6 @@ class Generation(Task):
     """
 
     name = "generation"
-    tokenizer_file = "tokenizer.json"
     monitor, direction = "nats_per_character", -1  # lower is better
 
     def __init__(self, *args, **options):
@@ -69,15 +66,12 @@ class Generation(Task):
             progress=self._report_of(c.files),
         )
 
-    def _learned_tokenizer(self):
-        return self.corpus.tokenizer
-
     def save_tokenizer(self, folder):
-        self.tokenizer.save(Path(folder) / self.tokenizer_file)
+        self.tokenizer.save(Path(folder) / SPEC.files[0])
 
     @classmethod
     def load_tokenizer(cls, folder):
-        return Tokenizer.load(Path(folder) / cls.tokenizer_file)
+        return Tokenizer.load(Path(folder) / SPEC.files[0])
 
     def tokens(self, split):
         """The ids of a split, a memory-mapped array."""
@@ -96,19 +90,13 @@ class Generation(Task):
         )
         return windows.map(lambda tokens, _: tokens) if c.training.adversarial else windows
 
-    def datasets(self):
-        """(training dataset, validation dataset or None), for a `fit` of your own.
-
-        Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
-        training split, from another offset.
-        """
+    def _steps_per_pass(self):
         streams, window = self.config.training.batch_size, self.config.data.window
-        tokens = self.tokens("train")
-        steps = pipeline.steps_per_pass(len(tokens), streams=streams, window=window)
-        train = each_pass(self.training_data, steps)
-        if not self.corpus.sizes["valid"]:
-            return train, None
-        return train, pipeline.validation_windows(self.tokens("valid"), streams=streams, window=window)
+        return pipeline.steps_per_pass(len(self.tokens("train")), streams=streams, window=window)
+
+    def _validation_data(self):
+        streams, window = self.config.training.batch_size, self.config.data.window
+        return pipeline.validation_windows(self.tokens("valid"), streams=streams, window=window)
 
     # === Model ===
 
@@ -156,41 +144,30 @@ class Generation(Task):
 
     # === Evaluation ===
 
-    def evaluate(self, model, split=None, streams=1, progress=None):
+    def measure(self, predictor, split, progress, streams):
         """Scores a split with the state carried from its first token to its last.
 
-        With one stream the figures depend on neither batch nor window. With several the split is cut into as
-        many pieces, each begun `BURN_IN` tokens early: faster, and a little less exact.
-
-        Args:
-            model: the trained model.
-            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
-            streams: pieces that are read side by side.
-            progress: function that gets the share done, now and then.
+        With one stream the metrics depend on neither batch nor window. With several the split is cut into as
+        many pieces, each read from `BURN_IN` tokens before its start: faster, and a little less exact.
 
         Returns: "nats_per_character", "bits_per_character", "perplexity_per_token"; "items", the
             characters scored.
         """
-        split = split or default_split(self.config)
-        if not self.corpus.sizes[split]:
-            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
-        return self._score(self.servable(model), split, streams, progress or (lambda share: None))
+        return self._score(predictor.servable, split, streams, progress)
 
     def validate(self, model):
-        """The figures of an epoch of the serving model; empty without a validation split."""
+        """The metrics of the serving model after an epoch; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
-        figures = self._score(
-            self.serving(model), "valid", self.config.training.batch_size, lambda share: None
-        )
-        return {"nats_per_character": figures["nats_per_character"]}
+        metrics = self._score(self.serving(model), "valid", self.config.training.batch_size)
+        return {"nats_per_character": metrics["nats_per_character"]}
 
     def summarise(self, model):
         """Writes a sample of generated text to the current `tf.summary` writer."""
         text = self.serving(model).serving_default(tf.constant([""]))["text"][0].numpy().decode()
         tf.summary.text("sample", "    " + text.replace("\n", "\n    "))  # as preformatted Markdown
 
-    def _score(self, servable, split, streams, progress):
+    def _score(self, servable, split, streams, progress=lambda share: None):
         tokens = self.tokens(split)
         streams = max(1, min(streams, len(tokens) // (4 * BURN_IN)))
         bounds = np.linspace(0, len(tokens), streams + 1).astype(int)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasapp.answers import Answers
 from kerasapp.knobs import columns
 from kerasapp.tasks.series.spec import SPEC
 
@@ -22,15 +23,8 @@ class Forecast(NamedTuple):
         return self.quantiles[:, :, QUANTILES.index(share)]
 
 
-class SeriesAnswers:
-    """Asks a model of series, and reads its answers.
-
-    Args:
-        ask: function (signature, inputs name -> array) -> outputs name -> array.
-    """
-
-    def __init__(self, ask):
-        self._ask = ask
+class SeriesAnswers(Answers):
+    """Asks a model of series, and reads its answers. Args: see `kerasapp.answers.Answers`."""
 
     def forecast(self, histories, **knobs):
         """Forecasts the next values of each history.

@@ -5,11 +5,11 @@ import io
 import sys
 
 from kerasapp.commands import remote
-from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, output_file, require_task
-from kerasapp.commands.loading import load
+from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, output_file
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.spec import SPEC
+from pipelines import tables
 
 EPILOG = """examples:
   kerasapp forecast runs/sunspots --horizon 36 --plot forecast.png
@@ -26,21 +26,19 @@ LEAST_SHOWN = 60  # and at least this many steps
 
 def main(argv):
     args, _ = _parser().parse(argv)
-    remote.check_flags(args)
+    remote.check_flags(args, SPEC)
     if args.server is not None and args.history is None:
         raise ConfigError("--history: required with --server, as the data of the server's model are not here")
     if args.date is not None and args.history is None:
         raise ConfigError("--date: goes with --history")
-    if args.server is None:
-        require_task(args.model, SPEC.name)
-    knobs = knobs_of(args, SPEC.knobs)
-    if args.server is None:
-        forecaster = load(args.model)
-        table = _history(args, forecaster.task)
+    knobs, forecaster = knobs_of(args, SPEC.knobs), remote.predictor(args, SPEC)
+    if args.history is None:
+        table = forecaster.task.corpus.table
     else:
-        forecaster, table = remote.predictor(args, SPEC), _read(args.history, (), args.date)
+        columns = forecaster.task.tokenizer.columns if args.server is None else ()
+        table = tables.read([args.history], columns, args.date)
     (forecast,) = forecaster.forecast([table.values], **knobs)
-    names = _following(table, args.horizon)
+    names = tables.following(table.dates, len(table.values), args.horizon)
     text = as_csv(forecast, table.columns, names, "step" if table.dates is None else "date")
     if args.output:
         from pipelines.atomic import write_text
@@ -63,25 +61,6 @@ def as_csv(forecast, columns, names, first):
         rows = zip(means, quantiles, strict=True)
         writer.writerow([name, *(f"{value:.6g}" for mean, row in rows for value in (mean, *row))])
     return file.getvalue()
-
-
-def _history(args, task):
-    """The table that the forecast continues, with the model's columns."""
-    if args.history is None:
-        return task.corpus.table
-    return _read(args.history, task.tokenizer.columns, args.date)
-
-
-def _read(file, columns, date):
-    from pipelines import tables
-
-    return tables.read([file], columns, date)
-
-
-def _following(table, horizon):
-    from pipelines import tables
-
-    return tables.following(table.dates, len(table.values), horizon)
 
 
 def _draw(path, table, forecast, names):

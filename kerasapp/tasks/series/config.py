@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
+from kerasapp.config.checks import Fraction, Range
+from kerasapp.config.data import DataSection
+from kerasapp.config.recurrent import RecurrentConfig
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class SeriesData(Section):
+class SeriesData(DataSection):
     """The numbers to learn from, and how the network reads them."""
-
-    name: ClassVar[str] = "data"
 
     files: tuple[str, ...] = ()
     """CSV files, plain or .gz, with the names of the columns in the first line; several files are joined into
@@ -40,25 +40,15 @@ class SeriesData(Section):
 
     def __post_init__(self):
         super().__post_init__()
-        check_shares(self.split)
         if self.date is not None and self.date in self.columns:
             raise ConfigError(
                 f"data.columns: {self.date} is the column of the dates (data.date), not of numbers"
             )
 
-    def has(self, part: str) -> bool:
-        """Whether "train", "valid" or "test" gets a share of the series."""
-        return self.split[("train", "valid", "test").index(part)] > 0
-
 
 @dataclass(frozen=True)
-class MixtureModelConfig(Section):
+class MixtureModelConfig(RecurrentConfig):
     """The network: recurrent layers, and the parameters of a mixture of Gaussians."""
-
-    name: ClassVar[str] = "model"
-
-    cell: Literal["lstm", "gru", "simple_rnn"] = "lstm"
-    """Kind of the recurrent layers"""
 
     units: Annotated[int, Range(least=1, most=16_384)] = 64
     """Units per recurrent layer; time and memory grow with the square"""
@@ -68,18 +58,6 @@ class MixtureModelConfig(Section):
 
     components: Annotated[int, Range(least=1, most=1000)] = 4
     """Gaussians in the mixture"""
-
-    dropout: Rate = 0.0
-    """Share of the units dropped after each recurrent layer"""
-
-    recurrent_dropout: Rate = 0.0
-    """Share of the recurrent kernel's weights dropped, the same ones for a whole training step"""
-
-    layer_normalisation: bool = False
-    """Normalise the output of each recurrent layer"""
-
-    residual: bool = False
-    """Add each recurrent layer's input to its output if the sizes agree"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,27 +75,6 @@ class SeriesConfig:
     data: SeriesData = field(default_factory=SeriesData)
     model: MixtureModelConfig = field(default_factory=MixtureModelConfig)
     training: TrainingConfig
-
-
-def missing(config: SeriesConfig) -> str | None:
-    """The key that is missing to find the data, or None."""
-    return None if config.data.files else "data.files"
-
-
-def check_trainable(config: SeriesConfig) -> None:
-    """Raises ConfigError if there is too little data to train, even where it is enough to evaluate."""
-    if not config.data.has("train"):
-        raise ConfigError(f"data.split: {show(config.data.split)} leaves nothing to train on")
-    if config.training.patience and not config.data.has("valid"):
-        raise ConfigError(
-            f"training.patience: {config.training.patience} needs a validation part, and "
-            f"data.split: {show(config.data.split)} leaves none"
-        )
-
-
-def default_split(config: SeriesConfig) -> str:
-    """The split that `evaluate` scores by default: the first of test, valid, train that is not empty."""
-    return next(part for part in ("test", "valid", "train") if config.data.has(part))
 
 
 def short_series() -> SeriesConfig:

@@ -5,14 +5,13 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from kerasapp.layers import windows
 from kerasapp.task import assertions, filled, in_range, knob_specs
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.model import log_density, mixture, step, window
 from kerasapp.tasks.series.sampling import paths, quantiles
 from kerasapp.tasks.series.spec import SPEC
 from pipelines import scaling as scalings
-
-WINDOW = 64  # steps of a history that are read at once: bounds memory, whatever the length
 
 _INT = tf.TensorSpec([None], tf.int32)
 
@@ -53,7 +52,7 @@ class SeriesServable(tf.Module):
         """What comes after each history, by paths that are drawn.
 
         Args:
-            history: float32 [batch, time, columns]; what follows a row's length is not looked at.
+            history: float32 [batch, time, columns]; values after a row's length are ignored.
             lengths: int32 [batch], from 0 to time.
             horizon, samples, seed: int32 [batch], one value per row: steps ahead, paths, and what the
                 paths are a function of.
@@ -76,8 +75,7 @@ class SeriesServable(tf.Module):
     def _simulate(self, history, lengths, horizon, samples, seed):
         """The paths that `forecast` is made of: "paths" float32 [batch, samples, horizon, columns], as many
         and as long as the largest of the batch."""
-        knobs = {"horizon": horizon, "samples": samples, "seed": seed}
-        with tf.control_dependencies(in_range(SPEC.knobs, knobs)):
+        with tf.control_dependencies(in_range(SPEC.knobs, (horizon, samples, seed))):
             raw, states = self._read(history, lengths)
         most, longest = (tf.reduce_max(tf.concat([knob, [1]], 0)) for knob in (samples, horizon))
 
@@ -89,19 +87,9 @@ class SeriesServable(tf.Module):
         density of each step's values given all before; "steps" int32 [batch], how many there are."""
         values, slope = self._checked(history, lengths)
         before = tf.pad(values, [[0, 0], [1, 0], [0, 0]])[:, :-1]
-        time = tf.shape(values)[1]
-
-        def score_window(start, nats, states):
-            end = tf.minimum(start + WINDOW, time)
-            counted = tf.sequence_mask(lengths - start, end - start)
-            rows = before[:, start:end], values[:, start:end], slope[:, start:end]
-            new, states = self.score_window(*rows, counted, states)
-            return end, nats + tf.cast(new, tf.float64), states
-
-        batch = tf.shape(lengths)[0]
-        first = 0, tf.zeros([batch], tf.float64), self.zero_states(batch)
-        _, nats, _ = tf.while_loop(lambda start, *_: start < time, score_window, first)
-        return {"nats": tf.cast(nats, tf.float32), "steps": tf.identity(lengths)}
+        states = self.zero_states(tf.shape(lengths)[0])
+        nats = windows.total(self.score_window, (before, values, slope), lengths, states)
+        return {"nats": nats, "steps": tf.identity(lengths)}
 
     @tf.function(autograph=False, reduce_retracing=True)
     def score_window(self, before, values, slope, counted, states):
@@ -178,25 +166,8 @@ class SeriesServable(tf.Module):
         return self.scaling.scaled(history), tf.reduce_sum(self.scaling.log_slope(history), axis=-1)
 
     def _read(self, history, lengths):
-        """Reads histories a window at a time: (raw parameters of the step after each, states)."""
+        """Reads histories: (raw parameters of the step after each, states)."""
         values = tf.pad(self._checked(history, lengths)[0], [[0, 0], [1, 0], [0, 0]])
-        lengths = lengths + 1  # the zeros before the first value are read, too
-        batch, time = tf.shape(values)[0], tf.shape(values)[1]
-
-        def read_window(start, raw, states):
-            end = tf.minimum(start + WINDOW, time)
-            inside = tf.clip_by_value(lengths - start, 0, end - start)
-            all_raw, states = window(self._model, values[:, start:end], states, inside)
-            last = tf.gather(all_raw, tf.maximum(inside - 1, 0), batch_dims=1)  # [batch, parameters]
-            return end, tf.where(inside[:, tf.newaxis] > 0, last, raw), states
-
-        size = self._model.output_shape[-1]
-        first = 0, tf.zeros([batch, size]), self.zero_states(batch)
-        shapes = {name: tf.TensorShape([None, self._units]) for name in self.state_names}
-        _, raw, states = tf.while_loop(
-            lambda start, *_: start < time,
-            read_window,
-            first,
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, size]), shapes),
-        )
-        return raw, states
+        states, size = self.zero_states(tf.shape(values)[0]), self._model.output_shape[-1]
+        # One step more: the zeros before the first value are read, too.
+        return windows.read(functools.partial(window, self._model), values, lengths + 1, states, size)

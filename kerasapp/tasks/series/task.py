@@ -7,18 +7,15 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
 from kerasapp.task import Task
 from kerasapp.tasks.series import plots as plots_series
-from kerasapp.tasks.series.answers import QUANTILES
-from kerasapp.tasks.series.config import default_split
+from kerasapp.tasks.series.answers import QUANTILES, padded
 from kerasapp.tasks.series.losses import MixtureLoss
 from kerasapp.tasks.series.metrics import crps
 from kerasapp.tasks.series.model import SeriesModel
 from kerasapp.tasks.series.servable import SeriesServable
 from kerasapp.training.precision import policy
 from pipelines import series as pipeline
-from pipelines.batching import each_pass
 from pipelines.scaling import Scaling
 
 SCORED_AT_ONCE = 1024  # steps between two calls of the scoring graph
@@ -51,7 +48,7 @@ class Series(Task):
 
     @cached_property
     def corpus(self):
-        """The table, its parts and its scaling (see `pipelines.series.prepare`)."""
+        """The table, its splits and its scaling (see `pipelines.series.prepare`)."""
         c = self.config.data
         parsing.require_data(self.config)
         return pipeline.prepare(
@@ -66,9 +63,6 @@ class Series(Task):
 
     def _learned_tokenizer(self):
         return self.corpus.scaling
-
-    def save_tokenizer(self, folder):
-        self.tokenizer.save(folder)
 
     @classmethod
     def load_tokenizer(cls, folder):
@@ -85,18 +79,12 @@ class Series(Task):
             start_step=start_step,
         )
 
-    def datasets(self):
-        """(training dataset, validation dataset or None), for a `fit` of your own.
+    def _steps_per_pass(self):
+        return pipeline.steps_per_pass(self.corpus.sizes["train"], window=self.config.data.window)
 
-        Each iteration of the training dataset, that is each epoch of `fit`, is one pass of every stream over
-        the training split, from another start.
-        """
+    def _validation_data(self):
         streams, window = self.config.training.batch_size, self.config.data.window
-        steps = pipeline.steps_per_pass(self.corpus.sizes["train"], window=window)
-        train = each_pass(self.training_data, steps)
-        if not self.corpus.sizes["valid"]:
-            return train, None
-        return train, pipeline.validation_windows(self.corpus.split("valid"), streams=streams, window=window)
+        return pipeline.validation_windows(self.corpus.split("valid"), streams=streams, window=window)
 
     # === Model ===
 
@@ -126,17 +114,11 @@ class Series(Task):
 
     # === Evaluation ===
 
-    def evaluate(self, model, split=None, progress=None, seed=0):
+    def measure(self, predictor, split, progress):
         """Scores a split: the density of its values, and forecasts from steps spread over it.
 
         At each step the model has read all values before it, up to `BURN_IN` steps. Up to `ORIGINS` forecasts
         are made, each `data.horizon` steps ahead, or as many as the split has.
-
-        Args:
-            model: the trained model.
-            split: "train", "valid" or "test"; None for the first of test, valid, train that is not empty.
-            progress: function that gets the share done, now and then.
-            seed: of the paths.
 
         Returns: "nats_per_value", -ln of the density in the values' own unit; "crps", the mean of
             `kerasapp.tasks.series.metrics.crps` over all steps ahead and columns; "crps_first" and
@@ -144,12 +126,8 @@ class Series(Task):
             share of values between the quantiles 0.05 and 0.95; "horizon"; "origins", the number of
             forecasts; "items", the number of values that the nats are of.
         """
-        split = split or default_split(self.config)
-        if not self.corpus.sizes[split]:
-            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
-        servable, progress = self.servable(model), progress or (lambda share: None)
-        figures = self._score(servable, split)
-        return {**figures, **self._forecasts(servable, split, progress, seed), "items": figures["items"]}
+        metrics = self._score(predictor.servable, split)
+        return {**metrics, **self._forecasts(predictor.servable, split, progress), "items": metrics["items"]}
 
     def validate(self, model):
         """The metrics of the serving model after an epoch; empty without a validation split."""
@@ -190,21 +168,21 @@ class Series(Task):
             scaled, slope, before = scaled[1:], slope[1:], before[1:]
         states, nats = servable.zero_states(1), 0.0
         for at in range(0, len(scaled), SCORED_AT_ONCE):
-            part = slice(at, at + SCORED_AT_ONCE)
-            counted = np.arange(first + at, first + at + len(scaled[part])) >= start
-            rows = (tf.constant(a[part][np.newaxis]) for a in (before, scaled, slope))
+            window = slice(at, at + SCORED_AT_ONCE)
+            counted = np.arange(first + at, first + at + len(scaled[window])) >= start
+            rows = (tf.constant(a[window][np.newaxis]) for a in (before, scaled, slope))
             new, states = servable.score_window(*rows, tf.constant(counted[np.newaxis]), states)
             nats += float(new[0])
         count = (end - start) * values.shape[1]
         return {"nats_per_value": nats / count, "items": count}
 
-    def _forecasts(self, servable, split, progress, seed):
+    def _forecasts(self, servable, split, progress):
         values = self.corpus.values
         origins, horizon = self.origins(split)
         scores, middle, inside = [], [], []
         for at in range(0, len(origins), AT_ONCE):
             group = origins[at : at + AT_ONCE]
-            drawn = self._paths(servable, group, horizon, seed)  # [origins, samples, horizon, columns]
+            drawn = self._paths(servable, group, horizon)  # [origins, samples, horizon, columns]
             seen = np.stack([values[origin : origin + horizon] for origin in group])
             scores.append(crps(np.moveaxis(drawn, 1, 0), seen))
             low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=1)
@@ -222,13 +200,8 @@ class Series(Task):
             "origins": len(origins),
         }
 
-    def _paths(self, servable, origins, horizon, seed):
-        """Forecasts from several steps; the history of each is all before it, up to `BURN_IN` steps."""
-        longest = min(BURN_IN, int(origins.max()))
-        history = np.zeros([len(origins), longest, self.corpus.values.shape[1]], np.float32)
-        lengths = np.minimum(origins, longest).astype(np.int32)
-        for row, origin, length in zip(history, origins, lengths, strict=True):
-            row[:length] = self.corpus.values[origin - length : origin]
-        same = (np.full(len(origins), value, np.int32) for value in (horizon, SAMPLES, seed))
-        rows = map(tf.constant, (history, lengths, *same))
-        return servable.simulate(*rows)["paths"].numpy()
+    def _paths(self, servable, origins, horizon):
+        """Paths from several steps; the history of each is all before it, up to `BURN_IN` steps."""
+        inputs = padded([self.corpus.values[max(0, origin - BURN_IN) : origin] for origin in origins])
+        knobs = (np.full(len(origins), value, np.int32) for value in (horizon, SAMPLES, 0))
+        return servable.simulate(inputs["history"], inputs["lengths"], *knobs)["paths"].numpy()

@@ -1,10 +1,10 @@
-"""Speech of texts, by whoever answers: the servable in this process or a server. Nothing here needs
-TensorFlow."""
+"""Speech of texts, from the servable in this process or from a server. Needs no TensorFlow."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from kerasapp.answers import Answers
 from kerasapp.knobs import columns
 from kerasapp.knobs import texts as encoded
 from kerasapp.tasks.synthesis.spec import SPEC
@@ -12,15 +12,14 @@ from pipelines.speech.paragraphs import LONGEST
 
 AT_ONCE = 16  # texts in a batch at most
 CHARACTERS_AT_ONCE = 2400  # in a batch at most, padding included, unless a single text has more
-TOKENISED_AT_ONCE = 256  # texts whose characters are counted in one request
 
 
 class Speech(NamedTuple):
     """A text read aloud.
 
     audio: float32 [samples], from -1 to 1; sample_rate: Hz; seconds: how long it lasts.
-    mel: float32 [frames, mels], log-mels. alignment: float32 [steps, tokens], how much each step of the
-        decoder looked at each token; tokens: list of strings, with the end token; stop: float32 [steps], the
+    mel: float32 [frames, mels], log-mels. alignment: float32 [steps, tokens], the attention of each step
+        of the decoder to each token; tokens: list of strings, with the end token; stop: float32 [steps], the
         probability of the stop token.
     stop_reason: "stop_token", or "cap" where it was cut at its greatest length.
     coverage, backward_steps, sharpness, aligned: see `kerasapp.tasks.synthesis.alignment_health`.
@@ -42,56 +41,34 @@ class Speech(NamedTuple):
     left_out: int
 
 
-class SynthesisAnswers:
-    """What is asked of a synthesis model, and what its answers mean.
-
-    Args:
-        ask: function (signature, inputs name -> array) -> outputs name -> array.
-    """
-
-    def __init__(self, ask):
-        self._ask = ask
+class SynthesisAnswers(Answers):
+    """Asks a voice, and reads its answers. Args: see `kerasapp.answers.Answers`."""
 
     def synthesize(self, texts, progress=None, **knobs):
-        """Reads texts aloud; what one sounds like depends on no other.
+        """Reads texts aloud, each independently of the others.
 
         Args:
             texts: list of strings.
             progress: function that gets the share done, now and then.
-            max_ratio: seconds of speech a character at most. stop_threshold: probability of the stop token
-                that ends the speech. window: characters that the attention moves forward in a step at most; 0
-                leaves it free. prenet_dropout: above 0 varies the speech. seed: of that variation. Each is
-                one value for all or a list of one per text; `SPEC` has the defaults.
+            max_ratio: most seconds of speech per character. stop_threshold: probability of the stop token
+                that ends the speech. window: most characters that the attention moves per step; 0: free.
+                prenet_dropout: above 0 varies the speech. seed: of that variation. Each is one value for all
+                or a list of one per text; `SPEC` has the defaults.
 
         Returns: list of `Speech`.
         Raises: ValueError for a knob that is unknown or out of range, or a text that cannot be read.
         """
         knobs = columns(knobs, SPEC.knobs, len(texts), "texts")
-        lengths = self._lengths(texts)
+        lengths = self._token_counts(texts)
         for i, reason in enumerate(_reasons(lengths)):
             if reason:
                 raise ValueError(f"text {i + 1} {reason}")
-        answers, done = [None] * len(texts), 0
-        for batch in _batches(lengths):
-            rows = {name: values[batch] for name, values in knobs.items()}
-            found = self._ask("synthesize", {"text": encoded([texts[i] for i in batch]), **rows})
-            for row, i in enumerate(batch):
-                answers[i] = _speech({name: value[row] for name, value in found.items()})
-            done += len(batch)
-            if progress:
-                progress(done / len(texts))
-        return answers
+        inputs = {"text": encoded(texts), **knobs}
+        return list(map(_speech, self._rows("synthesize", inputs, _batches(lengths), progress)))
 
     def check(self, texts):
         """What is wrong with each text: list of None, or of words such as "has nothing to read aloud"."""
-        return _reasons(self._lengths(texts))
-
-    def _lengths(self, texts):
-        """The characters of each text that the model knows, int32 [texts]."""
-        starts = range(0, len(texts), TOKENISED_AT_ONCE)
-        parts = [encoded(texts[start : start + TOKENISED_AT_ONCE]) for start in starts]
-        found = [self._ask("tokenize", {"text": part})["lengths"] - 1 for part in parts]
-        return np.concatenate([np.zeros(0, np.int32), *found])
+        return _reasons(self._token_counts(texts))
 
 
 def _speech(row):
@@ -115,7 +92,7 @@ def _speech(row):
 
 
 def _batches(lengths):
-    """Arrays of the places of texts of like lengths, the longest first."""
+    """Arrays of the places of texts of similar lengths, the longest first."""
     order, batches = np.argsort(-lengths, kind="stable"), []
     while len(order):
         count = np.clip(CHARACTERS_AT_ONCE // lengths[order[0]], 1, AT_ONCE)

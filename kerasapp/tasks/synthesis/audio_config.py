@@ -23,10 +23,10 @@ class AudioConfig(Section):
     name: ClassVar[str] = "audio"
 
     sample_rate: Annotated[int, Range(least=1000, most=192_000)] = 22_050
-    """Samples a second, Hz, that clips are resampled to"""
+    """Samples per second, Hz; clips are resampled to it"""
 
     window_ms: Annotated[float, Range(above=0, most=1000)] = 50.0
-    """Length of a frame, ms: longer tells the pitch better, shorter the moment"""
+    """Length of a frame, ms: longer resolves pitch better, shorter resolves time better"""
 
     hop_ms: Annotated[float, Range(above=0, most=1000)] = 12.5
     """From the start of a frame to the start of the next one, ms"""
@@ -44,17 +44,17 @@ class AudioConfig(Section):
     """The quietest a band can be, dB below a sine of amplitude 1; what is quieter counts as this"""
 
     trim_db: Annotated[float, Range(least=0, most=200)] = 40.0
-    """Both ends of a clip are cut where they are this much quieter than its loudest moment, dB; 0: no cut"""
+    """The ends of a clip are cut off if they are this much quieter than its loudest moment, dB; 0: no cut"""
 
     padding_ms: Annotated[float, Range(least=0, most=1000)] = 20.0
-    """What the cut leaves of the quiet at either end, ms"""
+    """Silence that the cut leaves at either end, ms"""
 
     loudness_db: Annotated[float, Range(least=-80, most=0)] | None = -23.0
     """Root mean square that each clip is brought to, dB below full scale (amplitude 1), the quiet ends not
     counted; less where its peak would pass 0.99. Null: as recorded"""
 
     griffin_lim_iterations: Annotated[int, Range(least=0, most=10_000)] = 60
-    """Rounds of the search for the phases that a spectrogram lacks: more are slower and better"""
+    """Iterations of the search for the phases of a spectrogram: more are slower and better"""
 
     griffin_lim_momentum: Rate = 0.99
     """Momentum of that search; 0 is the original method of Griffin and Lim"""
@@ -78,7 +78,7 @@ class AudioConfig(Section):
 
     def _check_bands(self):
         """Raises ConfigError where a triangular filter of the mel bank lies between two bins of the FFT."""
-        edges = self._edges()
+        edges = mel_edges(self.f_min, self.f_top, self.mels)
         width = self.sample_rate / self.fft_size
         for band, (lower, upper) in enumerate(zip(edges, edges[2:])):
             first = math.floor(lower / width) + 1  # the lowest bin above the lower edge: never 0 Hz
@@ -88,9 +88,6 @@ class AudioConfig(Section):
                     f"{lower:.1f} to {upper:.1f} Hz, has none of the FFT's bins, {width:.1f} Hz apart; take "
                     "fewer, or a longer audio.window_ms"
                 )
-
-    def _edges(self) -> list[float]:
-        return mel_edges(self.f_min, self.f_top, self.mels)
 
     @property
     def f_top(self) -> float:
@@ -123,7 +120,7 @@ class AudioConfig(Section):
     @property
     def mel_frequencies(self) -> list[float]:
         """Hz where each band peaks, from the lowest."""
-        return self._edges()[1:-1]
+        return mel_edges(self.f_min, self.f_top, self.mels)[1:-1]
 
 
 def mel_edges(lowest: float, highest: float, mels: int) -> list[float]:

@@ -17,10 +17,8 @@ from kerasapp.commands.arguments import (
     output_folder,
     protect_texts,
     protected_text,
-    require_task,
 )
 from kerasapp.commands.lines import Line, reading, unusable
-from kerasapp.commands.loading import load as _load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
@@ -47,7 +45,7 @@ DRAWN = 60.0  # seconds of speech in a picture, at most
 def main(argv):
     parser = _parser()
     args, _ = parser.parse(protect_texts(argv, parser, positional=True))
-    remote.check_flags(args, text=True)
+    remote.check_flags(args, SPEC, text=True)
     if (args.text is None) == (args.input is None):
         raise ConfigError("TEXT, or --input FILE: exactly one of them is required")
     if args.text is None:
@@ -58,15 +56,13 @@ def main(argv):
         args.output = _of_output(output_file, args.output)
         if args.output.suffix.lower() != ".wav":
             raise ConfigError(f"--output: {args.output}: a name that ends in .wav is expected")
-    if args.server is None:
-        require_task(args.model, SPEC.name)
     started = time.monotonic()
     if args.text is not None:
         report = read_text(args)
     else:
         with reading(args.input) as source:  # before the model is loaded: a missing file shows at once
             report = read_lines(args, source)
-    _tell(report, time.monotonic() - started, args.json)
+    _print_report(report, time.monotonic() - started, args.json)
     return 2 if report["unread"] else 0
 
 
@@ -101,12 +97,11 @@ def _parser():
 
 
 def _job(args):
-    synthesizer = _load(args.model) if args.server is None else remote.predictor(args, SPEC)
-    return Job(synthesizer, knobs_of(args, SPEC.knobs), args.longest)
+    return Job(remote.predictor(args, SPEC), knobs_of(args, SPEC.knobs), args.longest)
 
 
 def _plot_settings(args, job, speech):
-    """What a picture needs to know of the voice: `hop_seconds`, and `mel_frequencies`, None if unknown."""
+    """The scales of a picture: `hop_seconds`, and `mel_frequencies`, None if unknown."""
     if args.server is None:
         return parsing.load(find(args.model).config).audio
     audio, frequencies = job.synthesizer.server.audio(), None
@@ -116,7 +111,7 @@ def _plot_settings(args, job, speech):
 
 
 def read_text(args):
-    """Reads TEXT aloud into a file, and draws it; the report. A ConfigError where it cannot be read."""
+    """Reads TEXT aloud into a file, and draws it; returns the report. Raises: ConfigError."""
     (reason,) = unusable([Line(args.text.encode("utf-8", "surrogateescape"))])
     if reason:
         raise ConfigError(f"TEXT: {reason}")
@@ -127,7 +122,7 @@ def read_text(args):
     drawn, kept = [], 0.0
     with progress_bar("reading aloud") as progress:
 
-        def watched():
+        def spoken():
             nonlocal kept
             for i, speech in enumerate(speak(job, sentences)):
                 kept += speech.seconds
@@ -136,7 +131,7 @@ def read_text(args):
                 yield speech
                 progress((i + 1) / len(sentences))
 
-        written = write_speech(args.output, watched(), sentences, "TEXT")
+        written = write_speech(args.output, spoken(), sentences, "TEXT")
     if args.plot is not None:
         draw(args.plot, drawn, _plot_settings(args, job, drawn[0]))
         if len(drawn) < len(sentences):
@@ -145,7 +140,7 @@ def read_text(args):
 
 
 def read_lines(args, source):
-    """Reads each line of a `Source` aloud into a file of the folder; the report."""
+    """Reads each line of a `Source` aloud into a file of the folder; returns the report."""
     job = _job(args)
     args.output.mkdir(exist_ok=True)
     report, line = {"files": [], "unread": []}, 0
@@ -153,39 +148,35 @@ def read_lines(args, source):
         read = source.share()
         for chunk in source.chunks():
             before, read = read, source.share()
-            texts, speeches = _readable(job, chunk, line, report)
-            for done, (position, sentences) in enumerate(texts):
-                where = f"line {line + position + 1}"
-                path = args.output / f"{line + position + 1:04d}.wav"
+            texts = list(_readable(job, chunk, line + 1, report))
+            speeches = speak(job, [sentence for _, sentences in texts for sentence in sentences])
+            for done, (place, sentences) in enumerate(texts, 1):
                 own = itertools.islice(speeches, len(sentences))
-                report["files"].append(
-                    {"line": line + position + 1, **write_speech(path, own, sentences, where)}
-                )
-                progress(None if read is None else before + (done + 1) / len(texts) * (read - before))
+                path = args.output / f"{place:04d}.wav"
+                written = write_speech(path, own, sentences, f"line {place}")
+                report["files"].append({"line": place, **written})
+                progress(None if read is None else before + done / len(texts) * (read - before))
             line += len(chunk)
     return report
 
 
 def _readable(job, chunk, first, report):
-    """The lines of a chunk that can be read, as (position, sentences), and an iterator of the speech of all
-    their sentences; the others are told, and added to the report."""
-    texts = []
-    for position, (line, reason) in enumerate(zip(chunk, unusable(chunk), strict=True)):
+    """Yields (place, sentences) of each line of a chunk that can be read; the chunk begins at `first`.
+    The other lines are noted on standard error, and added to `report`."""
+    for place, (line, reason) in enumerate(zip(chunk, unusable(chunk), strict=True), first):
         if reason is None and not line.strip():
             continue
-        where = f"line {first + position + 1}"
         sentences = []
         if reason is None:
-            sentences, reason = sentences_of(job, line.decode(), where)
+            sentences, reason = sentences_of(job, line.decode(), f"line {place}")
         if reason:
-            note(f"{where}: {reason}")
-            report["unread"].append({"line": first + position + 1, "reason": reason})
+            note(f"line {place}: {reason}")
+            report["unread"].append({"line": place, "reason": reason})
         else:
-            texts.append((position, sentences))
-    return texts, speak(job, [sentence for _, sentences in texts for sentence in sentences])
+            yield place, sentences
 
 
-def _tell(report, took, as_json):
+def _print_report(report, took, as_json):
     files, unread = report["files"], len(report["unread"])
     seconds = sum(file["seconds"] for file in files)
     name = files[0]["file"] if len(files) == 1 else f"{len(files):,} files"

@@ -3,19 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
+from kerasapp.config.checks import Fraction, Range, Rate, Section
+from kerasapp.config.data import DataSection
+from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
-from kerasapp.tasks.synthesis.training_config import SynthesisTraining
 
 HEADS = 4  # of the multi_head attention
 
 
 @dataclass(frozen=True)
-class SynthesisData(Section):
+class SynthesisData(DataSection):
     """The recordings to learn from, and how their transcripts become characters."""
 
-    name: ClassVar[str] = "data"
+    required: ClassVar[str] = "directory"
 
     directory: str | None = None
     """A folder in LJSpeech's form: metadata.csv with a line id|transcript|normalised transcript for each clip
@@ -52,14 +53,6 @@ class SynthesisData(Section):
 
     cache: str | None = None
     """Folder for the spectrograms, kept between runs; null: a folder in the user's cache directory"""
-
-    def __post_init__(self):
-        super().__post_init__()
-        check_shares(self.split)
-
-    def has(self, part: str) -> bool:
-        """Whether "train", "valid" or "test" gets clips."""
-        return self.split[("train", "valid", "test").index(part)] > 0
 
 
 @dataclass(frozen=True)
@@ -136,6 +129,24 @@ class SynthesisModelConfig(Section):
             )
 
 
+@dataclass(frozen=True)
+class SynthesisTraining(TrainingConfig):
+    """How the model is trained."""
+
+    batch_size: Annotated[int, Range(least=1, most=65_536)] = 32
+    """Clips of a training batch at most; data.batch_frames limits it too"""
+
+    guide_weight: Annotated[float, Range(least=0)] = 1.0
+    """Weight of the loss that wants the attention near the diagonal at first (Tachibana et al. 2018,
+    arXiv:1710.08969); 0 = off"""
+
+    guide_steps: Annotated[int, Range(least=0)] = 5000
+    """Training steps in which that loss fades to nothing"""
+
+    stop_weight: Annotated[float, Range(least=0)] = 1.0
+    """Weight of the loss of the stop token, which says where an utterance ends"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SynthesisConfig:
     """Everything that makes a run of `synthesis`.
@@ -165,27 +176,6 @@ class SynthesisConfig:
             raise ConfigError(
                 f"data.frequency_mask: {self.data.frequency_mask} is not below audio.mels, {self.audio.mels}"
             )
-
-
-def missing(config: SynthesisConfig) -> str | None:
-    """The key without which the task has no data to read, or None where all is given."""
-    return "data.directory" if config.data.directory is None else None
-
-
-def check_trainable(config: SynthesisConfig) -> None:
-    """Raises ConfigError where training lacks clips that an evaluation can do without."""
-    if not config.data.has("train"):
-        raise ConfigError(f"data.split: {show(config.data.split)} leaves no clips to train on")
-    if config.training.patience and not config.data.has("valid"):
-        raise ConfigError(
-            f"training.patience: {config.training.patience} needs validation clips, and "
-            f"data.split: {show(config.data.split)} leaves none"
-        )
-
-
-def default_split(config: SynthesisConfig) -> str:
-    """What `evaluate` scores where no split is named: the first of test, valid, train that has clips."""
-    return next(part for part in ("test", "valid", "train") if config.data.has(part))
 
 
 def digits() -> SynthesisConfig:

@@ -1,4 +1,4 @@
-"""The speech of texts: sentence by sentence, written as WAV files, drawn, and what is wrong with it told."""
+"""The speech of texts, sentence by sentence: as WAV files, as pictures, and what is wrong with it."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ AT_ONCE = 32  # sentences whose speech is in memory
 
 
 class Job(NamedTuple):
-    """What is asked: the synthesizer, its knobs, and the characters of a sentence at most."""
+    """What is asked: the synthesizer, its knobs, and the most characters of a sentence."""
 
     synthesizer: object
     knobs: dict
@@ -25,7 +25,7 @@ class Job(NamedTuple):
 def sentences_of(job, text, where):
     """The sentences of a text, and None; or an empty list and why the text cannot be read.
 
-    One without anything to read among others is left out, and told on standard error.
+    A sentence without anything to read among others is left out, with a note on standard error.
     """
     sentences = split_sentences(text, job.longest) or [text]
     nothing, *reasons = job.synthesizer.check(["", *sentences])
@@ -50,12 +50,12 @@ def speak(job, sentences):
 def write_speech(path, speeches, sentences, where):
     """Writes the speech of sentences, with pauses between, as a WAV file of 16 bits; whole or not at all.
 
-    What is wrong with the speech is told on standard error.
+    Problems of the speech go to standard error.
 
     Args:
         path: the file. speeches: iterable of `Speech`, one for each of `sentences`. where: the text's name.
 
-    Returns: dict of "file", "seconds", "sample_rate" and "sentences", figures of each.
+    Returns: dict of "file", "seconds", "sample_rate" and "sentences", metrics of each.
     """
     import soundfile
 
@@ -67,11 +67,10 @@ def write_speech(path, speeches, sentences, where):
                 sound = stack.enter_context(
                     soundfile.SoundFile(file, "w", rate, 1, format="WAV", subtype="PCM_16")
                 )
-            parts = [np.zeros(round(PAUSE * rate), np.float32), speech.audio]
-            for part in parts[i == 0 :]:
-                sound.write(part)
-                samples += len(part)
-            rows.append(_figures(sentence, speech))
+            pause = np.zeros(round(PAUSE * rate) if i else 0, np.float32)
+            sound.write(np.concatenate([pause, speech.audio]))
+            samples += len(pause) + len(speech.audio)
+            rows.append(_metrics(sentence, speech))
             for problem in problems(speech):
                 note(f"{where if len(sentences) == 1 else f'{where}, sentence {i + 1}'}: {problem}")
     return {"file": str(path), "seconds": samples / rate, "sample_rate": rate, "sentences": rows}
@@ -95,7 +94,7 @@ def problems(speech):
     return found
 
 
-def _figures(sentence, speech):
+def _metrics(sentence, speech):
     names = ("seconds", "stop_reason", "coverage", "backward_steps", "sharpness", "aligned", "left_out")
     return {"text": sentence, **{name: getattr(speech, name) for name in names}}
 

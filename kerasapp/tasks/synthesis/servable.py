@@ -92,13 +92,7 @@ class SynthesisServable(tf.Module):
             "text: a row has nothing to read aloud": known > 0,
             f"text: a row has more than {LONGEST} characters": known <= LONGEST,
         }
-        knobs = {
-            "max_ratio": max_ratio,
-            "stop_threshold": stop_threshold,
-            "window": window,
-            "prenet_dropout": prenet_dropout,
-            "seed": seed,
-        }
+        knobs = max_ratio, stop_threshold, window, prenet_dropout, seed
         with tf.control_dependencies([*assertions(readable), *in_range(SPEC.knobs, knobs)]):
             ids = _padded(ids)  # [batch, text]
             seconds = max_ratio * tf.cast(lengths - 1, tf.float32) + SPARE

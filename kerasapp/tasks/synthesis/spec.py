@@ -15,17 +15,9 @@ SPEC = TaskSpec(
     input="text",
     unit="frame",
     knobs=(
+        Knob("max_ratio", float, 0.3, 0, 10, "most seconds of speech per character, plus one second", "S"),
         Knob(
-            "max_ratio", float, 0.3, 0, 10, "most seconds of speech per character, and one second more", "S"
-        ),
-        Knob(
-            "stop_threshold",
-            float,
-            0.5,
-            0,
-            1,
-            "probability of the end that ends a sentence; more where it ends too early",
-            "P",
+            "stop_threshold", float, 0.5, 0, 1, "probability at which speech stops; higher stops later", "P"
         ),
         Knob(
             "window",
@@ -33,18 +25,9 @@ SPEC = TaskSpec(
             0,
             0,
             LONGEST,
-            "most characters that the attention moves per step, and one back; 0: free",
+            "most characters the attention moves per step, and one back; 0: free",
         ),
-        Knob(
-            "prenet_dropout",
-            float,
-            0.0,
-            0,
-            0.9,
-            "above 0 each seed speaks a little differently",
-            "P",
-            on_phone=False,
-        ),
+        Knob("prenet_dropout", float, 0.0, 0, 0.9, "above 0, speech varies by seed", "P", on_phone=False),
         Knob("seed", int, 0, *INT32, "the same seed gives the same speech", "S", on_phone=False),
     ),
     files=("tokenizer.json", "statistics.json"),

@@ -7,10 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
 from kerasapp.task import Task, report
 from kerasapp.tasks.synthesis import plots as plots_audio
-from kerasapp.tasks.synthesis.config import default_split
 from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.tasks.synthesis.metrics import mel_cepstral_distortion, mel_l1
 from kerasapp.tasks.synthesis.model import SynthesisModel
@@ -19,18 +17,17 @@ from kerasapp.tasks.synthesis.servable import SynthesisServable
 from kerasapp.tasks.synthesis.voice import FILES, Voice
 from kerasapp.training.precision import policy
 from pipelines import synthesis as pipeline
-from pipelines.batching import each_pass
 from pipelines.errors import DataError
 from pipelines.speech.cleaning import Cleaner
 
-SAMPLED = 8  # validation texts that are read aloud in each epoch, at most
-SHOWN = 3  # of them, those that TensorBoard shows
+SAMPLED = 8  # validation texts that are read aloud per epoch, at most
+SHOWN = 3  # of them in TensorBoard
 TIMED = 10  # utterances that the real-time factors are the medians of, at most
-TIMED_SECONDS = 3.0, 6.0  # that these last, where there are such
+TIMED_SECONDS = 3.0, 6.0  # of their speech, if there are such texts
 
 
 class Synthesis(Task):
-    """Data, model, metrics and servable of synthesis; the only place where pipeline and model meet.
+    """Data, model, metrics and servable of synthesis. Only here do pipeline and model meet.
 
     Args: see `kerasapp.task.Task`; `tokenizer` is a `Voice`.
 
@@ -45,7 +42,6 @@ class Synthesis(Task):
     """
 
     name = "synthesis"
-    tokenizer_files = FILES
     monitor, direction = "teacher_mel_l1", -1  # lower is better
 
     def __init__(self, *args, **options):
@@ -86,9 +82,6 @@ class Synthesis(Task):
         mean, deviation = (np.asarray(statistics[key]).tolist() for key in ("mean", "deviation"))
         return Voice(self.corpus.tokenizer, mean, deviation)
 
-    def save_tokenizer(self, folder):
-        self.tokenizer.save(folder)
-
     @classmethod
     def load_tokenizer(cls, folder):
         return Voice.load(folder)
@@ -107,15 +100,11 @@ class Synthesis(Task):
             frequency_mask=data.frequency_mask,
         )
 
-    def datasets(self):
-        """(training dataset, validation dataset or None), for a `fit` of your own.
+    def _steps_per_pass(self):
+        return pipeline.steps_per_pass(self.corpus.split("train"), **self._batch_limits())
 
-        Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
-        training clips, in another order.
-        """
-        steps = pipeline.steps_per_pass(self.corpus.split("train"), **self._batch_limits())
-        valid = self._batches("valid") if self.corpus.sizes["valid"] else None
-        return each_pass(self.training_data, steps), valid
+    def _validation_data(self):
+        return self._batches("valid")
 
     def _batch_limits(self):
         return {
@@ -153,13 +142,8 @@ class Synthesis(Task):
 
     # === Evaluation ===
 
-    def evaluate(self, synthesizer, split=None, progress=None):
+    def measure(self, predictor, split, progress):
         """Reads a split aloud and compares.
-
-        Args:
-            synthesizer: a `Synthesizer` of the trained model.
-            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
-            progress: function that gets the share done, now and then.
 
         Returns: dict of
             "mel_l1", "mcd_db": means over the utterances of the distance to the recording, along the best
@@ -174,13 +158,10 @@ class Synthesis(Task):
                 `TIMED_SECONDS` say, or any where there are none.
             "items": utterances.
 
-        Raises: ConfigError for a split without utterances; DataError where none of its texts can be read.
+        Raises: DataError if none of the texts can be read.
         """
-        split = split or default_split(self.config)
-        if not self.corpus.sizes[split]:
-            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
         clips, texts = self.corpus.split(split), self.corpus.texts(split)
-        answers = _read_all(synthesizer, texts, progress=progress)
+        answers = _read_all(predictor, texts, progress=progress)
         read = [answer for answer in answers if answer]
         if not read:
             raise DataError(f"none of the {len(texts):,} texts of {split} can be read")
@@ -193,19 +174,19 @@ class Synthesis(Task):
             "aligned_utterances": sum(a.aligned for a in read) / len(texts),
             **{name: float(np.mean([getattr(a, name) for a in read])) for name in means},
             "unread": len(texts) - len(read),
-            **self._teacher_forced(synthesizer.servable, split),
-            **synthesizer.real_time_factors(_timed(texts, answers)),
+            **self._teacher_forced(predictor.servable, split),
+            **predictor.real_time_factors(_timed(texts, answers)),
             "items": len(texts),
         }
 
     def validate(self, model):
-        """The figures of an epoch of the serving model; empty without a validation split."""
+        """The metrics of the serving model after an epoch; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
         self._sample = _read_all(Synthesizer(self, model, self.serving(model)), self._sample_texts)
         aligned = float(np.mean([answer is not None and answer.aligned for answer in self._sample]))
-        figures = self._teacher_forced(self.serving(model), "valid")
-        return {"teacher_mel_l1": figures["teacher_mel_l1"], "aligned_utterances": aligned}
+        metrics = self._teacher_forced(self.serving(model), "valid")
+        return {"teacher_mel_l1": metrics["teacher_mel_l1"], "aligned_utterances": aligned}
 
     def summarise(self, model):
         """Writes pictures and sound of a few utterances to the current `tf.summary` writer, beside those of
@@ -223,13 +204,13 @@ class Synthesis(Task):
                 tf.summary.audio(f"speech/{i}_{name}", wave[np.newaxis, :, np.newaxis], rate)
 
     def _recording(self, i, servable):
-        """The wave [samples] of a recording, by way of its log-mel: the best that a model can come to."""
+        """The wave [samples] of a recording made from its log-mel: the best that a model can reach."""
         mel = self.corpus.split("valid").mel(i)[np.newaxis]
         return servable.mel_to_audio(mel, np.array([mel.shape[1]], np.int32))["waveform"].numpy()[0]
 
     @cached_property
     def _sample_rows(self):
-        """Validation utterances that stand for all: evenly spread."""
+        """The rows of evenly spread validation utterances."""
         count = self.corpus.sizes["valid"]
         return np.unique(np.linspace(0, count - 1, min(SAMPLED, count)).astype(int)).tolist()
 
@@ -259,7 +240,7 @@ def _read_all(synthesizer, texts, progress=None):
 
 
 def _timed(texts, answers):
-    """The texts whose reading is timed: of a fitting length of speech, or else any that can be read."""
+    """The texts whose reading is timed: those of `TIMED_SECONDS`, or any that can be read."""
     least, most = TIMED_SECONDS
     read = [(text, answer.seconds) for text, answer in zip(texts, answers, strict=True) if answer]
     fitting = [text for text, seconds in read if least <= seconds <= most]

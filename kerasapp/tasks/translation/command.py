@@ -12,10 +12,8 @@ from kerasapp.commands.arguments import (
     output_file,
     protect_texts,
     protected_text,
-    require_task,
 )
-from kerasapp.commands.lines import Line, reading, unusable, writing
-from kerasapp.commands.loading import load as _load
+from kerasapp.commands.lines import Line, reading, report, texts_of, unusable, writing
 from kerasapp.commands.progress import progress_bar
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.translation.spec import SPEC
@@ -40,17 +38,15 @@ Moses does "LINE ||| translation ||| score", LINE counted from 0.
 def main(argv):
     parser = _parser()
     args, _ = parser.parse(protect_texts(argv, parser, positional=True))
-    remote.check_flags(args, text=True)
+    remote.check_flags(args, SPEC, text=True)
     if args.text is not None and args.input is not None:
         raise ConfigError("--input: give either it or TEXT")
     if args.text is None and args.alignment_plot is not None:
         raise ConfigError("--alignment-plot: draws one sentence; give it as TEXT")
     knobs = knobs_of(args, SPEC.knobs)
-    if args.server is None:
-        require_task(args.model, SPEC.name)
     if args.text is not None:
         return translate_text(args, knobs)
-    with reading(args.input) as source:  # before the model is loaded: a file that is not there shows at once
+    with reading(args.input) as source:  # before the model is loaded: a missing file shows at once
         return translate_lines(args, knobs, source)
 
 
@@ -59,7 +55,7 @@ def _parser():
     parser.add_argument("model", metavar="RUN|EXPORT", nargs="?", help="a run folder, or an exported version")
     parser.add_argument(
         "text", metavar="TEXT", nargs="?", type=protected_text,
-        help="one sentence (default: standard input, a sentence a line)",
+        help="one sentence (default: standard input, one sentence per line)",
     )  # fmt: skip
     parser.add_argument("--input", metavar="FILE", help="translate a UTF-8 file, plain or .gz, line by line")
     parser.add_argument(
@@ -70,22 +66,18 @@ def _parser():
     parser.add_argument("--scores", action="store_true", help="write each translation's score before it")
     parser.add_argument(
         "--alignment-plot", type=output_file, metavar="FILE.png",
-        help="draw which words of TEXT each word of its translation looked at",
+        help="draw the attention of each word of the translation to the words of TEXT",
     )  # fmt: skip
     remote.add_flags(parser)
     return parser
 
 
-def _translator(args):
-    return _load(args.model) if args.server is None else remote.predictor(args, SPEC)
-
-
 def translate_text(args, knobs):
-    """Translates TEXT; a ConfigError where it cannot be."""
+    """Translates TEXT. Raises: ConfigError if it cannot be translated."""
     (reason,) = unusable([Line(args.text.encode("utf-8", "surrogateescape"))])
     if reason:
         raise ConfigError(f"TEXT: {reason}")
-    translator = _translator(args)
+    translator = remote.predictor(args, SPEC)
     (reason,) = translator.check([args.text])
     if reason:
         raise ConfigError(f"TEXT: {reason}")
@@ -100,47 +92,26 @@ def translate_text(args, knobs):
 
 
 def translate_lines(args, knobs, source):
-    """Translates all lines of a `Source`; 2 where there were lines that cannot be translated."""
-    translator = _translator(args)
-    # A bar and answers on one terminal would overwrite each other.
+    """Translates all lines of a `Source`; returns 2 if some could not be translated, else 0."""
+    translator = remote.predictor(args, SPEC)
+    # A progress bar and answers on the same terminal would overwrite each other.
     shown = args.output is not None or not sys.stdout.isatty()
     started, lines, failures = time.monotonic(), 0, 0
     with writing(args.output) as write, progress_bar("translating", shown) as progress:
-        read = source.share()
-        for chunk in source.chunks():
-            before, read = read, source.share()
-
-            def inside(share, before=before, read=read):
-                progress(None if read is None else before + share * (read - before))
-
-            texts, problems = translate_chunk(translator, chunk, lines, knobs, args, inside)
-            for position, reason in problems:
-                print(f"line {lines + position + 1}: {reason}", file=sys.stderr, flush=True)
-            write(texts)
-            lines, failures = lines + len(chunk), failures + len(problems)
-    seconds = time.monotonic() - started
-    report = f"{lines:,} sentence{'s' * (lines != 1)} in {seconds:.1f} s"
-    report += f": {lines / max(seconds, 1e-9):,.1f} a second"
-    print(report + f"; {failures:,} could not be translated" * (failures > 0), file=sys.stderr)
+        for texts, inside in texts_of(source, translator.check, progress):
+            write(translate_chunk(translator, texts, lines, knobs, args, inside))
+            lines, failures = lines + len(texts), failures + texts.count(None)
+    report(lines, failures, time.monotonic() - started, "translated")
     return 2 if failures else 0
 
 
-def translate_chunk(translator, chunk, first, knobs, args, progress):
-    """Translates a list of `Line`, the first of which has the index `first` in the file.
-
-    Returns: the lines of output, in order, and a list of (position in the chunk, reason) of the lines that
-        cannot be translated.
-    """
-    reasons = dict(enumerate(unusable(chunk)))
-    usable = [i for i, reason in reasons.items() if reason is None and chunk[i].strip()]
-    sentences = [chunk[i].decode() for i in usable]
-    reasons |= dict(zip(usable, translator.check(sentences), strict=True))
-    asked = [(i, sentence) for i, sentence in zip(usable, sentences, strict=True) if reasons[i] is None]
-    sentences = [sentence for _, sentence in asked]
-    answers = translator.translate(sentences, progress=progress, **knobs) if asked else []
-    answered = {i: answer for (i, _), answer in zip(asked, answers, strict=True)}
-    texts = [line for i in range(len(chunk)) for line in _shown(answered.get(i), first + i, args)]
-    return texts, [(i, reason) for i, reason in reasons.items() if reason]
+def translate_chunk(translator, texts, first, knobs, args, progress):
+    """The lines of output for a list of texts, None for one that cannot be translated; the first one has the
+    index `first` in the file."""
+    places = [i for i, text in enumerate(texts) if text and text.strip()]
+    answers = translator.translate([texts[i] for i in places], progress=progress, **knobs)
+    answers = dict(zip(places, answers, strict=True))
+    return [line for i in range(len(texts)) for line in _shown(answers.get(i), first + i, args)]
 
 
 def _shown(answer, index, args):
@@ -156,5 +127,5 @@ def _shown(answer, index, args):
 
 
 def _one_line(text):
-    """A model of bytes may write a line break, which would shift all lines that follow."""
+    """A text without line breaks, which would shift all lines after it."""
     return re.sub(r"[\r\n]+", " ", text)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.config.checks import Range, Rate, Section, show
+from kerasapp.config.checks import Range, Rate, Section
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.translation.data_config import TranslationData
@@ -88,34 +88,6 @@ class TranslationConfig:
     data: TranslationData = field(default_factory=TranslationData)
     model: TranslationModelConfig = field(default_factory=TranslationModelConfig)
     training: TranslationTraining
-
-
-def missing(config: TranslationConfig) -> str | None:
-    """The key without which the task has no data to read, or None where all is given."""
-    data = config.data
-    if data.pairs is not None or (data.source is not None and (data.target is not None or data.autoencode)):
-        return None
-    if data.autoencode:
-        return "data.source or data.pairs"
-    if data.source is None and data.target is None:
-        return "data.pairs, or data.source and data.target"
-    return "data.target" if data.target is None else "data.source"
-
-
-def check_trainable(config: TranslationConfig) -> None:
-    """Raises ConfigError where training lacks pairs that an evaluation can do without."""
-    if not config.data.has("train"):
-        raise ConfigError(f"data.split: {show(config.data.split)} leaves no pairs to train on")
-    if config.training.patience and not config.data.has("valid"):
-        raise ConfigError(
-            f"training.patience: {config.training.patience} needs validation pairs, and "
-            f"data.split: {show(config.data.split)} leaves none"
-        )
-
-
-def default_split(config: TranslationConfig) -> str:
-    """What `evaluate` scores where no split is named: the first of test, valid, train that has pairs."""
-    return next(part for part in ("test", "valid", "train") if config.data.has(part))
 
 
 def small_corpus() -> TranslationConfig:

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from kerasapp.config.checks import Fraction, Range, Rate, Section, check_shares, show
+from kerasapp.config.checks import Fraction, Range, Rate, show
+from kerasapp.config.data import SPLITS, DataSection
 from kerasapp.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class TranslationData(Section):
+class TranslationData(DataSection):
     """The pairs of sentences to learn from, and how they become tokens."""
 
-    name: ClassVar[str] = "data"
     # Aligned files say by their names which is which, so a preset's swapped columns are not theirs.
     replaces: ClassVar = {
         "pairs": {"source": None, "target": None},
@@ -62,7 +62,7 @@ class TranslationData(Section):
 
     split: tuple[Fraction, Fraction, Fraction] = (0.9, 0.05, 0.05)
     """Shares of the pairs for training, validation and test, in this order. Pairs that have a sentence in
-    common stay together; the share of a part that has files of its own goes to training"""
+    common stay together; the share of a split that has files of its own goes to training"""
 
     normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
     """Unicode normalisation of all sentences. NFKC also turns full-width punctuation, as in Chinese, into
@@ -89,7 +89,6 @@ class TranslationData(Section):
 
     def __post_init__(self):
         super().__post_init__()
-        check_shares(self.split)
         for key in ("source", "target"):
             if self.pairs is not None and getattr(self, key) is not None:
                 raise ConfigError(
@@ -107,16 +106,26 @@ class TranslationData(Section):
             raise ConfigError(
                 f"data.altered: {self.altered:g} is for data.autoencode, whose source is the target"
             )
-        for part in ("valid", "test"):
-            given = {side: getattr(self, f"{part}_{side}") is not None for side in ("source", "target")}
+        for split in ("valid", "test"):
+            given = {side: getattr(self, f"{split}_{side}") is not None for side in ("source", "target")}
             if given["source"] != given["target"]:
                 lacking, other = ("target", "source") if given["source"] else ("source", "target")
-                raise ConfigError(f"data.{part}_{lacking}: required beside data.{part}_{other}")
+                raise ConfigError(f"data.{split}_{lacking}: required beside data.{split}_{other}")
 
-    def has(self, part: str) -> bool:
-        """Whether "train", "valid" or "test" gets pairs: a share of the split, or files of its own."""
-        train, valid, test = self.split
-        own = {name: getattr(self, f"{name}_source") is not None for name in ("valid", "test")}
-        if part == "train":
-            return train + valid * own["valid"] + test * own["test"] > 0
-        return own[part] or {"valid": valid, "test": test}[part] > 0
+    def has(self, split: str) -> bool:
+        """Whether "train", "valid" or "test" gets pairs: a share of the data, or files of its own."""
+        own = [name for name in ("valid", "test") if getattr(self, f"{name}_source") is not None]
+        if split == "train":  # the share of a split that has files of its own goes to training
+            return any(share for name, share in zip(SPLITS, self.split) if name in ("train", *own))
+        return split in own or super().has(split)
+
+    @property
+    def missing(self) -> str | None:
+        """The keys that are missing to find the data, or None."""
+        if self.pairs is not None or (self.source is not None and (self.target or self.autoencode)):
+            return None
+        if self.autoencode:
+            return "data.source or data.pairs"
+        if self.source is None and self.target is None:
+            return "data.pairs, or data.source and data.target"
+        return "data.target" if self.target is None else "data.source"

@@ -1,4 +1,4 @@
-"""`kerasapp embed`: one vector a sentence, of a model without attention; the nearest ones; a projector."""
+"""`kerasapp embed`: one vector per sentence, by a model without attention; nearest sentences; a projector."""
 
 import json
 import sys
@@ -15,10 +15,8 @@ from kerasapp.commands.arguments import (
     output_folder,
     protect_texts,
     protected_text,
-    require_task,
 )
-from kerasapp.commands.lines import Line, reading, unusable
-from kerasapp.commands.loading import load as _load
+from kerasapp.commands.lines import Line, reading, report, texts_of, unusable
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
@@ -42,7 +40,7 @@ A line of input is a sentence and gives a row of the array, float32 [lines, size
 it, numbers between -1 and 1 (-N and N with N encoder layers), not scaled to a length of 1. A blank line gives
 zeros. A line that cannot be read gives zeros too; its number, from 1, and the reason are on standard error,
 and the exit code is 2 at the end.
-Without --output, --neighbours and --projector the numbers go to standard output, a line each.
+Without --output, --neighbours and --projector the numbers go to standard output, one line per sentence.
 """
 
 
@@ -51,9 +49,9 @@ def main(argv):
     args, _ = parser.parse(protect_texts(argv, parser, positional=True))
     if args.server is not None and args.model is not None:  # the first word is a text then
         args.text, args.model = [protected_text(args.model), *args.text], None
-    remote.check_flags(args)
+    remote.check_flags(args, SPEC)
     if args.neighbours is not None and not (args.text and args.input):
-        raise ConfigError("--neighbours: give sentences as TEXT, and those to look among with --input FILE")
+        raise ConfigError("--neighbours: give sentences as TEXT, and those to search with --input FILE")
     if args.neighbours is None and args.text and args.input:
         raise ConfigError("--input: give either it or TEXT, or --neighbours to compare them")
     if args.json and args.neighbours is None:
@@ -67,9 +65,9 @@ def main(argv):
         if reason:
             raise ConfigError(f"TEXT {place}: {reason}")
     if args.text and args.input is None:
-        return _write(args, args.text, _of_texts(_embedder(args), args.text), 0)
-    with reading(args.input) as source:  # before the model is loaded: a file that is not there shows at once
-        embedder = _embedder(args)
+        return _write(args, args.text, _of_texts(remote.predictor(args, SPEC), args.text), 0)
+    with reading(args.input) as source:  # before the model is loaded: a missing file shows at once
+        embedder = remote.predictor(args, SPEC)
         queries = _of_texts(embedder, args.text) if args.text else None
         lines, vectors, failures = embed_lines(embedder, source)
     if not lines:
@@ -82,9 +80,11 @@ def _parser():
     parser.add_argument("model", metavar="RUN|EXPORT", nargs="?", help="a run folder, or an exported version")
     parser.add_argument(
         "text", metavar="TEXT", nargs="*", type=protected_text,
-        help="sentences (default: standard input, a sentence a line)",
+        help="sentences (default: standard input, one sentence per line)",
     )  # fmt: skip
-    parser.add_argument("--input", metavar="FILE", help="a UTF-8 file, plain or .gz, with a sentence a line")
+    parser.add_argument(
+        "--input", metavar="FILE", help="a UTF-8 file, plain or .gz, with one sentence per line"
+    )
     parser.add_argument(
         "--output", type=output_file, metavar="FILE.npy", help="write the vectors there, for numpy.load"
     )
@@ -103,7 +103,6 @@ def _parser():
 
 
 def _require_vectors(path):
-    require_task(path, SPEC.name)
     attention = parsing.load(find(path).config).model.attention
     if attention != "none":
         raise ConfigError(
@@ -112,12 +111,8 @@ def _require_vectors(path):
         )
 
 
-def _embedder(args):
-    return _load(args.model) if args.server is None else remote.predictor(args, SPEC)
-
-
 def _of_texts(embedder, texts):
-    """The vectors of TEXTs; a ConfigError where one is too long."""
+    """The vectors of TEXTs. Raises: ConfigError if one is too long."""
     for place, reason in enumerate(embedder.check(texts), 1):
         if reason:
             raise ConfigError(f"TEXT {place}: {reason}")
@@ -125,36 +120,20 @@ def _of_texts(embedder, texts):
 
 
 def embed_lines(embedder, source):
-    """The lines of a `Source`, unusable ones as "", their vectors [lines, size], and how many are unusable;
-    these are told on standard error."""
+    """The lines of a `Source`, their vectors [lines, size], and how many could not be read: those are ""."""
     texts, parts, failures, started = [], [], 0, time.monotonic()
     with progress_bar("embedding") as progress:
-        read = source.share()
-        for chunk in source.chunks():
-            before, read = read, source.share()
-
-            def inside(share, before=before, read=read):
-                progress(None if read is None else before + share * (read - before))
-
-            reasons = list(unusable(chunk))
-            found = ["" if reason else line.decode() for line, reason in zip(chunk, reasons, strict=True)]
-            reasons = [one or other for one, other in zip(reasons, embedder.check(found), strict=True)]
-            for number, reason in enumerate(reasons, len(texts) + 1):
-                if reason:
-                    print(f"line {number}: {reason}", file=sys.stderr, flush=True)
-            found = ["" if reason else text for text, reason in zip(found, reasons, strict=True)]
+        for found, inside in texts_of(source, embedder.check, progress):
+            failures += found.count(None)
+            found = [text or "" for text in found]
             parts.append(embedder.embed(found, progress=inside))
             texts += found
-            failures += sum(map(bool, reasons))
-    seconds = max(time.monotonic() - started, 1e-9)
-    report = f"{len(texts):,} sentence{'s' * (len(texts) != 1)} in {seconds:.1f} s"
-    report += f": {len(texts) / seconds:,.1f} a second"
-    print(report + f"; {failures:,} could not be read" * (failures > 0), file=sys.stderr)
+    report(len(texts), failures, time.monotonic() - started, "read")
     return texts, np.concatenate(parts) if parts else None, failures
 
 
 def _write(args, texts, vectors, failures, queries=None):
-    """Writes what is asked for; 2 where there were lines that cannot be read."""
+    """Writes what is asked for; returns 2 if some lines could not be read, else 0."""
     if args.output is not None:
         with replacing(args.output) as file:
             np.save(file, vectors)

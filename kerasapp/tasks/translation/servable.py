@@ -62,14 +62,7 @@ class TranslationServable(tf.Module):
         """
         ids = sentences.encode(self.source_tokenizer, source)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
-        knobs = {
-            "beam_size": beam_size,
-            "length_penalty": length_penalty,
-            "coverage_penalty": coverage_penalty,
-            "n_best": n_best,
-            "min_ratio": min_ratio,
-            "max_ratio": max_ratio,
-        }
+        knobs = beam_size, length_penalty, coverage_penalty, n_best, min_ratio, max_ratio
         with tf.control_dependencies([_fits(lengths), *in_range(SPEC.knobs, knobs)]):
             ids = self._ended(ids)
             shortest, longest = limits(lengths, min_ratio, max_ratio)

@@ -38,15 +38,15 @@ def step_signatures(encoded, step, allowed, end_id):
 
     @tf.function(autograph=False)
     def greedy(ids, position, lengths, log_probability, min_ratio, max_ratio, **inputs):
-        with tf.control_dependencies(in_range(RATIOS, {"min_ratio": min_ratio, "max_ratio": max_ratio})):
+        with tf.control_dependencies(in_range(RATIOS, (min_ratio, max_ratio))):
             shortest, longest = limits(lengths - 1, min_ratio, max_ratio)
         logits, alignment, states = step(ids, inputs)
         chosen = go_on(log_probability, logits + allowed, position, shortest, longest, end_id)
         blank = lengths <= 1  # it has a blank translation, whatever the model makes of it
         ids, is_cut = tf.where(blank, end_id, chosen.tokens), chosen.is_cut & ~blank
         reason = tf.where(is_cut, "length", tf.where(ids == end_id, "end", ""))
-        told = {"ids": ids, "log_probability": chosen.log_probabilities, "stop_reason": reason}
-        return {**told, "alignment": alignment, **states}
+        found = {"ids": ids, "log_probability": chosen.log_probabilities, "stop_reason": reason}
+        return {**found, "alignment": alignment, **states}
 
     def of_rows(dtype, *names):
         return {name: tf.TensorSpec([None], dtype, name) for name in names}

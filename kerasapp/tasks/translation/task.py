@@ -8,27 +8,26 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
 from kerasapp.plots import alignment as plots
 from kerasapp.task import Task
-from kerasapp.tasks.translation.config import default_split
 from kerasapp.tasks.translation.losses import SmoothedCrossEntropy
 from kerasapp.tasks.translation.metrics import exact_scores, translation_scores
 from kerasapp.tasks.translation.model import TranslationModel
 from kerasapp.tasks.translation.predictor import Translator
 from kerasapp.tasks.translation.servable import TranslationServable
+from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.training.precision import policy
 from pipelines import translation as pipeline
-from pipelines.batching import each_pass
+from pipelines.atomic import write_text
 from pipelines.parallel.altering import Alterations
 from pipelines.text.tokenizers import Tokenizer
 
-SAMPLED = 500  # validation pairs that are translated in each epoch, at most
-SHOWN = 8  # of them, those that TensorBoard shows
+SAMPLED = 500  # validation pairs that are translated per epoch, at most
+SHOWN = 8  # of them in TensorBoard
 
 
 class Translation(Task):
-    """Data, model, metrics and servable of translation; the only place where pipeline and model meet.
+    """Data, model, metrics and servable of translation. Only here do pipeline and model meet.
 
     Args: see `kerasapp.task.Task`; `tokenizer` is the pair of source and target.
 
@@ -43,12 +42,11 @@ class Translation(Task):
     """
 
     name = "translation"
-    tokenizer_files = ("source_tokenizer.json", "target_tokenizer.json")
     direction = 1  # higher is better
 
     @property
     def monitor(self):
-        """The figure that says which model is best: it goes on rising when the nats no longer fall."""
+        """The metric that chooses the best model: it still rises when the nats no longer fall."""
         return "exact" if self.config.data.autoencode else "bleu"
 
     # === Data ===
@@ -77,11 +75,11 @@ class Translation(Task):
             progress=self._report_of(files),
         )
 
-    def _files(self, part):
-        """The files of "valid" or "test", if it has its own. They are named by what they are: as the pipeline
-        swaps all files, where it does they are handed over the other way round."""
+    def _files(self, split):
+        """The own files of "valid" or "test", or None. With `data.swap` the pipeline swaps all files, so they
+        are passed the other way round: their keys say what they hold."""
         data = self.config.data
-        source, target = (getattr(data, f"{part}_{side}") for side in ("source", "target"))
+        source, target = (getattr(data, f"{split}_{side}") for side in ("source", "target"))
         if source is None:
             return None
         if data.autoencode:
@@ -102,12 +100,12 @@ class Translation(Task):
         return self.corpus.tokenizers
 
     def save_tokenizer(self, folder):
-        for tokenizer, name in zip(self.tokenizer, self.tokenizer_files, strict=True):
+        for tokenizer, name in zip(self.tokenizer, SPEC.files, strict=True):
             tokenizer.save(Path(folder) / name)
 
     @classmethod
     def load_tokenizer(cls, folder):
-        source, target = (Tokenizer.load(Path(folder) / name) for name in cls.tokenizer_files)
+        source, target = (Tokenizer.load(Path(folder) / name) for name in SPEC.files)
         joint = source.fingerprint() == target.fingerprint()
         return (source, source) if joint else (source, target)  # an export holds a joint one once
 
@@ -125,15 +123,11 @@ class Translation(Task):
             alterations=alterations,
         )
 
-    def datasets(self):
-        """(training dataset, validation dataset or None), for a `fit` of your own.
+    def _steps_per_pass(self):
+        return pipeline.steps_per_pass(self.corpus.split("train"), **self._batch_limits())
 
-        Each time the training dataset is iterated, as each epoch of `fit` does, it goes once over the
-        training pairs, in another order.
-        """
-        steps = pipeline.steps_per_pass(self.corpus.split("train"), **self._batch_limits())
-        valid = self._batches("valid") if self.corpus.sizes["valid"] else None
-        return each_pass(self.training_data, steps), valid
+    def _validation_data(self):
+        return self._batches("valid")
 
     def _batch_limits(self):
         data = self.config.data
@@ -170,44 +164,39 @@ class Translation(Task):
 
     # === Evaluation ===
 
-    def evaluate(self, translator, split=None, progress=None, beam_size=4):
+    def measure(self, predictor, split, progress, beam_size, output):
         """Translates a split and compares.
 
         Args:
-            translator: a `Translator` of the trained model.
-            split: "train", "valid" or "test"; None for test, or valid where the split leaves no test.
-            progress: function that gets the share done, now and then.
-            beam_size: of the search.
+            output: a file for the translations, one per line, in the order of the data; None for none.
 
-        Returns: ({"bleu", "chrf", "signature", "nats_per_token", "unfinished": translations that did not end,
-            blank ones of sentences that are too long among them, "items": pairs}, the translations). Those of
-            an autoencoder begin with the figures of `exact_scores`.
+        Returns: "bleu", "chrf", "signature" (see `translation_scores`), "nats_per_token", "unfinished",
+            translations that did not end, with the blank ones of sentences that are too long; "items", pairs.
+            Those of an autoencoder begin with the metrics of `exact_scores`.
         """
-        split = split or default_split(self.config)
-        if not self.corpus.sizes[split]:
-            raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
         sources, references = self.corpus.texts(split)
-        answers = _translate_all(translator, sources, beam_size=beam_size, progress=progress)
+        answers = _translate_all(predictor, sources, beam_size=beam_size, progress=progress)
         texts = [answer.text for answer in answers]
-        figures = {
+        if output:
+            write_text(output, "".join(f"{text}\n" for text in texts))
+        return {
             **(exact_scores(texts, references) if self.config.data.autoencode else {}),
             **translation_scores(texts, references),
-            "nats_per_token": self._nats_per_token(translator.servable, split),
+            "nats_per_token": self._nats_per_token(predictor.servable, split),
             "unfinished": sum(not answer.finished for answer in answers),
             "items": len(texts),
         }
-        return figures, texts
 
     def validate(self, model):
-        """The figures of an epoch of the serving model; empty without a validation split."""
+        """The metrics of the serving model after an epoch; empty without a validation split."""
         if not self.corpus.sizes["valid"]:
             return {}
         self._sample = self._translate_sample(model)
         texts, references = [answer.text for answer in self._sample], self._sample_pairs[1]
-        figures = {"nats_per_token": self._nats_per_token(self.serving(model), "valid")}
+        metrics = {"nats_per_token": self._nats_per_token(self.serving(model), "valid")}
         if self.config.data.autoencode:
-            figures["exact"] = exact_scores(texts, references)["exact"]
-        return {**figures, "bleu": translation_scores(texts, references)["bleu"]}
+            metrics["exact"] = exact_scores(texts, references)["exact"]
+        return {**metrics, "bleu": translation_scores(texts, references)["bleu"]}
 
     def summarise(self, model):
         """Writes translations, and with attention pictures of their alignment, to the current `tf.summary`
@@ -228,7 +217,7 @@ class Translation(Task):
 
     @cached_property
     def _sample_pairs(self):
-        """Validation pairs that stand for all: evenly spread, (sources, references)."""
+        """Evenly spread validation pairs: (sources, references)."""
         sources, references = self.corpus.texts("valid")
         chosen = np.unique(np.linspace(0, len(sources) - 1, min(SAMPLED, len(sources))).astype(int))
         return [sources[i] for i in chosen], [references[i] for i in chosen]
@@ -247,7 +236,7 @@ class Translation(Task):
 
 
 def _translate_all(translator, sources, **options):
-    """The translations of sentences of any length; that of one that is too long is blank and unfinished."""
+    """The translations of sentences; a sentence that is too long has a blank, unfinished one."""
     reasons = translator.check(sources)
     short = [source if reason is None else "" for source, reason in zip(sources, reasons, strict=True)]
     answers = translator.translate(short, **options)
