@@ -15,29 +15,26 @@ class TextData(DataSection):
     """The text to learn from, and how it becomes tokens."""
 
     files: tuple[str, ...] = ()
-    """Plain UTF-8 text files, .gz or not, read one after the other as one long text; sample:NAME is a text
-    shipped with kerasapp"""
+    """Plain UTF-8 text files, .gz or not, joined into one long text; sample:NAME is shipped with kerasapp"""
 
     split: tuple[Fraction, Fraction, Fraction] = (0.9, 0.05, 0.05)
-    """Shares of the text for training, validation and test, by position, in this order"""
+    """Shares of the text for training, validation and test, in this order"""
 
     normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
-    """Unicode normalisation of the text and of every prompt. NFKC also turns full-width punctuation, as in
-    Chinese, into ASCII"""
+    """Unicode normalisation of the text and of prompts. NFKC also turns full-width punctuation into ASCII"""
 
     tokenizer: Literal["characters", "subwords"] = "characters"
     """What a token is: a character, or a SentencePiece subword learned from the training split"""
 
     vocabulary_size: Annotated[int, Range(least=300, most=1_000_000)] = 8000
-    """Subwords to learn, with the 4 special ids and the 256 bytes; characters take as many as there are"""
+    """Subwords to learn, including 4 special ids and 256 bytes; not used for characters"""
 
     window: Annotated[int, Range(least=1, most=100_000)] = 100
-    """Tokens of each stream in a training step; the recurrent state is carried on to the next step, the
-    gradient is not (truncated backpropagation through time)"""
+    """Tokens of each stream per training step; the next training step continues from the recurrent state,
+    without its gradient (truncated backpropagation through time)"""
 
     cache: str | None = None
-    """Folder for the tokenised text, kept between runs; null: a folder in the user's cache
-    directory"""
+    """Folder for the tokenised text, kept between runs; null: a folder in the user's cache directory"""
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,8 @@ class LanguageModelConfig(RecurrentConfig):
     """Size of the vector that stands for a token"""
 
     tie_embeddings: bool = False
-    """Use the embedding, transposed, as the output layer: fewer weights with a large vocabulary. Needs
-    model.embedding_size = model.units"""
+    """Use the transposed embedding as the output layer, which saves weights. Needs model.embedding_size =
+    model.units"""
 
     input_dropout: Rate = 0.0
     """Share of the embedding's units dropped"""
@@ -73,28 +70,27 @@ class GenerationTraining(TrainingConfig):
     to expect"""
 
     context: Annotated[int, Range(least=1)] = 16
-    """Adversarial: tokens of each window that are given; the model writes the rest of data.window tokens, and
-    the discriminator judges it all"""
+    """Adversarial: tokens at the start of each window that come from the data; the model writes the others,
+    and the discriminator judges the whole window"""
 
     rollouts: Annotated[int, Range(least=1, most=1024)] = 4
-    """Adversarial: ends that are written after a beginning, to judge it by their mean"""
+    """Adversarial: continuations per beginning; their mean judges it"""
 
     rollout_tokens: Annotated[int, Range(least=1)] = 4
-    """Adversarial: tokens from one beginning that is judged to the next: fewer say more exactly which token
-    is to blame, and take longer"""
+    """Adversarial: tokens between two beginnings that are judged: fewer are more exact, and take longer"""
 
     warmup_steps: Annotated[int, Range(least=0)] = 200
-    """Adversarial: training steps in which the discriminator alone learns, at first"""
+    """Adversarial: first training steps, in which only the discriminator learns"""
 
     discriminator_steps: Annotated[int, Range(least=1)] = 5
-    """Adversarial: steps of the discriminator for each one of the model"""
+    """Adversarial: steps of the discriminator per step of the model"""
 
     discriminator_rate: Annotated[float, Range(above=0)] = 1e-3
     """Adversarial: learning rate of the discriminator; training.learning_rate is the model's"""
 
     likelihood: Annotated[float, Range(least=0)] = 0.0
-    """Adversarial: weight of the usual loss beside the discriminator's judgement; some keeps texts from
-    falling apart, 0 is SeqGAN"""
+    """Adversarial: weight of the usual loss beside the discriminator's; some keeps texts coherent, 0 is
+    SeqGAN"""
 
     def __post_init__(self):
         super().__post_init__()
@@ -199,13 +195,13 @@ def war_and_peace() -> GenerationConfig:
 
 
 def chinese_poetry() -> GenerationConfig:
-    """Chinese poems (not shipped), one line of verse a line, a character a token; 15 minutes.
+    """Chinese poems (not shipped), one verse per line, one token per character; 15 minutes.
 
     kerasapp train generation --preset chinese-poetry --data.files poems.txt
 
     After six minutes on two cores (--training.minutes 6; 2.6 GHz, AVX2) 5.13 nats per character in validation
-    and 5.12 in test, on 8,400 poems with 6,500 characters. So small a text is soon learned by heart: much
-    is dropped, and the weights are averaged. An empty line between poems tells the model where one ends;
+    and 5.12 in test, on 8,400 poems with 6,500 characters. A model overfits so small a text:
+    hence the strong dropout and the averaged weights. An empty line between poems marks where one ends;
     `python benchmarks/chinese_poetry.py poems.txt FILE.json ...` makes such a text of the collection at
     github.com/chinese-poetry/chinese-poetry.
     """

@@ -19,12 +19,12 @@ class SynthesisData(DataSection):
     required: ClassVar[str] = "directory"
 
     directory: str | None = None
-    """A folder in LJSpeech's form: metadata.csv with a line id|transcript|normalised transcript for each clip
-    (the last that is not empty is read aloud), and the clips in wavs/ or clips/, in any format of libsndfile;
-    sample:NAME is one shipped with kerasapp"""
+    """A folder in LJSpeech's form: metadata.csv with one line per clip, id|transcript|normalised transcript
+    (the last one that is not empty counts), and the clips in wavs/ or clips/, in any format of libsndfile;
+    sample:NAME is shipped with kerasapp"""
 
     language: Literal["english", "none"] = "english"
-    """How texts are cleaned, in training and in answers. english: small letters, numbers and abbreviations in
+    """How texts are cleaned, in training and in answers. english: lower case, numbers and abbreviations as
     words; none: only normalisation and white space"""
 
     normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
@@ -35,21 +35,20 @@ class SynthesisData(DataSection):
     together"""
 
     max_seconds: Annotated[float, Range(above=0, most=60)] = 12.0
-    """Seconds of a clip above which it is left out, and counted with those that cannot be used"""
+    """Most seconds of a clip; a longer one counts as one that cannot be used"""
 
     max_failures: Fraction = 0.05
-    """Share of the clips that may be missing, silent, too long or damaged; training stops where there are
-    more"""
+    """Share of the clips that may be missing, silent, too long or damaged; with more, training stops"""
 
     batch_frames: Annotated[int, Range(least=1, most=10_000_000)] = 6000
-    """Spectrogram frames of a training batch at most, padding included"""
+    """Most spectrogram frames per training batch, padding included"""
 
     time_mask: Annotated[int, Range(least=0, most=1000)] = 0
-    """Decoder steps hidden, at most, in one block of what the decoder sees of the recording, in training
+    """Most decoder steps of the recording that are hidden from the decoder in training, as one block
     (SpecAugment); a step is model.reduction frames; 0 = off"""
 
     frequency_mask: Annotated[int, Range(least=0, most=1000)] = 0
-    """Mel channels hidden, at most, in one block, likewise; 0 = off"""
+    """Most mel channels that are hidden, as one block; 0 = off"""
 
     cache: str | None = None
     """Folder for the spectrograms, kept between runs; null: a folder in the user's cache directory"""
@@ -65,18 +64,17 @@ class SynthesisModelConfig(Section):
     """Size of the vector that stands for a character"""
 
     encoder_layers: Annotated[int, Range(least=0, most=32)] = 3
-    """Convolutions over the characters, before the bidirectional LSTM"""
+    """Convolutions over the characters before the bidirectional LSTM"""
 
     encoder_width: Annotated[int, Range(least=1, most=101)] = 5
     """Characters that each of these convolutions sees"""
 
     encoder_units: Annotated[int, Range(least=2, most=16_384)] = 256
-    """Size of the encoder's LSTM, an even number: half of it in each direction"""
+    """Size of the encoder's LSTM, an even number: half of it per direction"""
 
     attention: Literal["location", "additive", "general", "dot", "scaled_dot", "multi_head"] = "location"
-    """How the decoder finds the characters to read next (formulas and papers in
-    kerasapp/layers/attention.py); location knows where it has been, which keeps speech from stopping short or
-    repeating itself"""
+    """Attention of the decoder to the characters (formulas and papers in kerasapp/layers/attention.py);
+    location knows where it has been, so speech does not stop early or repeat itself"""
 
     attention_size: Annotated[int, Range(least=1, most=16_384)] = 128
     """Size of the space in which the attention compares"""
@@ -88,21 +86,20 @@ class SynthesisModelConfig(Section):
     """Characters that each of these filters sees"""
 
     prenet_units: Annotated[int, Range(least=1, most=16_384)] = 128
-    """Size of the two layers through which the decoder sees its last frame"""
+    """Size of the two layers between the last frame and the decoder"""
 
     prenet_dropout: Rate = 0.5
-    """Share of their units dropped in training: without it the decoder copies its last frame and never learns
-    to read"""
+    """Share of their units dropped in training: without dropout the decoder copies its last frame and never
+    learns to read"""
 
     decoder_units: Annotated[int, Range(least=1, most=16_384)] = 512
     """Size of each of the decoder's LSTM layers. Time and memory grow with its square"""
 
     decoder_layers: Annotated[int, Range(least=1, most=32)] = 2
-    """LSTM layers of the decoder, one on the other; the lowest one drives the attention"""
+    """LSTM layers of the decoder; the first one drives the attention"""
 
     reduction: Annotated[int, Range(least=1, most=10)] = 2
-    """Frames of each decoder step: more trains and speaks faster, and is heard sooner to read well; fewer may
-    sound finer"""
+    """Frames per decoder step: more are faster, and learn to read sooner; fewer can sound better"""
 
     postnet_layers: Annotated[int, Range(least=0, most=32)] = 5
     """Convolutions that refine the spectrogram at the end; 0 = none"""
@@ -134,17 +131,17 @@ class SynthesisTraining(TrainingConfig):
     """How the model is trained."""
 
     batch_size: Annotated[int, Range(least=1, most=65_536)] = 32
-    """Clips of a training batch at most; data.batch_frames limits it too"""
+    """Most clips per training batch; data.batch_frames limits it too"""
 
     guide_weight: Annotated[float, Range(least=0)] = 1.0
-    """Weight of the loss that wants the attention near the diagonal at first (Tachibana et al. 2018,
+    """Weight of the loss that keeps the attention near the diagonal (Tachibana et al. 2018,
     arXiv:1710.08969); 0 = off"""
 
     guide_steps: Annotated[int, Range(least=0)] = 5000
-    """Training steps in which that loss fades to nothing"""
+    """Training steps over which that loss fades out"""
 
     stop_weight: Annotated[float, Range(least=0)] = 1.0
-    """Weight of the loss of the stop token, which says where an utterance ends"""
+    """Weight of the loss of the stop token, which ends an utterance"""
 
 
 @dataclass(frozen=True, kw_only=True)

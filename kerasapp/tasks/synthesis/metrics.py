@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 
 def mel_l1(a, b):
-    """Mean distance of two spectrograms in nats a channel, along the best path of dynamic time warping.
+    """Mean distance of two spectrograms in nats per channel, along the best path of dynamic time warping.
 
     Args:
         a, b: log-mels [frames, mels], natural logarithms; at least one frame each.

@@ -14,7 +14,7 @@ from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.speech import audio, transcripts
 from pipelines.speech.clips import PADDING
 
-SPARE = 1.0  # seconds that speech may last beyond max_ratio times its characters
+SPARE = 1.0  # seconds that speech may exceed max_ratio times its characters
 STOP_REASONS = ("cap", "stop_token")
 
 _INT = tf.TensorSpec([None], tf.int32)
@@ -62,7 +62,7 @@ class SynthesisServable(tf.Module):
 
         Args, each [batch], one value per row:
             text: string; of up to `LONGEST` characters.
-            max_ratio: float32, seconds of speech a character, and `SPARE` seconds more, at most.
+            max_ratio: float32, most seconds of speech per character, plus `SPARE` seconds.
             stop_threshold: float32, from 0 to 1: the probability of the stop token that ends the speech.
             window: int32; above 0 the attention moves by at most so many characters per step, and at most one
                 back. 0 leaves it free.
@@ -84,7 +84,7 @@ class SynthesisServable(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_STRING, *knob_specs(SPEC.knobs)])
     def spectrogram(self, text, max_ratio, stop_threshold, window, prenet_dropout, seed):
-        """What `synthesize` gives, but for the sound."""
+        """What `synthesize` gives, without the sound."""
         ids, left_out = self._ids(text)
         lengths = tf.cast(ids.row_lengths(), tf.int32)  # with the end
         known = lengths - 1

@@ -15,7 +15,7 @@ from pipelines.speech.clips import PADDING
 LONGEST = 256  # characters of a text, its end among them, at most
 CHUNK = 64  # frames that a call of `postnet` refines
 SAMPLED = 12  # clips that the ranges of int8 are measured on
-RATIO = 0.2  # seconds a character of a test vector, at most
+RATIO = 0.2  # most seconds per character of a test vector
 TOLERANCE = 1e-3  # of float32's log-mels
 
 
@@ -23,7 +23,7 @@ def signatures(task, model, precision):
     """The functions of the file, one text each.
 
     encode: "ids" int32 [1, LONGEST] with the end token, "length" int32 [1] -> "keys", "values" and "mask",
-        which stay through all steps (but for what a window of the attention takes from the mask), and the
+        which stay through all steps (except the mask, if the attention has a window), and the
         first states.
     step: "frame" [1, mels], normalised, zeros at first, all that `encode` gives -> "frames" [1, reduction,
         mels], "frame", the last of them, "stop" [1], the probability of the stop token, "alignment" [1,

@@ -19,14 +19,14 @@ class TranslationModelConfig(Section):
     """Kind of the recurrent layers"""
 
     units: Annotated[int, Range(least=2, most=16_384)] = 512
-    """Size of the decoder's state, an even number; the encoder has half of it in each direction. Time and
+    """Size of the decoder's state, an even number; half of it is the encoder's in each direction. Time and
     memory grow with its square"""
 
     encoder_layers: Annotated[int, Range(least=1, most=32)] = 1
-    """Bidirectional layers, one on the other, that read the source"""
+    """Bidirectional layers that read the source"""
 
     decoder_layers: Annotated[int, Range(least=1, most=32)] = 1
-    """Recurrent layers, one on the other, that write the target"""
+    """Recurrent layers that write the target"""
 
     embedding_size: Annotated[int, Range(least=1, most=16_384)] = 256
     """Size of the vector that stands for a token"""
@@ -34,15 +34,15 @@ class TranslationModelConfig(Section):
     attention: Literal["dot", "scaled_dot", "general", "additive", "location", "multi_head", "none"] = (
         "general"
     )
-    """How the decoder finds the source words that matter (formulas and papers in
-    kerasapp/layers/attention.py); none: it has the encoder's last state alone"""
+    """Attention of the decoder to the source (formulas and papers in kerasapp/layers/attention.py); none: the
+    decoder has only the encoder's last state"""
 
     heads: Annotated[int, Range(least=1, most=256)] = 4
     """Heads of the multi_head attention; model.units is a multiple of it"""
 
     dropout: Rate = 0.3
-    """Share of the units dropped between layers and before the logits; more where the training loss falls and
-    the validation loss does not"""
+    """Share of the units dropped between layers and before the logits; increase it if the training loss falls
+    and the validation loss does not"""
 
     embedding_dropout: Rate = 0.2
     """Share of the embeddings' units dropped"""
@@ -66,10 +66,10 @@ class TranslationTraining(TrainingConfig):
     """How the model is trained."""
 
     batch_size: Annotated[int, Range(least=1, most=65_536)] = 256
-    """Pairs of sentences of a training batch at most; data.batch_tokens limits it too"""
+    """Most pairs of sentences per training batch; data.batch_tokens limits it too"""
 
     label_smoothing: Rate = 0.1
-    """Share of the probability that the loss wants spread over all tokens, not on the right one alone"""
+    """Share of the target probability that the loss spreads over all tokens"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +119,8 @@ def tatoeba_en_zh() -> TranslationConfig:
 
     kerasapp train translation --preset tatoeba-en-zh
 
-    Twelve minutes of training on two cores (2.6 GHz, AVX2): 30.0 BLEU (a character a token, as sacreBLEU's
-    "zh" has it) and 26.2 chrF in test, beam 4.
+    Twelve minutes of training on two cores (2.6 GHz, AVX2): 30.0 BLEU (sacreBLEU's
+    "zh": a token is a character) and 26.2 chrF in test, beam 4.
     """
     return _tatoeba(swap=False, dropout=0.3, embedding_dropout=0.2)
 

@@ -20,42 +20,41 @@ class TranslationData(DataSection):
     }
 
     pairs: str | None = None
-    """A UTF-8 file, .gz or not, with a source sentence, a tab and its translation a line, and perhaps a third
-    column that is not read; sample:NAME is one shipped with kerasapp. Give this, or data.source and
-    data.target (with data.autoencode data.source alone)"""
+    """A UTF-8 file, .gz or not, one pair per line: source, tab, translation; a third column is ignored.
+    sample:NAME is shipped with kerasapp. Give this, or data.source and data.target (with data.autoencode only
+    data.source)"""
 
     source: str | None = None
-    """A UTF-8 file, .gz or not, with a sentence a line"""
+    """A UTF-8 file, .gz or not, one sentence per line"""
 
     target: str | None = None
     """The file with their translations, line by line"""
 
     swap: bool = False
-    """Let source and target change places in all files: the second column of data.pairs is then what is
-    translated"""
+    """Exchange source and target in all files: the second column of data.pairs is then translated"""
 
     autoencode: bool = False
-    """Let each source sentence be its own target: a model to embed sentences with. Targets are not read; a
-    sentence that is repeated counts once"""
+    """Use each source sentence as its own target: a model to embed sentences with. Targets are not read;
+    repeated sentences count once"""
 
     altered: Rate = 0.0
-    """Share of the sentences of an autoencoder, in training, some of whose tokens are replaced at random in
-    source and target alike: what makes it copy words that it has rarely read"""
+    """Share of an autoencoder's training sentences in which random tokens are replaced, alike in source and
+    target: it learns to copy rare words"""
 
     noise: Rate = 0.0
-    """Share of the source tokens dropped in training, and of neighbours that change places, while the target
-    stays as it is: a denoising autoencoder"""
+    """Share of the source tokens that are dropped in training, and of neighbours that are exchanged; the
+    target stays: a denoising autoencoder"""
 
     valid_source: str | None = None
-    """Sentences to validate on, with data.valid_target (alone with data.autoencode); without them data.split
-    says what is held out"""
+    """Sentences to validate on, with data.valid_target (without it for data.autoencode); by default a share
+    of the data, see data.split"""
 
     valid_target: str | None = None
     """The translations of data.valid_source, line by line"""
 
     test_source: str | None = None
-    """Sentences to test on, with data.test_target (alone with data.autoencode); without them data.split says
-    what is held out"""
+    """Sentences to test on, with data.test_target (without it for data.autoencode); by default a share of the
+    data, see data.split"""
 
     test_target: str | None = None
     """The translations of data.test_source, line by line"""
@@ -65,8 +64,7 @@ class TranslationData(DataSection):
     common stay together; the share of a split that has files of its own goes to training"""
 
     normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
-    """Unicode normalisation of all sentences. NFKC also turns full-width punctuation, as in Chinese, into
-    ASCII"""
+    """Unicode normalisation of all sentences. NFKC also turns full-width punctuation into ASCII"""
 
     tokenizer: Literal["subwords", "characters"] = "subwords"
     """What a token is: a SentencePiece subword learned from the training split, or a character"""
@@ -75,14 +73,14 @@ class TranslationData(DataSection):
     """One vocabulary for both languages: for two that share an alphabet and many names"""
 
     vocabulary_size: Annotated[int, Range(least=300, most=1_000_000)] = 5000
-    """Subwords to learn for each language, or for both where joint, with the 4 special ids and the 256 bytes;
-    characters take as many as there are"""
+    """Subwords to learn per language, or for both if joint, including 4 special ids and 256 bytes; not used
+    for characters"""
 
     max_length: Annotated[int, Range(least=1, most=10_000)] = 100
-    """Tokens of a sentence, on either side, above which a pair is left out of training"""
+    """Most tokens of a sentence; a pair with a longer one is left out of training"""
 
     batch_tokens: Annotated[int, Range(least=1, most=10_000_000)] = 1500
-    """Source and target tokens of a training batch at most, padding included"""
+    """Most source and target tokens per training batch, padding included"""
 
     cache: str | None = None
     """Folder for the tokenised pairs, kept between runs; null: a folder in the user's cache directory"""
