@@ -115,19 +115,3 @@ def test_the_file_is_a_png_and_nothing_else_is_left(tmp_path):
     plots_audio.synthesis(tmp_path / "a.png", **speech(), **AXES)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     assert Image.open(tmp_path / "a.png").format == "PNG"
-
-
-def test_spectrograms_stand_under_each_other_on_one_axis_of_time():
-    def drawn(title=None, moment=0):
-        mels = {"short": np.full([20, 64], -3.0), "long": np.full([40, 64], -3.0)}
-        mels["short"][0, 0] = -6.0
-        if title:
-            mels[title][moment : moment + 2, 30:34] = np.nan
-        picture = plots_audio.spectrograms_image(mels, SETTINGS)
-        return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"), int)
-
-    blank = drawn()
-    (top, left, _), (bottom, below, _) = (centre(drawn(title, 10), blank) for title in ("short", "long"))
-    assert top < 0.45 and bottom > 0.55 and abs(left - below) < 0.01
-    row, right, _ = centre(drawn("long", 30), blank)
-    assert row == pytest.approx(bottom, abs=0.01) and right > below + 0.3
