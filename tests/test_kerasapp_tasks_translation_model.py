@@ -63,7 +63,7 @@ def test_every_attention_is_tested():
 def test_logits_config_and_file_round_trip(attention, tmp_path):
     model = build(attention)
     logits = run(model)
-    assert logits.shape == (3, 5, model.target_vocabulary_size) and logits.dtype == np.float32
+    assert logits.shape == (3, 5, model.settings["target_vocabulary_size"]) and logits.dtype == np.float32
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.get_config() == model.get_config()
