@@ -132,7 +132,7 @@ def test_help_has_the_texts_of_all_sections(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     for text in (
         "Peak learning rate",
-        "Clips of a training batch",
+        "Most clips per training batch",
         "Bands of the mel spectrogram",
         "diagonal",
     ):

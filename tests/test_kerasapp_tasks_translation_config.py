@@ -145,6 +145,10 @@ def test_help_has_the_texts_of_inherited_keys(capsys):
     with pytest.raises(SystemExit):
         parsing.parse("translation", ["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    for text in ("Peak learning rate", "Pairs of sentences of a training batch", "spread over all tokens"):
+    for text in (
+        "Peak learning rate",
+        "Most pairs of sentences per training batch",
+        "spread over all tokens",
+    ):
         assert text in shown
     assert "Examples in a training step" not in shown
