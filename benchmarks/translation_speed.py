@@ -30,7 +30,6 @@ from rich.table import Table
 
 import kerasapp
 from kerasapp import threads
-from kerasapp.tasks.translation.config import default_split
 from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.tasks.translation.steps import SPARE
 from kerasapp.training.optimizer import make_optimizer
@@ -137,7 +136,7 @@ def main():
     threads.run_side_by_side()
     translator = kerasapp.load(options.run)
     task, console = translator.task, Console()
-    sentences = chosen(task.corpus.texts(default_split(task.config))[0], options.sentences)
+    sentences = chosen(task.corpus.texts(task.config.data.default_split)[0], options.sentences)
     table, note = decoding_table(translator, sentences, options.rounds)
     console.print(table)
     console.print(note)
