@@ -148,7 +148,7 @@ def test_help_has_the_texts_of_inherited_keys(capsys):
     for text in (
         "Peak learning rate",
         "Most pairs of sentences per training batch",
-        "spread over all tokens",
+        "spreads over all tokens",
     ):
         assert text in shown
     assert "Examples in a training step" not in shown
