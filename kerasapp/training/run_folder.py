@@ -23,8 +23,8 @@ LOCK = "lock"
 
 def absolute(config):
     """The configuration with whole paths, so that the run can be used from any folder."""
-    given = building.flatten(config)
-    paths = {key: given[key] for key in config_module(config.task).PATHS if given[key] is not None}
+    values = building.flatten(config)
+    paths = {key: values[key] for key in config_module(config.task).PATHS if values[key] is not None}
     return building.build(config, {key: _absolute_paths(value) for key, value in paths.items()})
 
 

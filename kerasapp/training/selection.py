@@ -28,12 +28,10 @@ class Selection(keras.callbacks.Callback):
     that come later.
 
     Args:
-        state: the `RunState`.
-        schedule: the `Schedule`, which knows the learning rate.
-        task: the task. Its `validate` reads the split in several streams: faster than `kerasapp evaluate`,
-            and a little less exact.
+        schedule: knows the learning rate.
+        task: its `validate` reads the split in several streams: faster than `kerasapp evaluate`, and a little
+            less exact.
         trained: the model whose weights are trained.
-        config: the `TrainingConfig`.
         keep: function that stores a model as the best one.
     """
 
