@@ -1,4 +1,4 @@
-"""What there is in a text, character by character: simple things that a unit may keep track of."""
+"""Features of a text, per character, that a unit may keep track of."""
 
 import unicodedata
 from typing import NamedTuple
@@ -12,10 +12,7 @@ VOWELS = set("aeiouyAEIOUY")
 
 
 class Feature(NamedTuple):
-    """A thing to track.
-
-    name; meaning: in words. values: float32 [characters], as things are after each character has been read.
-    """
+    """A feature: its name, its meaning in words, its values after each character, float32 [characters]."""
 
     name: str
     meaning: str
@@ -25,15 +22,12 @@ class Feature(NamedTuple):
 def of_text(text):
     """The features that vary in a text: list of `Feature`.
 
-    Args:
-        text: string.
-
     Example:
 
     >>> [feature.name for feature in of_text("It was.")]
     ['position in the sentence', 'position in the word', ...
     """
-    word = "clause" if _is_chinese(text) else "word"  # Chinese has nothing between words
+    word = "clause" if _is_chinese(text) else "word"  # Chinese does not separate words
     found = [
         Feature("position in the line", "characters since the last line break", _since(text, "\n".__eq__)),
         Feature("position in the sentence", "characters since the last . ! or ?", _since(text, _ends)),
@@ -61,7 +55,7 @@ def _each(text, holds):
 
 
 def _since(text, begins):
-    """How many characters each one comes after the last one that `begins` is true of; that one is 0."""
+    """How many characters ago `begins` was last true, per character."""
     found, count = [], 0
     for character in text:
         count = 0 if begins(character) else count + 1
@@ -74,7 +68,7 @@ def _ends(character):
 
 
 def _parts(character):
-    # An apostrophe is part of its word, and so is an accent that stands for itself.
+    # An apostrophe is part of its word, and so is a combining accent.
     return not (character.isalnum() or character in "'’" or unicodedata.category(character) == "Mn")
 
 
@@ -83,7 +77,7 @@ def _is_sign(character):
 
 
 def _inside_quotation(text):
-    """A quotation that does not end, ends with its paragraph: the text may be cut from a longer one."""
+    """An open quotation ends with its paragraph, because the text may be a part of a longer one."""
     found, inside, before = [], False, ""
     for character in text:
         if character == '"':
