@@ -28,7 +28,7 @@ class Artefact:
 def find(path):
     """The `Artefact` at `path`: a run, an exported version, or a folder of versions, whose newest it takes.
 
-    Raises: ConfigError that says what was looked for.
+    Raises: ConfigError if there is neither.
     """
     path = Path(path)
     if not path.is_dir():

@@ -150,7 +150,7 @@ def protected_text(word):
 
 def require_task(path, task):
     """Raises ConfigError where the run or export at `path` is not one of `task`; loads no model."""
-    found = parsing.load(find(path).config).task
-    if found != task:
-        command = spec.spec(found).command
-        raise ConfigError(f"{path}: a model of {found}, not of {task}; ask it with kerasapp {command}")
+    actual = parsing.load(find(path).config).task
+    if actual != task:
+        command = spec.spec(actual).command
+        raise ConfigError(f"{path}: a model of {actual}, not of {task}; ask it with kerasapp {command}")

@@ -42,10 +42,10 @@ def add_flags(parser: argparse.ArgumentParser, config: Any, names: Iterable[str]
             )
 
 
-def values(given: Mapping[str, Any], config_class: type) -> dict[str, Any]:
+def values(flags: Mapping[str, Any], config_class: type) -> dict[str, Any]:
     """Dotted key -> value of the flags that were given; `build` refuses what has the wrong type."""
     known = keys(config_class)
-    return {key: _value(key, known[key], words) for key, words in given.items()}
+    return {key: _value(key, known[key], words) for key, words in flags.items()}
 
 
 def _value(key: str, hint: Any, words: str | list[str]) -> Any:

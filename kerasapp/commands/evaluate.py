@@ -60,11 +60,11 @@ def main(argv):
 
 def _options():
     """Name -> (`Knob`, names of the tasks that have it), of the options that only some tasks have."""
-    found = {}
+    options = {}
     for task in spec.specs():
         for knob in task.evaluation:
-            found.setdefault(knob.name, (knob, []))[1].append(task.name)
-    return found
+            options.setdefault(knob.name, (knob, []))[1].append(task.name)
+    return options
 
 
 def options_of(task, args):
@@ -74,8 +74,8 @@ def options_of(task, args):
         if name not in own and getattr(args, name) is not None:
             owners = ", ".join(tasks)
             raise ConfigError(f"{knob.flag}: an option of {owners}, and {args.model} is a model of {task}")
-    given = {name: getattr(args, name) for name in own}
-    return {name: own[name].default if value is None else value for name, value in given.items()}
+    values = {name: getattr(args, name) for name in own}
+    return {name: own[name].default if value is None else value for name, value in values.items()}
 
 
 def data_to_score(stored, flags):
@@ -85,8 +85,8 @@ def data_to_score(stored, flags):
     """
     parser = Parser("evaluate", "")
     config_flags.add_flags(parser, stored, ["data"])
-    given = config_flags.values(vars(parser.parse(flags)[0]), type(stored))
-    module, config = presets.config_module(stored.task), parsing.override(stored, given)
+    changed = config_flags.values(vars(parser.parse(flags)[0]), type(stored))
+    module, config = presets.config_module(stored.task), parsing.override(stored, changed)
     before, after = building.flatten(stored), building.flatten(config)
     for key in (*module.VOCABULARY, *getattr(module, "FIXED", ())):
         if before[key] != after[key]:
@@ -94,8 +94,8 @@ def data_to_score(stored, flags):
     if all(before[key] == after[key] for key in module.CUT):
         return config
     # The run's own validation and test files do not belong to the other files.
-    without = {key: None for key in module.PATHS if key not in module.CUT and key not in given}
-    has_splits = given.keys() & {"data.split", *module.PATHS} - {*module.CUT}
+    without = {key: None for key in module.PATHS if key not in module.CUT and key not in changed}
+    has_splits = changed.keys() & {"data.split", *module.PATHS} - {*module.CUT}
     whole = {} if has_splits else {"data.split": (0, 0, 1)}
     return parsing.override(config, {**without, **whole})
 

@@ -78,14 +78,14 @@ def _request(args, task, usual):
     Args:
         usual: the flag of a text, "text" or "source"; None if the task reads numbers.
     """
-    given = [flag for flag in ("text", "source", "file") if getattr(args, flag) is not None]
+    sources = [flag for flag in ("text", "source", "file") if getattr(args, flag) is not None]
     if usual is None:
-        if set(given) - {"file"}:
-            raise ConfigError(f"--{given[0]}: {args.model} is a model of {task}; give it --file FILE.csv")
+        if set(sources) - {"file"}:
+            raise ConfigError(f"--{sources[0]}: {args.model} is a model of {task}; give it --file FILE.csv")
         return Request("--file", None, args.file, args.length), None
-    if len(given) != 1:
+    if len(sources) != 1:
         raise ConfigError(f"--{usual} TEXT, or --file FILE: exactly one of them is required")
-    (flag,) = given
+    (flag,) = sources
     if flag == "source" and usual == "text":
         raise ConfigError(f"--source: {args.model} is a model of {task}; give it --text")
     if flag == "file":

@@ -86,7 +86,7 @@ def serve_and_ask(name, request):
 def shown(answer):
     """A server's answer as it is printed: a WAV file in base64, which fills the screen, is shortened."""
 
-    def shortened(found):
-        return f"{found[0][:12]}... ({len(base64.b64decode(found[0])):,} bytes)"
+    def shortened(match):
+        return f"{match[0][:12]}... ({len(base64.b64decode(match[0])):,} bytes)"
 
     return re.sub(r'(?<="b64": ")[A-Za-z0-9+/]{80,}={0,2}', shortened, answer)

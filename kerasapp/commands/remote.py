@@ -47,9 +47,9 @@ def check_flags(args, text=False):
 def predictor(args, task):
     """The predictor that asks a server, with the `Server` as `server`; see `Server`."""
     server = Server(args, task)
-    found = task.load("answers")(server.ask)
-    found.server = server
-    return found
+    predictor = task.load("answers")(server.ask)
+    predictor.server = server
+    return predictor
 
 
 class Server:
@@ -68,23 +68,23 @@ class Server:
         self._task = task
         self.name = args.name or self._only(task.name)
         self._which = {"version": args.version, "label": args.label}
-        signatures = self._asked(self._client.metadata, self.name, **self._which)
+        signatures = self._call(self._client.metadata, self.name, **self._which)
         if task.signature not in signatures:
-            found = spec.of_signatures(signatures)
+            actual = spec.of_signatures(signatures)
             words = f"not a model of {task.name}: it has no signature {task.signature!r}"
-            if found:
-                words = f"a model of {found.name}, not of {task.name}; ask it with kerasapp {found.command}"
+            if actual:
+                words = f"a model of {actual.name}, not of {task.name}; ask it with kerasapp {actual.command}"
             raise ConfigError(f"--model {self.name}: {words}")
 
     def ask(self, name, inputs):
         """Runs a signature with arrays."""
-        return self._asked(self._client.predict, self.name, inputs, signature_name=name, **self._which)
+        return self._call(self._client.predict, self.name, inputs, signature_name=name, **self._which)
 
     def stream(self, text, **knobs):
         """The pieces of a text as they are generated; asks at once."""
         columns(knobs, self._task.knobs, 1, "texts")  # the checks of a model in this process
-        pieces = self._asked(self._client.stream, self.name, text, **self._which, **knobs)
-        return iter(lambda: self._asked(next, pieces, None), None)
+        pieces = self._call(self._client.stream, self.name, text, **self._which, **knobs)
+        return iter(lambda: self._call(next, pieces, None), None)
 
     def audio(self):
         """The lowest and the highest frequency of a voice's spectrograms; None if it is not listed."""
@@ -106,20 +106,20 @@ class Server:
         except StatusError as error:
             if error.code in ("NOT_FOUND", "INVALID_ARGUMENT", "UNIMPLEMENTED"):
                 raise ConfigError(f"--model: required; {self._flag} does not list its models") from None
-            raise self._told(error) from None
-        found = [model["name"] for model in models if any(v["task"] == task for v in model["versions"])]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise ConfigError(f"--model: the server has several of {task}, {', '.join(found)}: choose one")
+            raise self._config_error(error) from None
+        fitting = [model["name"] for model in models if any(v["task"] == task for v in model["versions"])]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise ConfigError(f"--model: the server has several of {task}, {', '.join(fitting)}: choose one")
         names = ", ".join(model["name"] for model in models) or "none at all"
         raise ConfigError(f"--model: the server has no model of {task}; it has {names}")
 
-    def _asked(self, call, *args, **options):
+    def _call(self, call, *args, **options):
         try:
             return call(*args, **options)
         except StatusError as error:
-            raise self._told(error) from None
+            raise self._config_error(error) from None
 
-    def _told(self, error):
+    def _config_error(self, error):
         return ConfigError(f"{self._flag}: {error.message.removeprefix(f'{self._client.where}: ')}")

@@ -75,18 +75,18 @@ def parse(
     first.add_argument("--preset", nargs="?")
     # The help shows the defaults of the preset that is named beside it.
     parser = _parser(task, first.parse_known_args(argv)[0].preset)
-    given = vars(parser.parse(argv)[0])
-    options = {name: given.pop(name) for name in OPTIONS if name in given}
-    given = config_flags.values(given, config_module(task).CONFIG)
+    values = vars(parser.parse(argv)[0])
+    options = {name: values.pop(name) for name in OPTIONS if name in values}
+    values = config_flags.values(values, config_module(task).CONFIG)
     name = options.get("preset", default_preset(task))
     folder = Path(options.get("run") or Path("runs") / name)
     base = None
-    if options.keys() <= {"run", "from"} and "run" in options and not given.get("training.overwrite"):
+    if options.keys() <= {"run", "from"} and "run" in options and not values.get("training.overwrite"):
         base = stored(folder)
-    source = parsing.read_yaml(options["config"], task)[1] if "config" in options else {}
+    from_file = parsing.read_yaml(options["config"], task)[1] if "config" in options else {}
     initial = trained(options["from"]) if "from" in options else None
     taken = shape(initial) if initial and initial.task == task else {}
-    config = build(base or preset(task, name), taken, source, given)
+    config = build(base or preset(task, name), taken, from_file, values)
     if initial:
         check_same_shape(initial, config)
     parsing.require_data(config, name)

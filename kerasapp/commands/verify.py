@@ -37,10 +37,10 @@ def main(argv):
 
     from kerasapp.verify import checking, table
 
-    given = {"items": args.items, "beam_size": args.beam_size, "runtimes": args.runtimes}
-    given = {name: value for name, value in given.items() if value is not None}
+    changed = {"items": args.items, "beam_size": args.beam_size, "runtimes": args.runtimes}
+    changed = {name: value for name, value in changed.items() if value is not None}
     settings = dataclasses.replace(
-        checking.QUICK if args.quick else checking.Settings(), lines=lines, **given
+        checking.QUICK if args.quick else checking.Settings(), lines=lines, **changed
     )
     with progress_bar("verify") as progress:
         report = checking.verify(artefact.path, settings, lambda _, share: progress(share))
@@ -85,14 +85,14 @@ def _parser():
 
 def _lines(path):
     """The lines of a file that are not blank."""
-    found = []
+    lines = []
     with reading(path) as source:
         for chunk in source.chunks():
             for line, reason in zip(chunk, unusable(chunk), strict=True):
                 if reason:
-                    raise ConfigError(f"--data: {path}: line {len(found) + 1}: {reason}")
-                found.append(line.decode())
-    found = tuple(line for line in found if line.strip())
-    if not found:
+                    raise ConfigError(f"--data: {path}: line {len(lines) + 1}: {reason}")
+                lines.append(line.decode())
+    lines = tuple(line for line in lines if line.strip())
+    if not lines:
         raise ConfigError(f"--data: {path}: no line has any text")
-    return found
+    return lines

@@ -34,18 +34,18 @@ def require_data(config: Any, name: str | None = None) -> None:
         raise ConfigError(f"{key}: required, the data to learn from{advice}")
 
 
-def override(config: Any, given: Mapping[str, Any], section: str | None = "data") -> Any:
+def override(config: Any, keys: Mapping[str, Any], section: str | None = "data") -> Any:
     """`config` with some keys replaced, as `kerasapp evaluate RUN --data.files X` does.
 
     Args:
         config: The configuration of a run.
-        given: The keys, as `build` takes them.
+        keys: The keys and their values, as `build` takes them.
         section: The only section whose keys may be given; None allows all.
 
     Raises:
         ConfigError: a key is unknown, or its value is not usable.
     """
-    return build(config, checked(given, type(config), section))
+    return build(config, checked(keys, type(config), section))
 
 
 def save(config: Any, path: str | os.PathLike) -> None:
@@ -69,9 +69,9 @@ def load(path: str | os.PathLike) -> Any:
     Raises:
         ConfigError: the file cannot be read, or a key or a value in it is not usable; names file and key.
     """
-    task, given = read_yaml(path)
+    task, keys = read_yaml(path)
     with _naming(path):
-        return build(preset(task), given)
+        return build(preset(task), keys)
 
 
 def differing_keys(old: Any, new: Any) -> list[str]:

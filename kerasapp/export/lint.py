@@ -48,9 +48,9 @@ _INITIALISER = "__saved_model_init_op"  # stored among the signatures, but not o
 
 def check(folder: Path) -> None:
     """Raises ConfigError, one line with all problems, if TF Serving could not serve the SavedModel."""
-    found = problems(folder)
-    if found:
-        raise ConfigError(f"TF Serving could not serve this model: {'; '.join(found)}")
+    faults = problems(folder)
+    if faults:
+        raise ConfigError(f"TF Serving could not serve this model: {'; '.join(faults)}")
 
 
 def problems(folder: Path) -> list[str]:
@@ -70,11 +70,11 @@ def problems(folder: Path) -> list[str]:
 def _ops(graph: tf.compat.v1.GraphDef) -> list[str]:
     """Each operation that is not linked, once, with the first node that uses it."""
     functions = {function.signature.name: function.node_def for function in graph.library.function}
-    found = {}
+    refused = {}
     for node in itertools.chain(graph.node, *functions.values()):
         if node.op not in functions and (reason := _refusal(node.op)):
-            found.setdefault(node.op, f"operation {node.op} (node {node.name}) {reason}")
-    return list(found.values())
+            refused.setdefault(node.op, f"operation {node.op} (node {node.name}) {reason}")
+    return list(refused.values())
 
 
 def _refusal(op: str) -> str | None:
@@ -106,23 +106,17 @@ def _signatures(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
             continue
         for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for key, info in sorted(infos.items()):
-                reasons = (_type_problem(info), _shape_problem(info))
-                yield from (f"{kind} {key} of signature {name} {reason}" for reason in reasons if reason)
+                yield from (f"{kind} {key} of signature {name} {reason}" for reason in _tensor_problems(info))
 
 
-def _type_problem(info: meta_graph_pb2.TensorInfo) -> str | None:
-    dtype = tf.as_dtype(info.dtype)
-    return None if dtype in _JSON_TYPES else f"is {dtype.name}, which REST cannot carry"
-
-
-def _shape_problem(info: meta_graph_pb2.TensorInfo) -> str | None:
-    shape = info.tensor_shape
-    if shape.unknown_rank:
-        return "has a shape of unknown rank; a batch of free size has to come first"
-    sizes = [size.size if size.size >= 0 else None for size in shape.dim]
-    if not sizes or sizes[0] is not None:
-        return f"has the shape {sizes}; a batch of free size has to come first"
-    return None
+def _tensor_problems(info: meta_graph_pb2.TensorInfo) -> Iterator[str]:
+    dtype, shape = tf.as_dtype(info.dtype), tf.TensorShape(info.tensor_shape)
+    if dtype not in _JSON_TYPES:
+        yield f"is {dtype.name}, which REST cannot carry"
+    if shape.rank is None:
+        yield "has a shape of unknown rank; a batch of free size has to come first"
+    elif not shape.rank or shape[0] is not None:
+        yield f"has the shape {shape.as_list()}; a batch of free size has to come first"
 
 
 def _examples(folder: Path) -> Iterator[str]:
@@ -131,7 +125,7 @@ def _examples(folder: Path) -> Iterator[str]:
     for example in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else ():
         rows = {len(value) for value in example["inputs"].values() if isinstance(value, list)}
         for key, value in sorted(example["outputs"].items()):
-            if isinstance(value, list) and {len(value)} != rows:  # a scalar's shape has told already
-                asked = " or ".join(map(str, sorted(rows)))
+            if isinstance(value, list) and {len(value)} != rows:  # the shape of a scalar is a problem already
+                expected = " or ".join(map(str, sorted(rows)))
                 where = f"output {key} of signature {example['signature']}"
-                yield f"{where} has {len(value)} rows for a request of {asked}"
+                yield f"{where} has {len(value)} rows for a request of {expected}"

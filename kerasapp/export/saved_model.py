@@ -95,14 +95,14 @@ def _resources(servable, model):
 def vectors(servable, requests):
     """Requests with their answers, as JSON values; every other runtime has to give these answers."""
     signatures = servable.signatures()
-    found = []
+    answers = []
     for name, inputs in requests:
-        answer = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
-        outputs = {key: _plain(value.numpy(), key) for key, value in answer.items()}
-        found.append(
+        result = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        outputs = {key: _plain(value.numpy(), key) for key, value in result.items()}
+        answers.append(
             {"signature": name, "inputs": {k: _plain(v) for k, v in inputs.items()}, "outputs": outputs}
         )
-    return found
+    return answers
 
 
 def _plain(value, name=""):

@@ -83,13 +83,13 @@ def run_converter(jobs, what):
             _save_samples(samples, folders[precision] / "samples")
         command = [sys.executable, "-P", tflite_worker.__file__, *map(str, folders.values())]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        found = {}
+        contents = {}
         for precision, path in folders.items():
             file = path / "model.tflite"
             if not file.is_file():
                 raise ConfigError(f"--tflite {precision}, {what}: {_reason(done)}")
-            found[precision] = file.read_bytes()
-        return found
+            contents[precision] = file.read_bytes()
+        return contents
 
 
 def _kind(task):

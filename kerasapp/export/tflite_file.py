@@ -21,22 +21,22 @@ def operations(content):
 
     The name of a custom operation, such as one of Flex, begins with "custom ".
     """
-    found = set()
+    names = set()
     for code in _read(content).operatorCodes:
         name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]  # codes below 127 are in the second
-        found.add(name if name != "CUSTOM" else f"custom {code.customCode.decode()}")
-    return sorted(found)
+        names.add(name if name != "CUSTOM" else f"custom {code.customCode.decode()}")
+    return sorted(names)
 
 
 def require_builtin(content, what):
     """The operations of a file's bytes. Raises: ConfigError if one is not built into TensorFlow Lite."""
-    found = operations(content)
-    others = [name.removeprefix("custom ") for name in found if name.startswith("custom ")]
+    names = operations(content)
+    others = [name.removeprefix("custom ") for name in names if name.startswith("custom ")]
     if others:
         raise ConfigError(
             f"{what}: {', '.join(others)} would need Flex or a custom operation; phones have neither"
         )
-    return found
+    return names
 
 
 def least_runtime(content):

@@ -206,8 +206,8 @@ def padded(ids, end, room):
 
 def run(function, inputs):
     """The outputs of a concrete function, name -> array, for inputs name -> array."""
-    found = function(**{name: tf.constant(value) for name, value in inputs.items()})
-    return {name: value.numpy() for name, value in found.items()}
+    outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
+    return {name: value.numpy() for name, value in outputs.items()}
 
 
 def input_specs(function):

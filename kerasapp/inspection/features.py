@@ -28,7 +28,7 @@ def of_text(text):
     ['position in the sentence', 'position in the word', ...
     """
     word = "clause" if _is_chinese(text) else "word"  # Chinese does not separate words
-    found = [
+    features = [
         Feature("position in the line", "characters since the last line break", _since(text, "\n".__eq__)),
         Feature("position in the sentence", "characters since the last . ! or ?", _since(text, _ends)),
         Feature(f"position in the {word}", "letters since the last space or sign", _since(text, _parts)),
@@ -41,8 +41,8 @@ def of_text(text):
         Feature("vowel", "one of a, e, i, o, u and y", _each(text, VOWELS.__contains__)),
         Feature("digit", "part of a number", _each(text, str.isdigit)),
     ]
-    found = [feature._replace(values=np.asarray(feature.values, np.float32)) for feature in found]
-    return [feature for feature in found if len(text) and np.ptp(feature.values) > 0]
+    features = [feature._replace(values=np.asarray(feature.values, np.float32)) for feature in features]
+    return [feature for feature in features if len(text) and np.ptp(feature.values) > 0]
 
 
 def _is_chinese(text):
@@ -56,11 +56,11 @@ def _each(text, holds):
 
 def _since(text, begins):
     """How many characters ago `begins` was last true, per character."""
-    found, count = [], 0
+    values, count = [], 0
     for character in text:
         count = 0 if begins(character) else count + 1
-        found.append(count)
-    return found
+        values.append(count)
+    return values
 
 
 def _ends(character):
@@ -78,7 +78,7 @@ def _is_sign(character):
 
 def _inside_quotation(text):
     """An open quotation ends with its paragraph, because the text may be a part of a longer one."""
-    found, inside, before = [], False, ""
+    values, inside, before = [], False, ""
     for character in text:
         if character == '"':
             inside = not inside
@@ -86,13 +86,13 @@ def _inside_quotation(text):
             inside = True
         elif character in CLOSING or character == before == "\n":
             inside = False
-        found.append(inside)
+        values.append(inside)
         before = before if character == "\r" else character
-    return found
+    return values
 
 
 def _inside_brackets(text):
-    found, depth, before = [], 0, ""
+    values, depth, before = [], 0, ""
     for character in text:
         if character in BRACKETS:
             depth += 1
@@ -100,6 +100,6 @@ def _inside_brackets(text):
             depth = max(depth - 1, 0)
         elif character == before == "\n":
             depth = 0
-        found.append(depth > 0)
+        values.append(depth > 0)
         before = before if character == "\r" else character
-    return found
+    return values

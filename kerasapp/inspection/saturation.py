@@ -31,14 +31,13 @@ def of_layers(states, gates, layers):
     Paper: Karpathy, Johnson & Fei-Fei 2015, "Visualizing and understanding recurrent networks",
     arXiv:1506.02078.
     """
-    found = []
+    saturations = []
     for layer in range(layers):
-        named = {gate: gates[f"{gate}_{layer}"] for gate in GATES if f"{gate}_{layer}" in gates}
-        for gate, values in named.items():
-            found.append(Saturation(layer, gate, *_shares(values, LEFT, RIGHT)))
-        if not named:
-            found.append(Saturation(layer, "state", *_shares(states[f"h_{layer}"], -RIGHT, RIGHT)))
-    return found
+        named = [gate for gate in GATES if f"{gate}_{layer}" in gates]
+        rows = [(gate, gates[f"{gate}_{layer}"], LEFT, RIGHT) for gate in named]
+        for gate, *limited in rows or [("state", states[f"h_{layer}"], -RIGHT, RIGHT)]:
+            saturations.append(Saturation(layer, gate, *_shares(*limited)))
+    return saturations
 
 
 def _shares(values, left, right):

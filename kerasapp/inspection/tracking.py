@@ -32,7 +32,7 @@ def followers(signals, features, owners, count=LISTED):
     half = signals.shape[1] // 2
     whole = correlations(signals, features)
     parts = [correlations(signals[:, part], features[:, part]) for part in (slice(half), slice(half, None))]
-    found = []
+    rankings = []
     for f in range(len(features)):
         ranked, seen = [], set()
         for s in np.argsort(-np.abs(whole[:, f]), kind="stable"):
@@ -42,8 +42,8 @@ def followers(signals, features, owners, count=LISTED):
                 seen.add(owners[s])
                 halves = tuple(float(part[s, f]) for part in parts)
                 ranked.append(Follower(int(s), float(whole[s, f]), halves))
-        found.append(ranked)
-    return found
+        rankings.append(ranked)
+    return rankings
 
 
 def correlations(signals, features):
