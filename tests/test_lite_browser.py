@@ -17,6 +17,7 @@ from waiting import PATIENCE
 from kerasapp.tasks.generation.spec import SPEC
 from kerasapp_lite.bundle import Bundle
 from kerasapp_lite.generation import Generator
+from kerasapp_lite.sampling import choose, uniform
 
 FOLDER = Path(__file__).parents[1] / "lite" / "browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -143,7 +144,7 @@ def test_page_streams_stops_and_follows_the_scheme(visit, plain_bundle):
     page.page.keyboard.press("Enter")
     while len(page.text()) < 300:  # while it writes
         page.page.wait_for_timeout(20)
-    page.tab_to("#stop")
+    page.tab_to("#cancel")
     page.page.keyboard.press("Enter")
     page.wait("per second.")
     assert 300 <= len(page.text()) < 1_000_000
@@ -152,6 +153,25 @@ def test_page_streams_stops_and_follows_the_scheme(visit, plain_bundle):
     page.page.emulate_media(color_scheme="dark")
     assert page.page.evaluate("getComputedStyle(document.querySelector('#prompt')).backgroundColor") != light
     assert page.problems == []
+
+
+CHOOSE = """async (requests) => {
+    const { choose, uniform } = await import("./generate.js");
+    return requests.map(([logits, seed, ...knobs]) =>
+        choose(Float32Array.from(logits), uniform(seed, 5), ...knobs));
+}"""
+
+
+def test_tokens_are_those_of_the_small_runtime(visit, plain_bundle):
+    rng = np.random.default_rng(0)
+    knobs = [(0.7, 0, 1.0), (0.7, 5, 1.0), (1.3, 0, 0.8), (1.0, 9, 0.5), (1.0, 0, 0.0), (0.0, 3, 0.5)]
+    requests, expected = [], []
+    for seed in range(60):
+        logits = np.round(2 * rng.normal(size=50), 1).astype(np.float32)  # some are equal
+        requests.append([logits.tolist(), seed, *knobs[seed % len(knobs)]])
+        logits[:4] = -np.inf
+        expected.append(choose(logits, uniform(seed, 5), *knobs[seed % len(knobs)]))
+    assert visit(plain_bundle).page.evaluate(CHOOSE, requests) == expected
 
 
 def test_a_text_ends_before_stop(visit, plain_bundle):

@@ -6,7 +6,7 @@ const FRAME = 30; // milliseconds of work between two looks at the keyboard
 
 const form = document.querySelector("form");
 const [status, text] = [document.querySelector("#status"), document.querySelector("#text")];
-const [write, stop] = [document.querySelector("#write"), document.querySelector("#stop")];
+const [write, cancel] = [document.querySelector("#write"), document.querySelector("#cancel")];
 const asked = new URLSearchParams(location.search);
 let stopped = false;
 let writing = false;
@@ -46,7 +46,7 @@ async function run(generator) {
   for (const { name, type } of generator.knobs) {
     knobs[name] = type === "string" ? knobs[name].replaceAll("\\n", "\n") : Number(knobs[name]);
   }
-  [stopped, writing, stop.disabled] = [false, true, false];
+  [stopped, writing, cancel.disabled] = [false, true, false];
   status.textContent = "Writing …";
   text.textContent = prompt;
   const begun = performance.now();
@@ -66,10 +66,10 @@ async function run(generator) {
   } catch (error) {
     status.textContent = error.message;
   }
-  [writing, stop.disabled] = [false, true];
+  [writing, cancel.disabled] = [false, true];
 }
 
-stop.addEventListener("click", () => (stopped = true));
+cancel.addEventListener("click", () => (stopped = true));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") stopped = true;
   if (event.key === "Enter" && event.ctrlKey) form.requestSubmit();
