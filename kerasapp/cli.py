@@ -16,7 +16,7 @@ BEFORE = {  # command -> what it does; the tasks' own commands come after these,
     "evaluate": "score a trained model on a split or a file",
 }
 AFTER = {  # and before these
-    "inspect": "write a report of what a model does: units, attention, probabilities",
+    "inspect": "write a report of what a model does, as one HTML file",
     "export": "write a SavedModel version that servers load",
     "verify": "compare the answers of all runtimes of an export",
     "serve": "serve models over REST and gRPC as TensorFlow Serving does",
