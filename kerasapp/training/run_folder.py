@@ -79,8 +79,8 @@ def _goes_on(folder, config):
     differing = parsing.differing_keys(stored, config)
     if differing:
         raise ConfigError(
-            f"{folder}: holds a run of another configuration ({', '.join(differing)}): give its own, another "
-            "--run, or --training.overwrite true"
+            f"{folder}: holds a run of another configuration ({', '.join(differing)}); give its values to "
+            "resume it, another --run, or --training.overwrite true to delete it"
         )
     if (folder / "finished").exists():
         raise ConfigError(

@@ -17,7 +17,7 @@ from kerasapp.serving.protocol.errors import StatusError
 
 LEVELS = {
     "none": "nothing about requests",
-    "errors": "requests that fail through the server's fault",
+    "errors": "requests that fail because of the server",
     "requests": "every request",
 }
 

@@ -110,7 +110,7 @@ def stream(
         def run(signature: str, inputs: token_loops.Arrays) -> dict[str, np.ndarray]:
             return engine.run(version, signature, inputs, deadline=deadline)
 
-        yield from spec.found(task.stream.loop)(run, inputs, version.bundle.inputs)
+        yield from spec.resolve(task.stream.loop)(run, inputs, version.bundle.inputs)
 
 
 def task_of(version: Version) -> TaskSpec:

@@ -37,8 +37,7 @@ SPEC = TaskSpec(
             1,
             1,
             1024,
-            "cut a long text in N pieces that are read side by side: faster, "
-            "and a little less exact where they begin",
+            "read N pieces of a long text in parallel: faster, but less exact at the start of a piece",
         ),
     ),
     quickstart=Quickstart(
