@@ -1,4 +1,4 @@
-"""Where a trained model lies: a run folder, or an exported version."""
+"""Where a trained model is: a run folder, or an exported version."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Artefact:
 def find(path):
     """The `Artefact` at `path`: a run, an exported version, or a folder of versions, whose newest it takes.
 
-    Raises: ConfigError that says what was looked for.
+    Raises: ConfigError if there is neither.
     """
     path = Path(path)
     if not path.is_dir():
@@ -48,8 +48,6 @@ def find(path):
 
 
 def versions(folder):
-    """The version numbers in an export's folder."""
-    names = (
-        [entry.name for entry in Path(folder).iterdir() if entry.is_dir()] if Path(folder).is_dir() else []
-    )
+    """The version numbers in an export's folder, in order; empty if there is no such folder."""
+    names = (entry.name for entry in Path(folder).glob("[0-9]*/"))  # folders only
     return sorted(int(name) for name in names if name.isdecimal() and name.isascii())

@@ -10,11 +10,13 @@ from kerasapp.backend import require_tensorflow
 from kerasapp.errors import CheckError, ConfigError, Interrupted, TrainingError, nearest
 from pipelines.errors import DataError
 
-COMMANDS = {
-    "quickstart": "train, evaluate, export, serve and query on the shipped samples, showing each command",
+BEFORE = {  # command -> what it does; the tasks' own commands come after these,
+    "quickstart": "run all steps of a task on shipped samples, showing each command",
     "train": "train a model on your files",
     "evaluate": "score a trained model on a split or a file",
-    "inspect": "write a report of what a model does: units, attention, probabilities",
+}
+AFTER = {  # and before these
+    "inspect": "write a report of what a model does, as one HTML file",
     "export": "write a SavedModel version that servers load",
     "verify": "compare the answers of all runtimes of an export",
     "serve": "serve models over REST and gRPC as TensorFlow Serving does",
@@ -32,7 +34,7 @@ kerasapp COMMAND --help explains a command. Begin with
   kerasapp quickstart
   kerasapp train generation --data.files my.txt --run runs/mine
   kerasapp generate runs/mine --prompt "Once upon a time"
-  kerasapp train translation --data.source my.de --data.target my.en --run runs/de-en
+  kerasapp train translation --data.pairs deu-eng.tsv --run runs/de-en
   kerasapp translate runs/de-en "Guten Tag"
   kerasapp train synthesis --preset digits
   kerasapp synthesize runs/digits "three one four" --output pi.wav
@@ -42,14 +44,8 @@ kerasapp COMMAND --help explains a command. Begin with
 
 
 def commands():
-    """Name -> what the command does, of all there are; those that answer come from the tasks."""
-    answering = {name: words for name, (words, _) in spec.commands().items()}
-    before = ("quickstart", "train", "evaluate")
-    return {
-        **{name: COMMANDS[name] for name in before},
-        **answering,
-        **{name: words for name, words in COMMANDS.items() if name not in before},
-    }
+    """All commands: name -> what it does."""
+    return BEFORE | {name: words for name, (words, _) in spec.commands().items()} | AFTER
 
 
 def main(argv=None):
@@ -62,7 +58,7 @@ def main(argv=None):
 
 def run(argv):
     """Runs one command and returns its exit code."""
-    # TensorFlow's own log tells users nothing that its exceptions do not; setting this brings it back.
+    # TensorFlow's log repeats its exceptions; whoever sets this variable gets it back.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Recurrent layers train 6% faster with memory from TensorFlow's own pool (benchmarks/training.py).
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
@@ -79,7 +75,7 @@ def run(argv):
     except (ConfigError, DataError) as error:
         return _fail(error, 2)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # the reader of our output, such as `head`, has had enough
+        if isinstance(error, BrokenPipeError):  # the reader of our output, such as `head`, has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 2)
@@ -92,11 +88,10 @@ def run(argv):
 
 def _command(name):
     """The module of a command. Raises: ConfigError for an unknown one."""
-    answering = spec.commands()
-    if name not in answering and name not in COMMANDS:
+    if name not in commands():
         raise ConfigError(f"unknown command {name!r}; the nearest is {nearest(name, commands())}")
     require_tensorflow()
-    return importlib.import_module(answering[name][1] if name in answering else f"kerasapp.commands.{name}")
+    return importlib.import_module(spec.commands().get(name, ("", f"kerasapp.commands.{name}"))[1])
 
 
 def _fail(error, code):

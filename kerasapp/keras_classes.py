@@ -1,8 +1,8 @@
-"""Keras loads models with classes of kerasapp once `kerasapp` is imported, in whatever order and at no cost.
+"""Lets Keras load models with classes of kerasapp once `kerasapp` is imported, whichever is imported first.
 
-Keras knows a class by the name under which its module registers it. Importing all those modules, and with
-them TensorFlow, would make `import kerasapp` slow. So each name leads to a stand-in, which imports its class
-when a model needs it.
+Keras finds a class by the name under which its module registers it. Importing all these modules, and with
+them TensorFlow, would make `import kerasapp` slow. So a stand-in is registered for each class, and imports
+the class when a model needs it.
 """
 
 import importlib
@@ -10,30 +10,22 @@ import importlib.abc
 import importlib.util
 import sys
 
-CLASSES = {
-    "kerasapp.layers.attention": (
-        "Additive",
-        "Dot",
-        "General",
-        "LocationSensitive",
-        "MultiHead",
-        "NoAttention",
-        "ScaledDot",
-    ),
-    "kerasapp.layers.bidirectional": ("Bidirectional",),
-    "kerasapp.layers.carried": ("Carried",),
-    "kerasapp.layers.convolutions": ("Convolutions",),
-    "kerasapp.layers.decoder": ("AttentionDecoder",),
-    "kerasapp.layers.recurrent": ("GRU", "LSTM", "SimpleRNN"),
-    "kerasapp.layers.stack": ("RecurrentStack",),
-    "kerasapp.tasks.generation.discriminator": ("TextDiscriminator",),
-    "kerasapp.tasks.generation.model": ("GenerationModel",),
-    "kerasapp.tasks.series.losses": ("MixtureLoss",),
-    "kerasapp.tasks.series.model": ("SeriesModel",),
-    "kerasapp.tasks.synthesis.losses": ("GuidedAttentionLoss", "SpectrogramLoss", "StopLoss"),
-    "kerasapp.tasks.synthesis.model": ("SynthesisModel",),
-    "kerasapp.tasks.translation.losses": ("SmoothedCrossEntropy",),
-    "kerasapp.tasks.translation.model": ("TranslationModel",),
+CLASSES = {  # module -> its registered classes
+    "kerasapp.layers.attention": "Additive Dot General LocationSensitive MultiHead NoAttention ScaledDot",
+    "kerasapp.layers.bidirectional": "Bidirectional",
+    "kerasapp.layers.carried": "Carried",
+    "kerasapp.layers.convolutions": "Convolutions",
+    "kerasapp.layers.decoder": "AttentionDecoder",
+    "kerasapp.layers.recurrent": "GRU LSTM SimpleRNN",
+    "kerasapp.layers.stack": "RecurrentStack",
+    "kerasapp.tasks.generation.discriminator": "TextDiscriminator",
+    "kerasapp.tasks.generation.model": "GenerationModel",
+    "kerasapp.tasks.series.losses": "MixtureLoss",
+    "kerasapp.tasks.series.model": "SeriesModel",
+    "kerasapp.tasks.synthesis.losses": "GuidedAttentionLoss SpectrogramLoss StopLoss",
+    "kerasapp.tasks.synthesis.model": "SynthesisModel",
+    "kerasapp.tasks.translation.losses": "SmoothedCrossEntropy",
+    "kerasapp.tasks.translation.model": "TranslationModel",
 }
 
 
@@ -58,12 +50,12 @@ def register():
 def _register(keras):
     known = keras.saving.get_custom_objects()
     for module, names in CLASSES.items():
-        for name in names:
+        for name in names.split():
             known.setdefault(f"kerasapp>{name}", StandIn(module, name))
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds Keras as others do, and has the stand-ins registered at the end of its import."""
+    """Finds Keras as usual, and registers the stand-ins at the end of its import."""
 
     def find_spec(self, name, path=None, target=None):
         if name != "keras":

@@ -54,8 +54,7 @@ class Knob:
     @property
     def range(self) -> str:
         """Its range in words."""
-        kind = "a whole number" if self.type is int else "a number"
-        return f"{kind} from {_short(self.least)} to {_short(self.most)}"
+        return range_in_words(self.type, self.least, self.most)
 
     def check(self, value: Any, others: Mapping[str, Any] = {}) -> None:
         """Raises ValueError for a value out of range, or above that of the knob `at_most` among `others`."""
@@ -74,10 +73,16 @@ class Knob:
 
     def described(self) -> dict[str, Any]:
         """As JSON, for those who have no Python: a bundle's metadata, the server's page."""
-        found = {"name": self.name, "type": self.dtype, "default": self.default}
-        found |= {"help": self.help, "metavar": self.metavar}  # a help may speak of its metavar
+        described = {"name": self.name, "type": self.dtype, "default": self.default}
+        described |= {"help": self.help, "metavar": self.metavar}  # a help may speak of its metavar
         limits = {"least": self.least, "most": self.most, "at_most": self.at_most}
-        return found | {key: value for key, value in limits.items() if value is not None}
+        return described | {key: value for key, value in limits.items() if value is not None}
+
+
+def range_in_words(kind: type, least: int | float, most: int | float) -> str:
+    """A range of int or float, both ends included, such as "a whole number from 1 to 64"."""
+    ends = (str(end) if isinstance(end, int) else f"{end:g}" for end in (least, most))
+    return f"{'a whole number' if kind is int else 'a number'} from {' to '.join(ends)}"
 
 
 def texts(strings: Sequence[str | bytes]) -> "np.ndarray":
@@ -110,18 +115,15 @@ def columns(given: Mapping[str, Any], knobs: Sequence[Knob], rows: int, what: st
     if unknown:
         known = ", ".join(knob.name for knob in knobs)
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}; there are {known}")
-    found = {}
+    requested = {}
     for knob in knobs:
         values = given.get(knob.name, knob.default)
-        found[knob.name] = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
-        if len(found[knob.name]) != rows:
-            raise ValueError(f"{knob.name}: {len(found[knob.name])} values for {rows} {what}")
+        values = list(values) if isinstance(values, list | tuple | np.ndarray) else [values] * rows
+        if len(values) != rows:
+            raise ValueError(f"{knob.name}: {len(values)} values for {rows} {what}")
+        requested[knob.name] = values
     for i in range(rows):
-        row = {name: values[i] for name, values in found.items()}
+        row = {name: values[i] for name, values in requested.items()}
         for knob in knobs:
             knob.check(row[knob.name], row)
-    return {knob.name: knob.array(found[knob.name]) for knob in knobs}
-
-
-def _short(number: int | float) -> str:
-    return str(number) if isinstance(number, int) else f"{number:g}"
+    return {knob.name: knob.array(requested[knob.name]) for knob in knobs}

@@ -6,7 +6,7 @@ imports, late, the module that it names. So the tasks of kerasapp stand where a 
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -53,10 +53,10 @@ class TaskSpec:
     """The description of a task.
 
     name: as in `kerasapp train NAME`. command: the one that answers. summary: what it does, for `--help`.
-    signature: of an export, the one with every knob. input: that signature's input that is the user's.
-    takes: "text", or "numbers": arrays [time, columns], with their "lengths" beside them.
-    unit: what the time of an answer is counted by. knobs: the signature's other inputs.
-    files: what a run stores of the data beside its configuration, such as a tokenizer.
+    signature: the signature of an export with every knob. input: its input that holds the user's text.
+    takes: "text", or "numbers": arrays [time, columns], with their "lengths" as another input.
+    unit: the time of an answer is measured per unit. knobs: the signature's other inputs.
+    files: what a run stores in addition to its configuration, such as a tokenizer.
     more_commands: other commands of the task, name -> (summary, module with `main(argv)`).
     evaluation: options of `kerasapp evaluate` for this task; one of the type Path names a file to write.
     modules: stage -> "module" or "module:name", imported when it is needed. Required:
@@ -103,7 +103,7 @@ class TaskSpec:
         if not self.has(stage):
             able = ", ".join(other.name for other in specs() if other.has(stage)) or "none"
             raise ConfigError(f"{self.name} has no {stage}; tasks that have one: {able}")
-        return found(self.modules[stage])
+        return resolve(self.modules[stage])
 
 
 def modules(package: str, *places: str) -> dict[str, str]:
@@ -111,8 +111,8 @@ def modules(package: str, *places: str) -> dict[str, str]:
     return {place.partition(":")[0]: f"{package}.{place}" for place in " ".join(places).split()}
 
 
-def found(place: str) -> Any:
-    """What "module" or "module:name" stands for."""
+def resolve(place: str) -> Any:
+    """The object that "module" or "module:name" names; its module is imported."""
     module, _, name = place.partition(":")
     loaded = importlib.import_module(module)
     return getattr(loaded, name) if name else loaded
@@ -166,16 +166,12 @@ def _complete() -> None:
     if _SPECS:
         return
     for place in BUILT_IN:
-        _add(found(place), place)
-    for point in _entry_points():
+        _add(resolve(place), place)
+    for point in importlib.metadata.entry_points(group=GROUP):
         try:
             _add(point.load(), f"the entry point {point.name}")
         except (ImportError, AttributeError) as error:
             raise ConfigError(f"the task {point.name} ({point.value}) cannot be imported: {error}") from error
-
-
-def _entry_points() -> Iterator[importlib.metadata.EntryPoint]:
-    yield from importlib.metadata.entry_points(group=GROUP)
 
 
 def _add(task: TaskSpec, place: str) -> None:

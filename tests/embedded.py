@@ -14,7 +14,7 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.page import routes as page
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
-from kerasapp.serving.rpc.server import create_server
+from kerasapp.serving.rpc.server import RpcServer
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def serving(folder):
     registry = Registry(find_models(folder))
     registry.update()
     engine = Engine(registry, limits=Limits(timeout=PATIENCE))
-    rpc = create_server(engine, "127.0.0.1", 0)
+    rpc = RpcServer(engine, "127.0.0.1", 0)
     rpc.start()
     with ThreadPoolExecutor(8) as executor, socket.create_server(("127.0.0.1", 0)) as listener:
         routes = [*streaming.routes(engine, executor), *page.routes(engine)]

@@ -7,6 +7,7 @@ import shutil
 
 import hand_made
 import pytest
+from packed import unpack
 
 from kerasapp import spec
 from kerasapp.cli import run
@@ -14,7 +15,6 @@ from kerasapp.commands import inspect
 from kerasapp.config import parsing
 from kerasapp.config.building import build
 from kerasapp.config.presets import preset
-from kerasapp.inspection.packing import unpack
 
 PRESETS = {
     "generation": "tinyshakespeare",
@@ -38,7 +38,7 @@ def folders(tmp_path):
 @pytest.fixture
 def loaded(monkeypatch):
     """What is loaded in place of a run: a model whose weights were drawn."""
-    monkeypatch.setattr(inspect, "_load", lambda path: hand_made.generator("ab \n"))
+    monkeypatch.setattr(inspect, "load", lambda path: hand_made.generator("ab \n"))
 
 
 def contents(path):
@@ -72,7 +72,7 @@ class Sentences:
     def __init__(self, monkeypatch, task):
         self.asked = None
         module = spec.spec(task).load("inspection")
-        monkeypatch.setattr(inspect, "_load", lambda path: self)
+        monkeypatch.setattr(inspect, "load", lambda path: self)
         monkeypatch.setattr(module, "inspect", self.inspect)
 
     def check(self, sentences):
@@ -150,7 +150,7 @@ def test_what_cannot_be_inspected_is_told_in_a_line(folders, monkeypatch, capsys
     for name, text in TABLES.items():
         (folders / f"{name}.csv").write_text(text)
     if task in MODELS:
-        monkeypatch.setattr(inspect, "_load", lambda path: MODELS[task]())
+        monkeypatch.setattr(inspect, "load", lambda path: MODELS[task]())
     else:
         Sentences(monkeypatch, task)
     path = folders / "report.html"

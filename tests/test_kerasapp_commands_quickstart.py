@@ -9,7 +9,7 @@ from kerasapp import spec
 from kerasapp.cli import commands as commands_of_all
 from kerasapp.cli import run
 from kerasapp.commands import quickstart
-from kerasapp.config import parsing
+from kerasapp.commands.train import parse
 from kerasapp.config.building import flatten
 from kerasapp.config.presets import config_module
 from kerasapp.tasks.synthesis.spec import DIGITS
@@ -31,7 +31,7 @@ def test_a_story_for_each_task(task, commands):
     train, evaluate, *answers, export, (name, request) = commands
     folder = f"runs/quickstart-{task}"
     assert train[:2] == ["train", task] and evaluate == ["evaluate", folder] and export == ["export", folder]
-    wanted = parsing.parse(task, train[2:])
+    wanted = parse(task, train[2:])
     assert str(wanted.folder) == folder and wanted.config.training.overwrite
     given = [flatten(wanted.config)[key] for key in config_module(task).CUT]
     files = [file for names in given if names for file in ([names] if isinstance(names, str) else names)]
@@ -45,7 +45,7 @@ def test_a_story_for_each_task(task, commands):
 
 def test_minutes_replace_the_storys(commands):
     assert run(["quickstart", "translation", "--minutes", "0.5"]) == 0
-    assert parsing.parse("translation", commands[0][2:]).config.training.minutes == 0.5
+    assert parse("translation", commands[0][2:]).config.training.minutes == 0.5
 
 
 def test_the_model_has_not_seen_what_it_reads():

@@ -1,204 +1,13 @@
-import dataclasses
-import subprocess
-import sys
-from pathlib import Path
+"""Configurations built in Python, and their files."""
 
 import pytest
+from refusals import refusal
 
 from kerasapp import spec
 from kerasapp.config import parsing
 from kerasapp.config.presets import config_module, preset
 from kerasapp.config.training import TrainingConfig
-from kerasapp.errors import ConfigError
-from kerasapp.tasks.generation.config import GenerationConfig, LanguageModelConfig, TextData
-
-
-def parse(*words, task="generation"):
-    return parsing.parse(task, words)
-
-
-def refusal(function, *arguments):
-    """The message of the ConfigError, which is one line."""
-    with pytest.raises(ConfigError) as caught:
-        function(*arguments)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text):
-        path = tmp_path / "given.yaml"
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-    return write
-
-
-# === Precedence ===
-
-
-def test_no_flags_give_the_default_preset():
-    assert parse() == parsing.Request(
-        preset("generation", "tinyshakespeare"), Path("runs/tinyshakespeare"), None
-    )
-
-
-def test_flags_beat_the_file_and_the_file_beats_the_preset(file):
-    path = file("model: {units: 32, layers: 3}\ntraining:\n  learning_rate: 5e-4\n")
-    request = parse(
-        "--preset", "war-and-peace", "--config", path, "--model.units", "16", "--data.files", "w.txt",
-        "--run", "runs/a", "--from", "runs/b",
-    )  # fmt: skip
-    config = request.config
-    assert (config.model.units, config.model.layers) == (16, 3)
-    assert config.training.learning_rate == 5e-4
-    assert config.data.split == preset("generation", "war-and-peace").data.split
-    assert (request.folder, request.initial) == (Path("runs/a"), "runs/b")
-
-
-def test_values_of_every_kind():
-    config = parse(
-        "--data.files", "a.txt", "12", "b c.gz", "--data.split", "0.8", "0.1", "0.1", "--data.cache", "null",
-        "--data.normalisation", "none", "--model.cell=gru", "--model.residual", "true",
-        "--training.seed", "7", "--training.weight_decay", "1e-2",
-    ).config  # fmt: skip
-    assert config.data.files == ("a.txt", "12", "b c.gz")
-    assert config.data.split == (0.8, 0.1, 0.1)
-    assert config.data.normalisation == "none"
-    assert config.data.cache is None
-    assert (config.model.cell, config.model.residual) == ("gru", True)
-    assert (config.training.seed, config.training.weight_decay) == (7, 0.01)
-
-
-@pytest.mark.parametrize(
-    ("words", "steps", "minutes"),
-    [
-        (["--training.steps", "9"], 9, None),
-        (["--training.minutes", "2"], None, 2.0),
-        (["--training.minutes", "null", "--training.steps", "9"], 9, None),
-    ],
-)
-def test_the_limit_given_replaces_the_presets(words, steps, minutes):
-    training = parse(*words).config.training
-    assert (training.steps, training.minutes) == (steps, minutes)
-
-
-def test_the_limit_of_a_flag_replaces_the_files(file):
-    path = file("training: {steps: 9}")
-    assert parse("--config", path).config.training.steps == 9
-    training = parse("--config", path, "--training.minutes", "2").config.training
-    assert (training.steps, training.minutes) == (None, 2.0)
-
-
-def test_the_run_folder():
-    assert parse().folder == Path("runs/tinyshakespeare")
-    assert parse("--preset", "war-and-peace", "--data.files", "w.txt").folder == Path("runs/war-and-peace")
-    assert parse("--preset=tinyshakespeare-best", "--run", "a/b").folder == Path("a/b")
-
-
-def test_a_stored_configuration_is_the_base_where_the_run_alone_is_named(file):
-    stored = parsing.build(
-        preset("generation", "war-and-peace"), {"data.files": ["w.txt"], "training.steps": 5}
-    )
-    asked = []
-
-    def config(*words):
-        return parsing.parse("generation", words, lambda folder: asked.append(folder) or stored).config
-
-    assert config("--run", "a") == stored
-    assert config("--run", "a", "--model.units", "8") == parsing.build(stored, {"model.units": 8})
-    assert asked == [Path("a"), Path("a")]
-    default = preset("generation")
-    assert config() == default  # runs/PRESET asks for that preset
-    assert config("--run", "a", "--preset", "tinyshakespeare") == default
-    assert config("--run", "a", "--config", file("model: {}")) == default
-    assert config("--run", "a", "--training.overwrite", "true") == parsing.build(
-        default, {"training.overwrite": True}
-    )
-
-
-# === Refusals ===
-
-
-@pytest.mark.parametrize(
-    ("words", "parts"),
-    [
-        (["--training.learning_rat", "1"], ["--training.learning_rat;", "--training.learning_rate"]),
-        (["--training.lr", "1"], ["--training.lr;", "--training.learning_rate"]),
-        (["--units", "1"], ["--units;", "--model.units"]),
-        (["--model.unit", "1"], ["--model.unit;", "--model.units"]),  # no abbreviations
-        (["extra"], ["extra"]),
-        (["--data.files"], ["data.files", "at least one"]),
-        (["--data.split", "0.9", "0.1"], ["data.split", "3"]),
-        (["--data.split", "0.9", "0.1", "0.1"], ["data.split", "[0.9, 0.1, 0.1]", "sum to 1"]),
-        (["--data.split", "0", "0.5", "0.5"], ["data.split", "train on"]),
-        (["--data.vocabulary_size", "255"], ["data.vocabulary_size", "255", "at least 300"]),
-        (["--data.window", "0"], ["data.window", "0", "at least 1"]),
-        (["--model.cell", "rnn"], ["model.cell", "rnn", "lstm, gru, simple_rnn"]),
-        (["--model.units", "1.5"], ["model.units", "1.5", "whole number"]),
-        (["--model.dropout", "1"], ["model.dropout", "1.0", "below 1"]),
-        (["--model.tie_embeddings", "perhaps"], ["model.tie_embeddings", "perhaps", "true or false"]),
-        (["--model.tie_embeddings", "true", "--model.units", "9"], ["model.embedding_size: 256", "units, 9"]),
-        (["--training.steps", "1e3"], ["training.steps", "1e3", "whole number"]),
-        (["--training.steps", "0"], ["training.steps", "0", "at least 1"]),
-        (["--training.minutes", "0"], ["training.minutes", "0.0", "above 0"]),
-        (["--training.minutes", "long"], ["training.minutes", "long", "a number above 0, or null"]),
-        (["--training.steps", "5", "--training.minutes", "1"], ["training.steps: 5", "training.minutes: 1"]),
-        (["--training.minutes", "null"], ["training.steps: null", "training.minutes: null"]),
-        (["--training.learning_rate", "-1"], ["training.learning_rate", "-1.0", "above 0"]),
-        (["--training.learning_rate", "nan"], ["training.learning_rate", "nan", "a number"]),
-        (["--training.warmup", "1"], ["training.warmup", "below 1"]),
-        (["--training.average", "1"], ["training.average", "below 1"]),
-        (["--training.save_seconds", "61"], ["training.save_seconds", "at most 60"]),
-        (["--training.precision", "float16"], ["training.precision", "float16", "mixed_bfloat16"]),
-        (["--training.strategy", "multi_worker"], ["training.strategy", "several machines is not"]),
-        (["--training.patience", "2", "--data.split", "1", "0", "0"], ["training.patience", "data.split"]),
-        (["--preset", "war-and-peas"], ["war-and-peas", "did you mean war-and-peace?", "chinese-poetry"]),
-        (["--preset", "chinese-poetry"],
-         ["data.files", "kerasapp train generation --preset chinese-poetry --data.files"]),
-        (["--config", "absent.yaml"], ["absent.yaml", "No such file"]),
-    ],
-)  # fmt: skip
-def test_flags_refused(words, parts):
-    message = refusal(parsing.parse, "generation", words)
-    assert [part for part in parts if part not in message] == []
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("training: {step: 3}", ["training.step:", "training.steps"]),
-        ("trainin: {steps: 3}", ["trainin:", "training"]),
-        ("learning_rate: 3", ["learning_rate:", "training.learning_rate"]),
-        ("training: 3", ["training: 3", "section"]),
-        ("training: {steps: many}", ["training.steps", '"many"', "whole number"]),
-        ("training: {steps: 3, minutes: 1}", ["training.steps", "training.minutes"]),
-        ("data: {files: a.txt}", ["data.files", '"a.txt"', "a list"]),
-        ("model:\n  units: 3\n  units: 4", ["line 3", '"units"', "twice"]),
-        ("model: [", ["line 1", "not YAML"]),
-        ("model: {units: \x00}", ["not YAML"]),
-        ("- 1", ["[1]", "mapping"]),
-        ("model: !!python/object:os.system {}", ["not YAML"]),
-        ("task: translation", ['"translation" is not "generation"']),
-    ],
-)
-def test_files_refused(file, text, parts):
-    path = file(text)
-    message = refusal(parsing.parse, "generation", ["--config", path])
-    assert [part for part in parts if part not in message] == []
-    if "minutes" not in text:  # a rule about two keys, which flags could have given too
-        assert message.startswith(f"{path}: ")
-
-
-def test_a_file_that_is_not_utf8(tmp_path):
-    path = tmp_path / "latin.yaml"
-    path.write_bytes(b"data: {cache: caf\xe9}")
-    assert refusal(parsing.load, path) == f"{path}: byte 17: not UTF-8"
-
-
-def test_an_unknown_task():
-    assert "generation" in refusal(parsing.parse, "generator", [])
+from kerasapp.tasks.generation.config import LanguageModelConfig, TextData
 
 
 @pytest.mark.parametrize(
@@ -229,17 +38,16 @@ def test_build_takes_sections_and_dotted_keys():
 
 def test_override_changes_one_section():
     config = preset("generation")
-    assert parsing.override(config, ["--data.files", "x", "y"]).data.files == ("x", "y")
+    assert parsing.override(config, {"data.files": ["x", "y"]}).data.files == ("x", "y")
     assert parsing.override(config, {"data": {"files": ["x"]}}).data.files == ("x",)
-    assert parsing.override(config, []) == config
+    assert parsing.override(config, {}) == config
     assert parsing.override(config, {"data": vars(config.data)}) == config
     # An evaluation may score a whole file, with a run that stopped early or not.
     patient = parsing.build(config, {"training.patience": 3})
-    assert parsing.override(patient, ["--data.split", "0", "0", "1"]).data.split == (0, 0, 1)
-    assert parsing.override(config, ["--model.units", "8"], section=None).model.units == 8
-    assert "--data.files" in refusal(parsing.override, config, ["--data.file", "x"])
+    assert parsing.override(patient, {"data.split": [0, 0, 1]}).data.split == (0, 0, 1)
+    assert parsing.override(config, {"model.units": 8}, section=None).model.units == 8
+    assert "data.files" in refusal(parsing.override, config, {"data.file": ["x"]})
     assert "model" in refusal(parsing.override, config, {"model": {"units": 8}})
-    assert "model.units" in refusal(parsing.override, config, ["--model.units", "8"])
 
 
 # === Files ===
@@ -252,7 +60,7 @@ def test_save_and_load_agree(tmp_path, name):
     )
     parsing.save(config, tmp_path / "config.yaml")
     assert parsing.load(tmp_path / "config.yaml") == config
-    assert parse("--config", str(tmp_path / "config.yaml")).config == config
+    assert parsing.build(preset("generation"), parsing.read_yaml(tmp_path / "config.yaml")[1]) == config
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]  # nothing of the atomic write stays
 
 
@@ -261,10 +69,12 @@ def test_a_saved_file_never_overwrites_a_run(tmp_path):
     assert parsing.load(tmp_path / "config.yaml").training.overwrite is False
 
 
-def test_load_names_file_and_key(file):
-    path = file("task: generation\nmodel: {unit: 3}")
+def test_load_names_file_and_key(tmp_path):
+    path = tmp_path / "given.yaml"
+    path.write_text("task: generation\nmodel: {unit: 3}")
     assert refusal(parsing.load, path).startswith(f"{path}: model.unit: unknown key")
-    assert refusal(parsing.load, file("model: {units: 3}")) == (
+    path.write_text("model: {units: 3}")
+    assert refusal(parsing.load, path) == (
         f"{path}: task: required, one of generation, translation, synthesis, series"
     )
 
@@ -278,20 +88,13 @@ def test_differing_keys():
     assert parsing.differing_keys(old, old) == []
 
 
-# === Help ===
+def test_a_file_that_is_not_utf8(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"data: {cache: caf\xe9}")
+    assert refusal(parsing.load, path) == f"{path}: byte 17: not UTF-8"
 
 
-def test_help_teaches_every_key(capsys):
-    with pytest.raises(SystemExit) as caught:
-        parse("--preset", "war-and-peace", "--help")
-    assert caught.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    for section in dataclasses.fields(GenerationConfig):
-        for key in vars(getattr(preset("generation"), section.name)):
-            assert f" --{section.name}.{key} " in shown
-    assert "Peak learning rate" in shown
-    assert "default: [0.8, 0.1, 0.1]" in shown  # of the preset asked for
-    assert "%%" not in shown
+# === Presets ===
 
 
 @pytest.mark.parametrize("task", spec.names())
@@ -300,12 +103,3 @@ def test_presets_say_command_and_time(task):
         assert f"kerasapp train {task} --preset {name}" in function.__doc__
         assert "minutes" in function.__doc__
         assert isinstance(function(), config_module(task).CONFIG)
-
-
-def test_parsing_loads_neither_tensorflow_nor_keras():
-    code = (
-        "import sys; from kerasapp.config import parsing; parsing.parse('generation', ['--model.units=3']);"
-        "print([name for name in ('tensorflow', 'keras', 'numpy') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

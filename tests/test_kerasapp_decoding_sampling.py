@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasapp.decoding.sampling import Sampling, choose, keep_likeliest, sample, sample_one, uniform
+from kerasapp.decoding.sampling import (
+    Sampling,
+    choose,
+    keep_likeliest,
+    prepare,
+    sample,
+    sample_one,
+    uniform,
+)
 from kerasapp.layers.batch import split_batch
 
 
@@ -54,6 +62,10 @@ def allowed(probabilities, top_k, top_p):
     return set(order[:count].tolist())
 
 
+def choose_filtered(logits, knobs, noise):
+    return choose(tf.constant(logits), *prepare(knobs, noise), knobs)
+
+
 @pytest.mark.parametrize("top_k", [0, 1, 3, 100])
 @pytest.mark.parametrize("top_p", [0.0, 0.35, 0.8, 1.0])
 def test_choose_keeps_to_the_filters_and_reaches_all_they_leave(top_k, top_p):
@@ -61,7 +73,7 @@ def test_choose_keeps_to_the_filters_and_reaches_all_they_leave(top_k, top_p):
     probabilities = np.exp(logits) / np.exp(logits).sum()
     rows = 400
     noise = tf.constant((np.arange(rows, dtype="float32") + 0.5) / rows)
-    chosen = choose(tf.constant(np.tile(logits, [rows, 1])), sampling(rows, 1.0, top_k, top_p), noise)
+    chosen = choose_filtered(np.tile(logits, [rows, 1]), sampling(rows, 1.0, top_k, top_p), noise)
     assert set(chosen.numpy().tolist()) == allowed(probabilities, top_k, top_p)
 
 
@@ -98,9 +110,7 @@ def test_choose_gives_each_token_its_probability():
     rows, temperature = 10_000, 0.7
     weights = np.exp(logits / temperature)
     noise = tf.constant((np.arange(rows, dtype="float32") + 0.5) / rows)
-    chosen = choose(
-        tf.constant(np.tile(logits, [rows, 1])), sampling(rows, temperature), noise, filtered=False
-    )
+    chosen = choose(tf.constant(np.tile(logits, [rows, 1])), *prepare(sampling(rows, temperature), noise))
     shares = np.bincount(chosen.numpy(), minlength=5) / rows
     np.testing.assert_allclose(shares, weights / weights.sum(), atol=2e-4)
 
@@ -111,7 +121,7 @@ def test_choose_of_a_large_vocabulary_inverts_its_cumulative_distribution(size):
     logits = rng.normal(0, 3, [200, size]).astype("float32")
     logits[:, rng.integers(0, size, size // 2)] = -np.inf
     noise = np.float32([0.0, 1 - 2**-24, *rng.random(198)])
-    chosen = choose(tf.constant(logits), sampling(200), tf.constant(noise), filtered=False).numpy()
+    chosen = choose(tf.constant(logits), *prepare(sampling(200), tf.constant(noise))).numpy()
     weights = np.exp(logits.astype("float64"))
     ends = np.cumsum(weights, axis=1) / np.sum(weights, axis=1, keepdims=True)
     rows = np.arange(200)
@@ -122,22 +132,22 @@ def test_choose_of_a_large_vocabulary_inverts_its_cumulative_distribution(size):
 
 def test_choose_of_a_large_vocabulary_at_temperature_zero_is_greedy():
     logits = np.random.default_rng(0).normal(size=[20, 1234]).astype("float32")
-    chosen = choose(tf.constant(logits), sampling(20, temperature=0.0), tf.fill([20], 0.99))
+    chosen = choose_filtered(logits, sampling(20, temperature=0.0), tf.fill([20], 0.99))
     np.testing.assert_array_equal(chosen, logits.argmax(axis=1))
 
 
 def test_choose_at_temperature_zero_is_greedy():
     logits = tf.constant(np.random.default_rng(0).normal(size=(50, 9)).astype("float32"))
     noise = tf.fill([50], 0.999)
-    chosen = choose(logits, sampling(50, temperature=0.0, top_p=0.5), noise)
+    chosen = choose_filtered(logits, sampling(50, temperature=0.0, top_p=0.5), noise)
     np.testing.assert_array_equal(chosen, np.argmax(logits, axis=1))
 
 
 @pytest.mark.parametrize("noise", [0.0, 1 - 2.0**-24])
 def test_choose_never_takes_what_has_no_probability(noise):
     logits = tf.constant([[-np.inf, 0.0, 1.0, -np.inf]], tf.float32)
-    for filtered in (False, True):
-        assert int(choose(logits, sampling(1), tf.constant([noise]), filtered)[0]) in (1, 2)
+    for filters in (None, sampling(1)):
+        assert int(choose(logits, *prepare(sampling(1), tf.constant([noise])), filters)[0]) in (1, 2)
 
 
 def counting_step(tokens, states):

@@ -9,8 +9,25 @@ import pytest
 import tensorflow as tf
 
 import kerasapp
-from kerasapp.export import cc_loader, saved_model
+from kerasapp.export import saved_model
 from kerasapp.export.cc_loader import LoaderError
+
+
+def run(folder, requests):
+    """The outputs that a process without Python's TensorFlow gives. Raises: LoaderError with its message."""
+    wanted = [{"signature": request["signature"], "inputs": request["inputs"]} for request in requests]
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasapp.export.cc_loader", str(folder)],
+        input=json.dumps(wanted),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.stdout, done.stderr
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise LoaderError(answer["error"])
+    assert not answer["tensorflow_imported"]
+    return answer["outputs"]
 
 
 def same(found, expected, where=""):
@@ -30,7 +47,7 @@ def compare(version, servable, requests):
     """Runs requests, (signature, inputs), in both; returns the C++ loader's answers."""
     expected = saved_model.vectors(servable, requests)
     examples = json.loads((version / "assets.extra" / "kerasapp" / "vectors.json").read_text("utf-8"))
-    found = cc_loader.run(version, [*expected, *examples])
+    found = run(version, [*expected, *examples])
     for answer, vector in zip(found, [*expected, *examples], strict=True):
         same(answer, vector["outputs"], vector["signature"])
     return found
@@ -66,7 +83,7 @@ def test_generation(tiny_export, tiny_run):
     assert generated["text"] == generator.generate(prompts, **knobs)
     inputs = {"ids": tokens["ids"], "lengths": tokens["lengths"]}
     detokenize = {"signature": "detokenize", "inputs": inputs}
-    assert cc_loader.run(tiny_export / "1", [detokenize]) == [{"text": ["ROMEO:", "", "人生", "�"]}]
+    assert run(tiny_export / "1", [detokenize]) == [{"text": ["ROMEO:", "", "人生", "�"]}]
 
 
 def test_translation(reversal_export, reversal_run):
@@ -148,7 +165,7 @@ def test_every_type_and_shape_goes_in_and_out(echo):
         {"signature": "everything", "inputs": values},
         {"signature": "binary", "inputs": {"text": [raw, "plain"]}},
     ]
-    found, binary = cc_loader.run(echo, requests)
+    found, binary = run(echo, requests)
     for name, value in values.items():
         expected = np.float32(value).tolist() if name == "float32" else value
         assert found[f"{name}_out"] == expected, name
@@ -177,13 +194,13 @@ def base64_of(data):
 )
 def test_a_request_that_fails(echo, request_, message):
     with pytest.raises(LoaderError, match=message) as caught:
-        cc_loader.run(echo, [request_])
+        run(echo, [request_])
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_without_a_model(tmp_path):
     with pytest.raises(LoaderError, match="Could not find SavedModel"):
-        cc_loader.run(tmp_path, [])
+        run(tmp_path, [])
 
 
 FALSE_FRIEND = """

@@ -103,7 +103,7 @@ def edited(tmp_path, edit):
 @pytest.mark.parametrize(
     ("op", "reason"),
     [
-        ("CudnnRNNV3", "runs on a GPU alone"),
+        ("CudnnRNNV3", "runs only on a GPU"),
         ("IO>AudioResample", "is neither TensorFlow's nor tensorflow-text's"),
         ("SomebodysOwn", "is neither TensorFlow's nor tensorflow-text's"),
     ],

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from packed import inflate, unpack, unpack_rows
 
-from kerasapp.inspection.packing import inflate, pack, pack_rows, quantise, unpack, unpack_rows
+from kerasapp.inspection.packing import pack, pack_rows, quantise
 from kerasapp.inspection.tracks import COARSE, FINE, choose
 
 DRAW = np.random.default_rng(2)

@@ -6,9 +6,10 @@ import hand_made
 import numpy as np
 import pytest
 from hand_made import QUOTED, TRACKER
+from packed import inflate, unpack
 from report_pages import facts, launched, opening
 
-from kerasapp.inspection.packing import inflate, pack, unpack
+from kerasapp.inspection.packing import pack
 from kerasapp.tasks.generation import inspection as generation
 
 TRANSLATION = {

@@ -5,10 +5,10 @@ import re
 import hand_made
 import numpy as np
 import pytest
+from packed import unpack, unpack_rows
 from report_pages import facts, launched, opening
 
 from kerasapp.inspection import report
-from kerasapp.inspection.packing import unpack, unpack_rows
 from kerasapp.tasks.series import inspection
 from pipelines.tables import Table
 

@@ -66,5 +66,5 @@ def test_every_registered_class_has_its_stand_in():
     found = {
         (kind.__module__, name.partition(">")[2]) for name, kind in known if name.startswith("kerasapp>")
     }
-    assert found == {(module, name) for module, names in CLASSES.items() for name in names}
+    assert found == {(module, name) for module, names in CLASSES.items() for name in names.split()}
     assert not any(isinstance(kind, StandIn) for _, kind in known)

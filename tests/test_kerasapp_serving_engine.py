@@ -48,7 +48,7 @@ def registry(tmp_path_factory):
 
 
 def run(engine, signature, inputs, **options):
-    with engine.acquire("several") as version:
+    with engine.registry.acquire("several") as version:
         return engine.run(version, signature, inputs, **options)
 
 

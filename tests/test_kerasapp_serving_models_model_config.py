@@ -3,7 +3,6 @@
 import pytest
 
 from kerasapp.serving.models.model_config import (
-    ALL,
     ModelConfig,
     VersionPolicy,
     find_models,
@@ -55,7 +54,6 @@ def test_versions_are_positive_whole_numbers(folder):
 def test_models_of_a_folder(folder):
     one = {"adder": ModelConfig("adder", folder / "adder", VersionPolicy("latest", 1))}
     assert find_models(folder) == find_models(folder / "adder") == one
-    assert find_models(folder, ALL)["adder"].policy == ALL
 
 
 @pytest.mark.parametrize(
@@ -77,8 +75,8 @@ def test_folders_that_hold_no_model(folder, path, message):
         (VersionPolicy("latest", 5), [1], [1], set()),
         (VersionPolicy("specific", numbers=frozenset({2, 3})), [1, 2], [], {2}),
         (VersionPolicy("specific", numbers=frozenset({2, 3})), [1, 2], [2], {2}),
-        (ALL, [1, 2], [1], {1, 2}),
-        (ALL, [], [], set()),
+        (VersionPolicy("all"), [1, 2], [1], {1, 2}),
+        (VersionPolicy("all"), [], [], set()),
     ],
 )
 def test_policies(policy, numbers, broken, chosen):
@@ -95,7 +93,7 @@ def test_a_models_config(tmp_path):
     assert str(models["my_first_model"].base_path) == "/tmp/my_first_model"
     assert models["second"] == ModelConfig("second", tmp_path.__class__("/tmp/second"))
     assert models["third"].policy == VersionPolicy("latest", 2)
-    assert models["fourth"].policy == ALL
+    assert models["fourth"].policy == VersionPolicy("all")
 
 
 def entry(**fields):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 from waiting import wait_until
 
-from kerasapp.serving.models.model_config import ALL, ModelConfig, VersionPolicy, find_models
+from kerasapp.serving.models.model_config import ModelConfig, VersionPolicy, find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.protocol.errors import StatusError
 
@@ -59,8 +59,8 @@ class Server:
             return version.number, version.bundle.predict("", {"x": np.float32([1])})["y"].tolist()
 
 
-def adder(folder, policy=ALL, **labels):
-    return {"adder": ModelConfig("adder", folder / "adder", policy, labels)}
+def adder(folder, policy=None, **labels):
+    return {"adder": ModelConfig("adder", folder / "adder", policy or VersionPolicy("all"), labels)}
 
 
 def write_warmup(path, *values):

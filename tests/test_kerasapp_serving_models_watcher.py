@@ -6,9 +6,9 @@ import pytest
 from waiting import PATIENCE
 
 from kerasapp.serving.models import versions
-from kerasapp.serving.models.model_config import find_models
+from kerasapp.serving.models.model_config import find_models, folder_reader
 from kerasapp.serving.models.registry import Registry
-from kerasapp.serving.models.watcher import Watcher, folder_reader
+from kerasapp.serving.models.watcher import Watcher
 from kerasapp.serving.protocol.errors import ServingError
 
 
@@ -30,14 +30,14 @@ def test_models_and_versions_come_and_go(folder):
     (folder / "one" / "2").mkdir()
     (folder / "two" / "1").mkdir(parents=True)
     (folder / "three").mkdir()
-    watcher.look()
+    watcher.poll()
     assert registry.available() == {"one": [2], "two": [1]}
     (folder / "one").rename(folder / ".one")
-    watcher.look()
+    watcher.poll()
     assert registry.available() == {"two": [1]}
     assert [version.state for version in registry.versions("one")] == ["END", "END"]
     (folder / "two").rename(folder / ".two")
-    watcher.look()
+    watcher.poll()
     assert registry.available() == {}
 
 
@@ -45,7 +45,7 @@ def test_the_folder_of_one_model(folder):
     registry = Registry(find_models(folder / "one"))
     registry.update()
     (folder / "one" / "2").mkdir()
-    Watcher(registry, folder_reader(folder / "one"), seconds=1).look()
+    Watcher(registry, folder_reader(folder / "one"), seconds=1).poll()
     assert registry.available() == {"one": [2]}
 
 
@@ -61,15 +61,15 @@ def test_a_configuration_that_cannot_be_read_changes_nothing(folder):
 
     watcher = Watcher(registry, read, seconds=1, report=lines.append)
     (folder / "one" / "2").mkdir()
-    watcher.look()
+    watcher.poll()
     assert registry.available() == {"one": [2]}  # versions are followed all the same
-    watcher.look()
-    watcher.look()
+    watcher.poll()
+    watcher.poll()
     assert [line for line in lines if "configuration" in line] == [
         "the configuration stays as it was: line 1",
         "the configuration stays as it was: away",
     ]
-    watcher.look()
+    watcher.poll()
     assert registry.available() == {}
 
 

@@ -15,6 +15,11 @@ def record(model, entrypoint="REST", api="predict", status="OK", seconds=0.0):
     return SimpleNamespace(model=model, entrypoint=entrypoint, api=api, status=status, seconds=seconds)
 
 
+def version(number, **values):
+    """What the metrics read of a `Version`."""
+    return SimpleNamespace(path=Path("/models/adder", str(number)), **values)
+
+
 @pytest.fixture
 def metrics():
     found = Metrics()
@@ -23,8 +28,8 @@ def metrics():
     found.request(record("adder", api="metadata"))  # TF Serving does not count it
     found.request(record(None, status="NOT_FOUND"))
     found.run("adder", 0.000018)
-    found.loaded(Path("/models/adder/1"), True, 0.25, 0.5)
-    found.loaded(Path("/models/adder/2"), False, 0.25, 0.0)
+    found.loaded(version(1, code="OK", seconds=0.25, warmup_seconds=0.5))
+    found.loaded(version(2, code="NOT_FOUND", seconds=0.25, warmup_seconds=0.0))
     return found
 
 

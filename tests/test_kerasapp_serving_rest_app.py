@@ -10,7 +10,7 @@ import tensorflow as tf
 from starlette.testclient import TestClient
 
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.models.model_config import ALL, find_models
+from kerasapp.serving.models.model_config import VersionPolicy, find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 from kerasapp.serving.rest.app import create_app
@@ -58,8 +58,8 @@ def engine(tmp_path_factory):
         path = str(folder / "every thing" / str(number))
         tf.saved_model.save(module, path, signatures={"serving_default": module.add, **signatures})
     (folder / "every thing" / "3").mkdir()
-    (model,) = find_models(folder, ALL).values()
-    registry = Registry({model.name: replace(model, labels={"first": 1})})
+    (model,) = find_models(folder).values()
+    registry = Registry({model.name: replace(model, policy=VersionPolicy("all"), labels={"first": 1})})
     registry.update()
     return Engine(registry, limits=Limits(body=10_000, batch=100))
 

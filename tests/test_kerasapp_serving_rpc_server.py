@@ -29,7 +29,7 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import ServingError, StatusError
 from kerasapp.serving.protocol.proto_tensors import array_from_proto, array_to_proto
-from kerasapp.serving.rpc.server import create_server
+from kerasapp.serving.rpc.server import RpcServer
 
 MEBIBYTE = 2**20
 
@@ -64,7 +64,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def server(engine, log):
-    server = create_server(engine, "127.0.0.1", 0, Log("requests", log))
+    server = RpcServer(engine, "127.0.0.1", 0, Log("requests", log))
     server.start()
     yield server
     server.stop(1)
@@ -271,7 +271,7 @@ def test_reflection_knows_every_service(channel):
 
 
 def test_health_follows_the_models(engine, monkeypatch):
-    server = create_server(engine, "127.0.0.1", 0)
+    server = RpcServer(engine, "127.0.0.1", 0)
     server.start()
     try:
         with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
@@ -295,7 +295,7 @@ def test_health_follows_the_models(engine, monkeypatch):
 
 
 def test_a_call_in_flight_is_answered_at_the_end(engine, tmp_path):
-    server = create_server(engine, "127.0.0.1", 0)
+    server = RpcServer(engine, "127.0.0.1", 0)
     server.start()
     with Gate(tmp_path) as gate, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -325,13 +325,13 @@ def is_away(stub):
 )
 def test_an_address_that_cannot_be(engine, host, port):
     with pytest.raises(ServingError, match=f"cannot listen on {host}, port {port}: ") as caught:
-        create_server(engine, host, port)
+        RpcServer(engine, host, port)
     assert "\n" not in str(caught.value)
 
 
 def test_a_port_in_use(engine, server):
     with pytest.raises(ServingError, match=f"cannot listen on 127.0.0.1, port {server.port}: "):
-        create_server(engine, "127.0.0.1", server.port)
+        RpcServer(engine, "127.0.0.1", server.port)
 
 
 def test_an_address_of_version_6(engine):
@@ -340,7 +340,7 @@ def test_an_address_of_version_6(engine):
             probe.bind(("::1", 0))
     except OSError:
         pytest.skip("this machine has no IPv6")
-    server = create_server(engine, "::1", 0)
+    server = RpcServer(engine, "::1", 0)
     assert server.port > 0
     server.stop()
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from hand_made import QUOTED, TRACKER
+from packed import inflate, unpack
 
-from kerasapp.inspection.packing import inflate, unpack
 from kerasapp.tasks.generation import inspection as generation
 from kerasapp.tasks.generation import reading
 from kerasapp.tasks.generation.model import window

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import scipy.stats
 from hand_made import TRACKER
+from packed import unpack, unpack_rows
 
 from kerasapp.inspection import report
-from kerasapp.inspection.packing import unpack, unpack_rows
 from kerasapp.inspection.request import Request
 from kerasapp.tasks.series import inspection, reading
 from kerasapp.tasks.series.answers import QUANTILES

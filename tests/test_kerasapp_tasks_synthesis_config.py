@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from kerasapp.commands import train
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
 from kerasapp.config.presets import preset
@@ -14,7 +15,7 @@ FOLDER = ("--preset", "ljspeech", "--data.directory", "clips")
 
 
 def parse(*words):
-    return parsing.parse("synthesis", words).config
+    return train.parse("synthesis", words).config
 
 
 def test_the_default_preset_reads_digits_that_are_shipped():
@@ -107,7 +108,7 @@ def test_a_start_gives_model_and_spectrograms():
     initial = build(preset("synthesis", "digits"), {"audio.mels": 40, "model.decoder_units": 8})
 
     def start(*words):
-        found = parsing.parse("synthesis", [*FOLDER, "--from", "x", *words], trained=lambda path: initial)
+        found = train.parse("synthesis", [*FOLDER, "--from", "x", *words], trained=lambda path: initial)
         return found.config
 
     config = start("--model.dropout", "0.5", "--audio.griffin_lim_iterations", "5", "--audio.trim_db", "0")
@@ -128,7 +129,7 @@ def test_the_model_takes_its_section():
 
 def test_help_has_the_texts_of_all_sections(capsys):
     with pytest.raises(SystemExit):
-        parsing.parse("synthesis", ["--help"])
+        train.parse("synthesis", ["--help"])
     shown = " ".join(capsys.readouterr().out.split())
     for text in (
         "Peak learning rate",

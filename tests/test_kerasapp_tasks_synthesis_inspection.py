@@ -8,8 +8,8 @@ import hand_made
 import numpy as np
 import pytest
 import soundfile
+from packed import unpack
 
-from kerasapp.inspection.packing import unpack
 from kerasapp.tasks.synthesis import inspection as synthesis
 
 

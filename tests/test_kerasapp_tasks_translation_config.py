@@ -2,6 +2,7 @@
 
 import pytest
 
+from kerasapp.commands import train
 from kerasapp.config import parsing
 from kerasapp.config.building import build, flatten
 from kerasapp.config.presets import preset
@@ -12,7 +13,7 @@ FILES = ("--data.source", "a.de", "--data.target", "a.en")
 
 
 def parse(*words):
-    return parsing.parse("translation", words).config
+    return train.parse("translation", words).config
 
 
 def test_the_default_preset_takes_a_corpus_of_two_files():
@@ -74,7 +75,7 @@ def test_a_translator_that_starts_from_an_autoencoder_translates():
     def trained(path):
         return preset("translation", "sentence-autoencoder")
 
-    config = parsing.parse("translation", [*FILES, "--from", "runs/a"], trained=trained).config
+    config = train.parse("translation", [*FILES, "--from", "runs/a"], trained=trained).config
     assert (config.data.autoencode, config.data.target) == (False, "a.en")
     assert config.model.attention == "none" and config.data.joint_vocabulary  # whose weights these are
 
@@ -106,7 +107,7 @@ def test_every_path_is_a_key():
 
 def test_a_run_of_another_task_is_no_start():
     with pytest.raises(ConfigError, match="a run of generation"):
-        parsing.parse("translation", [*FILES, "--from", "x"], trained=lambda path: preset("generation"))
+        train.parse("translation", [*FILES, "--from", "x"], trained=lambda path: preset("generation"))
 
 
 def test_a_start_gives_model_and_vocabulary():
@@ -114,7 +115,7 @@ def test_a_start_gives_model_and_vocabulary():
     initial = build(preset("translation", "tatoeba-zh-en"), before)
 
     def start(*words):
-        return parsing.parse(
+        return train.parse(
             "translation", [*FILES, "--from", "x", *words], trained=lambda path: initial
         ).config
 
@@ -143,7 +144,7 @@ def test_save_and_load_agree(tmp_path):
 
 def test_help_has_the_texts_of_inherited_keys(capsys):
     with pytest.raises(SystemExit):
-        parsing.parse("translation", ["--help"])
+        train.parse("translation", ["--help"])
     shown = " ".join(capsys.readouterr().out.split())
     for text in (
         "Peak learning rate",

@@ -137,7 +137,7 @@ def test_the_projector_s_files(model, write, tmp_path, capsys, monkeypatch):
         (["a", "--input", "{lines}"], "--input: give either it or TEXT"),
         (["--input", "{lines}", "--neighbours", "2"], "--neighbours: give sentences as TEXT"),
         (["a", "--neighbours", "2"], "--neighbours: give sentences as TEXT"),
-        (["a", "--input", "{lines}", "--neighbours", "0"], "'0' is not a number from 1 to 1000"),
+        (["a", "--input", "{lines}", "--neighbours", "0"], "'0' is not a whole number from 1 to 1000"),
         (["a", "--json"], "--json: goes with --neighbours"),
         (["--input", "{lines}", "--projector", "{lines}"], "is a file; a folder is expected"),
         (["long", "--input", "{lines}", "--neighbours", "2"], "TEXT 1: has 2,000 tokens"),

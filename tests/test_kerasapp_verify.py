@@ -245,7 +245,7 @@ WRONG = {
     "no such file": ("{export} --data {here}/none", "none: No such file"),
     "no lines": ("{export} --data {here}/blank", "blank: no line has any text"),
     "a search of another task": ("{export} --beam-size 2", "which has no beams"),
-    "no items": ("{export} --items 0", "'0' is not a number from 1"),
+    "no items": ("{export} --items 0", "'0' is not a whole number from 1"),
 }
 
 

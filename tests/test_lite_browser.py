@@ -17,6 +17,7 @@ from waiting import PATIENCE
 from kerasapp.tasks.generation.spec import SPEC
 from kerasapp_lite.bundle import Bundle
 from kerasapp_lite.generation import Generator
+from kerasapp_lite.sampling import choose, uniform
 
 FOLDER = Path(__file__).parents[1] / "lite" / "browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -122,9 +123,10 @@ def test_text_is_that_of_the_small_runtime(visit, tiny_bundle, precision):
     for prompt in PROMPTS:
         expected = generator.generate(prompt, length=60, temperature=0)
         assert page.written(prompt=prompt, length=60, temperature=0) == expected
-    for seed in (7, -(2**31)):
-        expected = generator.generate("ROMEO:\n", length=200, temperature=0.7, seed=seed)
-        assert page.written(prompt="ROMEO:\n", length=200, temperature=0.7, seed=seed) == expected
+    for knobs in ({"seed": 7}, {"seed": -(2**31)}, {"top_k": 5}, {"top_p": 0.8}, {"top_k": 9, "top_p": 0.9}):
+        knobs = {"length": 200, "temperature": 0.7, "top_k": 0, "top_p": 1, "seed": 0} | knobs
+        expected = generator.generate("ROMEO:\n", **knobs)
+        assert page.written(prompt="ROMEO:\n", **knobs) == expected
     assert page.problems == []
     assert all(url.startswith(page.page.url.split("/page/")[0]) for url in page.asked)
 
@@ -142,7 +144,7 @@ def test_page_streams_stops_and_follows_the_scheme(visit, plain_bundle):
     page.page.keyboard.press("Enter")
     while len(page.text()) < 300:  # while it writes
         page.page.wait_for_timeout(20)
-    page.tab_to("#stop")
+    page.tab_to("#cancel")
     page.page.keyboard.press("Enter")
     page.wait("per second.")
     assert 300 <= len(page.text()) < 1_000_000
@@ -151,6 +153,34 @@ def test_page_streams_stops_and_follows_the_scheme(visit, plain_bundle):
     page.page.emulate_media(color_scheme="dark")
     assert page.page.evaluate("getComputedStyle(document.querySelector('#prompt')).backgroundColor") != light
     assert page.problems == []
+
+
+CHOOSE = """async (requests) => {
+    const { choose, uniform } = await import("./generate.js");
+    return requests.map(([logits, seed, ...knobs]) =>
+        choose(Float32Array.from(logits), uniform(seed, 5), ...knobs));
+}"""
+
+
+def test_tokens_are_those_of_the_small_runtime(visit, plain_bundle):
+    rng = np.random.default_rng(0)
+    knobs = [(0.7, 0, 1.0), (0.7, 5, 1.0), (1.3, 0, 0.8), (1.0, 9, 0.5), (1.0, 0, 0.0), (0.0, 3, 0.5)]
+    requests, expected = [], []
+    for seed in range(60):
+        logits = np.round(2 * rng.normal(size=50), 1).astype(np.float32)  # some are equal
+        requests.append([logits.tolist(), seed, *knobs[seed % len(knobs)]])
+        logits[:4] = -np.inf
+        expected.append(choose(logits, uniform(seed, 5), *knobs[seed % len(knobs)]))
+    assert visit(plain_bundle).page.evaluate(CHOOSE, requests) == expected
+
+
+def test_a_text_ends_before_stop(visit, plain_bundle):
+    page, whole = visit(plain_bundle), lite_bundles.Plain().greedy("ab", 50)
+    page.wait("Ready.")
+    for stop in (whole[20:23], whole[49:] + "no text has this"):
+        given = {"length": 50, "temperature": 0, "stop": stop}
+        expected = whole[: whole.index(stop)] if stop in whole else whole
+        assert page.page.evaluate(ASK, given) == expected
 
 
 @pytest.fixture
@@ -187,16 +217,18 @@ def test_defaults_and_limits_are_the_bundles(visit, other):
     own = {
         "length": {"default": 7, "least": 5, "most": 9, "help": "at most"},
         "temperature": {"default": 0.0, "most": 2.5},
-        "seed": {},
     }
     known = [knob.described() for knob in SPEC.knobs]
     page = visit(other(knobs=[knob | own.get(knob["name"], {}) for knob in known]))
     page.wait("Ready.")
-    seed = SPEC.knob("seed")
+    top_k, top_p, seed = (SPEC.knob(name) for name in ("top_k", "top_p", "seed"))
     assert page.page.evaluate(FIELDS) == {
         "length": ["7", "5", "9", "1", "at most"],
         "temperature": ["0", "0", "2.5", "any", SPEC.knob("temperature").help],
+        "top_k": ["0", "0", str(top_k.most), "1", top_k.help],
+        "top_p": ["1", "0", "1", "any", top_p.help],
         "seed": ["0", str(seed.least), str(seed.most), "1", seed.help],
+        "stop": ["", "", "", "", SPEC.knob("stop").help],
     }
     page.fill(prompt="ab")
     page.page.keyboard.press("Control+Enter")
@@ -210,7 +242,7 @@ def test_defaults_and_limits_are_the_bundles(visit, other):
         ({"length": 10}, "length: 10 is not a whole number from 5 to 9"),
         ({"length": 5.5}, "length: 5.5 is not a whole number from 5 to 9"),
         ({"temperature": -1}, "temperature: -1 is not a number from 0 to 2.5"),
-        ({"lenght": 9}, "unknown: lenght; there are length, temperature, seed"),
+        ({"lenght": 9}, "unknown: lenght; there are length, temperature, top_k, top_p, seed, stop"),
     ):
         assert page.page.evaluate(ASK, given) == message
     assert page.problems == []

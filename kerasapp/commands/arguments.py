@@ -1,16 +1,28 @@
-"""What the commands' parsers share."""
+"""What the commands' parsers share: one-line errors, types of flags, texts that look like flags."""
 
 import argparse
 import re
+import textwrap
 from pathlib import Path
 
 from kerasapp import spec
 from kerasapp.artefact import find
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError, nearest
+from kerasapp.knobs import range_in_words
 
-MARK = "\0"  # begins a text in place of its own beginning; no word of a command line can hold it
+MARK = "\0"  # put before a text; no word of a command line can hold it
 FLAG = re.compile("-h|--[a-z][a-z-]*")
+
+
+class Formatter(argparse.HelpFormatter):
+    """Fills paragraphs to the terminal's width, and leaves lines that begin with a space as they are."""
+
+    def _fill_text(self, text, width, indent):
+        def filled(paragraph):
+            return textwrap.fill(paragraph[0], width, initial_indent=indent, subsequent_indent=indent)
+
+        return re.sub(r"^\S.*(\n\S.*)*", filled, text, flags=re.MULTILINE)
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,7 +34,7 @@ class Parser(argparse.ArgumentParser):
             description=description,
             epilog=epilog,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Formatter,
         )
 
     def error(self, message):
@@ -41,8 +53,8 @@ class Parser(argparse.ArgumentParser):
         return known, others
 
 
-def number(kind, least, most, words):
-    """A type for `add_argument`: a number from `least` to `most`, or an error that says `words`."""
+def number(kind, least, most):
+    """A type for `add_argument`: an int or a float from `least` to `most`."""
 
     def read(text):
         try:
@@ -50,7 +62,7 @@ def number(kind, least, most, words):
         except ValueError:
             value = None
         if value is None or not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
+            raise argparse.ArgumentTypeError(f"{text!r} is not {range_in_words(kind, least, most)}")
         return value
 
     return read
@@ -60,13 +72,8 @@ def add_knobs(parser, knobs):
     """Adds a flag for each `Knob`; `knobs_of` reads them."""
     for knob in knobs:
         shown = f" (default: {knob.default})" if knob.default not in ("", None) else ""
-        parser.add_argument(
-            knob.flag,
-            type=knob_type(knob),
-            default=knob.default,
-            metavar=knob.metavar,
-            help=knob.help + shown,
-        )
+        words = {"metavar": knob.metavar, "help": knob.help + shown}
+        parser.add_argument(knob.flag, type=knob_type(knob), default=knob.default, **words)
 
 
 def knobs_of(args, knobs):
@@ -86,11 +93,11 @@ def knob_type(knob):
         return lambda text: protected_text(text).replace("\\n", "\n")
     if knob.type is Path:
         return output_file
-    return number(knob.type, knob.least, knob.most, knob.range)
+    return number(knob.type, knob.least, knob.most)
 
 
 def output_file(text):
-    """A type for `add_argument`: a path where a file can be written, told before any work is done."""
+    """A type for `add_argument`: a path where a file can be written, checked before any work is done."""
     path = Path(text).expanduser()
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{path} is a folder; a file's name is expected")
@@ -100,7 +107,7 @@ def output_file(text):
 
 
 def output_folder(text):
-    """A type for `add_argument`: a folder that is there, or that can be made in one that is."""
+    """A type for `add_argument`: a folder that exists, or whose parent exists."""
     path = Path(text).expanduser()
     if not path.is_dir() and path.exists():
         raise argparse.ArgumentTypeError(f"{path} is a file; a folder is expected")
@@ -110,13 +117,13 @@ def output_folder(text):
 
 
 def protect_texts(argv, parser, flags=(), positional=False):
-    """The words of a command line with a mark before each text, which `protected_text` takes away.
+    """The words of a command line with a mark before each text, which `protected_text` removes.
 
     argparse takes a text that begins with - for a flag, and drops the text --; any text has to work.
 
     Args:
         flags: the flags whose value is a text, such as --prompt.
-        positional: whether a word that begins with - and looks like no flag is a text; and all after --.
+        positional: whether a word is a text if it begins with - and does not look like a flag, or follows --.
     """
     valued = {flag for action in parser._actions if action.nargs != 0 for flag in action.option_strings}
     words, rest = [], list(argv)
@@ -137,13 +144,13 @@ def protect_texts(argv, parser, flags=(), positional=False):
 
 
 def protected_text(word):
-    """A type for `add_argument`: what `protect_texts` has marked."""
+    """A type for `add_argument`: a text without the mark of `protect_texts`."""
     return word.removeprefix(MARK)
 
 
 def require_task(path, task):
     """Raises ConfigError where the run or export at `path` is not one of `task`; loads no model."""
-    found = parsing.load(find(path).config).task
-    if found != task:
-        command = spec.spec(found).command
-        raise ConfigError(f"{path}: a model of {found}, not of {task}; ask it with kerasapp {command}")
+    actual = parsing.load(find(path).config).task
+    if actual != task:
+        command = spec.spec(actual).command
+        raise ConfigError(f"{path}: a model of {actual}, not of {task}; ask it with kerasapp {command}")

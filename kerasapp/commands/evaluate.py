@@ -1,11 +1,13 @@
-"""`kerasapp evaluate`: figures of a trained model on a split, or on other files."""
+"""`kerasapp evaluate`: metrics of a trained model on a split of its data, or on other files."""
 
 import json
 import time
 
 from kerasapp import spec
 from kerasapp.artefact import find
+from kerasapp.commands import config_flags
 from kerasapp.commands.arguments import Parser, knob_type
+from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import building, parsing, presets
 from kerasapp.errors import ConfigError
@@ -14,28 +16,26 @@ EPILOG = """examples:
   kerasapp evaluate runs/tinyshakespeare --split valid
   kerasapp evaluate saved_models/tinyshakespeare --json
   kerasapp evaluate runs/tatoeba-zh-en --beam-size 1 --output hypotheses.txt
-RUN first; other files are scored whole (of an autoencoder each sentence once, in --output too):
+
+Other files are scored whole. RUN comes before the --data flags:
   kerasapp evaluate runs/mine --data.files other.txt
   kerasapp evaluate runs/de-en --data.source other.de --data.target other.en
   kerasapp evaluate runs/sentence-autoencoder --data.source other.txt
   kerasapp evaluate runs/ljspeech --data.directory other
   kerasapp evaluate runs/sunspots --data.files other.csv
+
+An autoencoder scores each different sentence once; --output has it once, too.
 """
 
 
 def main(argv):
     parser = Parser("evaluate", __doc__, EPILOG)
     parser.add_argument("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
-    parser.add_argument(
-        "--split",
-        choices=["test", "valid", "train"],
-        help="what to score (default: test, or valid where the split leaves no test)",
-    )
+    words = "what to score (default: test, or valid if there is no test split)"
+    parser.add_argument("--split", choices=["test", "valid", "train"], help=words)
     for name, (knob, tasks) in _options().items():
         words = f"{', '.join(tasks)}: {knob.help}" + (f" (default: {knob.default})" if knob.default else "")
-        parser.add_argument(
-            knob.flag, dest=name, type=knob_type(knob), metavar=knob.metavar, help=words, default=None
-        )
+        parser.add_argument(knob.flag, dest=name, type=knob_type(knob), metavar=knob.metavar, help=words)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     args, data_flags = parser.parse(argv, extra_prefix="--data.")
     stored = parsing.load(find(args.model).config)
@@ -44,17 +44,13 @@ def main(argv):
     split = args.split or config.data.default_split
     if not config.data.has(split):
         raise ConfigError(f"--split {split}: data.split {list(config.data.split)} leaves nothing for it")
-
-    from kerasapp import api, threads
-
-    threads.run_side_by_side()
-    predictor = api.load(args.model, vars(config.data))
+    predictor = load(args.model, vars(config.data))
     predictor.task.prepare()
     started = time.monotonic()
     with progress_bar(f"{split} split") as progress:
-        figures = predictor.evaluate(split, progress=progress, **options)
-    items = figures.pop("items")
-    report = {"split": split, "items": items, "seconds": round(time.monotonic() - started, 3), **figures}
+        metrics = predictor.evaluate(split, progress=progress, **options)
+    items = metrics.pop("items")
+    report = {"split": split, "items": items, "seconds": round(time.monotonic() - started, 3), **metrics}
     if args.json:
         print(json.dumps(report))
     else:
@@ -63,42 +59,44 @@ def main(argv):
 
 
 def _options():
-    """Name -> (`Knob`, names of the tasks that have it), of the options that not all tasks have."""
-    found = {}
+    """Name -> (`Knob`, names of the tasks that have it), of the options that only some tasks have."""
+    options = {}
     for task in spec.specs():
         for knob in task.evaluation:
-            found.setdefault(knob.name, (knob, []))[1].append(task.name)
-    return found
+            options.setdefault(knob.name, (knob, []))[1].append(task.name)
+    return options
 
 
 def options_of(task, args):
-    """The options that are given, of those of a task; one of another task is a ConfigError."""
+    """The options that are given, of those of a task. Raises: ConfigError for an option of another task."""
     own = [knob.name for knob in spec.spec(task).evaluation]
     for name, (knob, tasks) in _options().items():
         if name not in own and getattr(args, name) is not None:
-            raise ConfigError(
-                f"{knob.flag}: an option of {', '.join(tasks)}, and {args.model} is a model of {task}"
-            )
+            owners = ", ".join(tasks)
+            raise ConfigError(f"{knob.flag}: an option of {owners}, and {args.model} is a model of {task}")
     return {name: getattr(args, name) for name in own if getattr(args, name) is not None}
 
 
 def data_to_score(stored, flags):
     """The configuration of a run with the data that the flags name; other files are scored whole.
 
-    Raises: ConfigError where a flag would need another tokenizer than the model's.
+    Raises: ConfigError if a flag would need another tokenizer than the model's.
     """
-    module, config = presets.config_module(stored.task), parsing.override(stored, flags)
+    parser = Parser("evaluate", "")
+    config_flags.add_flags(parser, stored, ["data"])
+    changed = config_flags.values(vars(parser.parse(flags)[0]), type(stored))
+    module, config = presets.config_module(stored.task), parsing.override(stored, changed)
     before, after = building.flatten(stored), building.flatten(config)
     for key in (*module.VOCABULARY, *getattr(module, "FIXED", ())):
         if before[key] != after[key]:
             raise ConfigError(f"--{key}: the model has its own, {before[key]}")
     if all(before[key] == after[key] for key in module.CUT):
         return config
-    given = {flag.partition("=")[0].removeprefix("--") for flag in flags if flag.startswith("--")}
-    # What the run was tested on is no part of the other files, and not theirs to be tested on.
-    parts = {key: None for key in module.PATHS if key not in module.CUT and key not in given}
-    whole = {} if given & {"data.split", *module.PATHS} - {*module.CUT} else {"data.split": (0, 0, 1)}
-    return parsing.override(config, {**parts, **whole})
+    # The run's own validation and test files do not belong to the other files.
+    without = {key: None for key in module.PATHS if key not in module.CUT and key not in changed}
+    has_splits = changed.keys() & {"data.split", *module.PATHS} - {*module.CUT}
+    whole = {} if has_splits else {"data.split": (0, 0, 1)}
+    return parsing.override(config, {**without, **whole})
 
 
 def show(report):
@@ -106,12 +104,12 @@ def show(report):
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("figure", "value", show_edge=False)
+    table = Table("metric", "value", show_edge=False)
     for name, value in report.items():
-        if isinstance(value, dict):  # by length, each with its figure and the items that it is of
-            for length, part in value.items():
-                figure, items = part.values()
-                table.add_row(f"{name} {length:>2}", f"{figure:.4f} of {items}")
+        if isinstance(value, dict):  # by length: the metric, and how many items it is of
+            for length, row in value.items():
+                metric, items = row.values()
+                table.add_row(f"{name} {length:>2}", f"{metric:.4f} of {items}")
         else:
             table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
     Console().print(table)

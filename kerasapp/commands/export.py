@@ -7,8 +7,10 @@ from pathlib import Path
 
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser
+from kerasapp.commands.loading import load
 from kerasapp.errors import CheckError, ConfigError
 
+FOLDER = "saved_models"
 PRECISIONS = ("float32", "float16", "dynamic", "int8")  # as in kerasapp.export.tflite, which needs TensorFlow
 EPILOG = """examples:
   kerasapp export runs/tinyshakespeare
@@ -17,17 +19,17 @@ EPILOG = """examples:
   kerasapp export runs/mine --tflite float32 dynamic
   kerasapp export saved_models/mine --production production
 
---production writes what runs the model in TensorFlow Serving, in Docker, in Kubernetes and in KServe; its
-README.md says how. The new version gets the label `canary`; `stable` stays where it is. Of an export, which
-is a version already, it writes these files alone.
+All runtimes of the new version answer the same requests before it is published, usually in under a minute
+(kerasapp verify --help). If one answers otherwise than Keras, no version is written and the exit code is 1.
+The table is in the model card, assets.extra/kerasapp/model_card.md.
 
-Before the new version is there, all its runtimes are asked the same, in a minute at most times (kerasapp
-verify --help). One that answers otherwise than Keras leaves no version, and the exit code is 1. The table
-stands in the model card, assets.extra/kerasapp/model_card.md.
+--production writes the files that run the model in TensorFlow Serving, Docker, Kubernetes and KServe; their
+README.md explains them. The new version gets the label `canary`; `stable` keeps its version. For an EXPORT it
+writes these files only.
 
---tflite writes a bundle for phones, tflite/, into the version (docs/mobile.md). `dynamic`, with weights of
-8 bits, is the one for most phones; `int8` needs the training data. Of an export it makes a new version, of
-the model that the export holds.
+--tflite adds a bundle for phones, tflite/, to the version (docs/mobile.md). Use `dynamic`, with weights of
+8 bits, for most phones; `int8` needs the training data. For an EXPORT it writes a new version of the same
+model.
 """
 
 
@@ -37,24 +39,20 @@ def main(argv):
     exported = artefact.folder != artefact.path
     if args.production and exported:
         if args.name or args.to or args.tflite:
-            raise ConfigError(
-                "--name, --to, --tflite: of no use with --production for a version that is exported already"
-            )
+            raise ConfigError("--name, --to, --tflite: of no use with --production for an exported version")
         version = artefact.path
     else:
-        version = Path(args.to or "saved_models") / _name(args, artefact)
+        version = Path(args.to or FOLDER) / _name(args, artefact)
     _check(args, version, exported)
     if args.production:
         from kerasapp import threads
 
-        threads.run_side_by_side()  # as the server does, whose speed is measured
+        threads.run_side_by_side()  # as in the server, whose speed is measured
     if not (args.production and exported):
-        from kerasapp import api
-
-        predictor = api.load(args.run)
-        figures = best_figures(artefact.path)
+        predictor = load(args.run)
         check = _verified if args.verify else None
-        version = predictor.task.export(predictor.model, version, figures, args.tflite, check)
+        metrics = best_metrics(artefact.path)
+        version = predictor.task.export(predictor.model, version, metrics, args.tflite, check)
         print(version, flush=True)
     if args.production:
         write_production(Path(version), Path(args.production), args.measure)
@@ -64,24 +62,17 @@ def main(argv):
 
 def _parse(argv):
     parser = Parser("export", __doc__, EPILOG)
-    parser.add_argument("run", metavar="RUN|EXPORT", help="a run folder, or an exported version")
-    parser.add_argument("--name", help="the model's name for servers (default: the run folder's name)")
-    parser.add_argument("--to", metavar="DIR", help="default: saved_models")
-    parser.add_argument(
-        "--tflite", metavar="PRECISION", nargs="+", choices=PRECISIONS, default=(),
-        help="add a bundle for phones, with a file of each precision: " + ", ".join(PRECISIONS),
-    )  # fmt: skip
-    parser.add_argument(
-        "--production", metavar="DIR",
-        help="write the files that serve it in production, fitted to the model by some seconds of measuring",
-    )  # fmt: skip
-    parser.add_argument(
-        "--no-measure", dest="measure", action="store_false",
-        help="do not measure for --production, write usual values",
-    )  # fmt: skip
-    parser.add_argument(
-        "--no-verify", dest="verify", action="store_false", help="do not ask the new version's runtimes"
-    )
+    add = parser.add_argument
+    add("run", metavar="RUN|EXPORT", help="a run folder, or an exported version")
+    add("--name", help="the model's name for servers (default: the run folder's name)")
+    add("--to", metavar="DIR", help=f"the folder of all models (default: {FOLDER})")
+    words = "add a bundle for phones, with one file per precision: " + ", ".join(PRECISIONS)
+    add("--tflite", metavar="PRECISION", nargs="+", choices=PRECISIONS, default=(), help=words)
+    words = "write the files for production, with batching parameters measured for this model"
+    add("--production", metavar="DIR", help=words)
+    words = "with --production: do not measure, write the usual parameters"
+    add("--no-measure", dest="measure", action="store_false", help=words)
+    add("--no-verify", dest="verify", action="store_false", help="do not verify the new version")
     args, _ = parser.parse(argv)
     if not args.measure and not args.production:
         raise ConfigError("--no-measure: goes with --production")
@@ -99,10 +90,10 @@ def _name(args, artefact):
 
 
 def _check(args, version, exported):
-    """Raises ConfigError for what would only fail once the model is exported."""
+    """Raises ConfigError for faults that --production would only show after the export."""
     if not args.production:
         return
-    from kerasapp.serving.production import manifests as production
+    from kerasapp.serving.production import manifests
     from kerasapp.serving.protocol.errors import ServingError
 
     version = version.resolve()
@@ -111,14 +102,14 @@ def _check(args, version, exported):
             f"{version}: servers look for NAME/VERSION, VERSION being 1, 2, ...; rename the folder"
         )
     try:
-        production.check_name(version.parent.name if exported else version.name)
-        production.check_folder(Path(args.production))
+        manifests.check_name(version.parent.name if exported else version.name)
+        manifests.check_folder(Path(args.production))
     except ServingError as error:
         raise ConfigError(f"--production: {error}") from None
 
 
 def _verified(staged):
-    """The table of a short `kerasapp verify`, as Markdown; CheckError where a runtime does not hold."""
+    """The table of a short `kerasapp verify`, as Markdown; CheckError if a runtime fails."""
     from kerasapp.commands import verify
     from kerasapp.verify import checking, table
 
@@ -132,22 +123,21 @@ def _verified(staged):
 
 
 def write_production(version, folder, measure):
-    """Writes the production files of a version to a folder; a ConfigError where that cannot be done."""
-    from kerasapp.serving.production import manifests as production
-    from kerasapp.serving.production import tuning
+    """Writes the production files of a version to a folder. Raises: ConfigError if that is not possible."""
+    from kerasapp.serving.production import manifests, tuning
     from kerasapp.serving.protocol.errors import ServingError
 
     try:
         if measure:
             print("measuring batches, some 15 seconds ...", file=sys.stderr, flush=True)
         batching = tuning.measured(version.resolve()) if measure else tuning.unmeasured(version.resolve())
-        production.write(version, folder, batching, report=lambda line: print(line, file=sys.stderr))
+        manifests.write(version, folder, batching, report=lambda line: print(line, file=sys.stderr))
     except ServingError as error:
         raise ConfigError(f"--production: {error}") from None
 
 
-def best_figures(run):
-    """The validation figures of the epoch whose model the run kept, from its history.csv."""
+def best_metrics(run):
+    """The validation metrics of the epoch whose model the run kept, from its history.csv."""
     path = run / "history.csv"
     if not path.is_file():
         return {}

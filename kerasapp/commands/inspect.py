@@ -1,4 +1,4 @@
-"""`kerasapp inspect`: write a report of what a trained model does with a text or a series, one HTML file."""
+"""`kerasapp inspect`: writes a report of what a trained model does with a text or a series, one HTML file."""
 
 import time
 from pathlib import Path
@@ -7,13 +7,13 @@ from kerasapp import spec
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser, number, output_file, protect_texts, protected_text
 from kerasapp.commands.lines import Line, unusable
-from kerasapp.commands.loading import load as _load
+from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.inspection.request import Request, note
 
-KEPT = 1_000_000  # most characters of a file that are read
+MOST = 1_000_000  # characters that are read of a file
 
 EPILOG = """examples:
   kerasapp inspect runs/war-and-peace --file chapter.txt --output report.html
@@ -21,16 +21,19 @@ EPILOG = """examples:
   kerasapp inspect saved_models/digits --text "four zero nine" --output report.html
   kerasapp inspect runs/sunspots --output report.html
 
-For a language model the report shows the text coloured by any unit's state, the units that follow quotations,
-words, lines and other simple things, how often gates are shut or open, and the probability of each character
-with its alternatives. For a translator: what each word looked at, its probability and its alternatives. For a
-voice: which character it read when, the spectrogram, and the probability of the end. For a model of series:
-each value with the bands that were predicted for it, the surprises, whether the predictions are calibrated,
-and the units that follow level, trend and season.
+The report shows
+  for a language model: the text coloured by any unit's state; the units that
+    follow quotations, words, lines and other features; how often gates are
+    closed or open; the probability and the alternatives of each character
+  for a translator: the attention, probability and alternatives of each word
+  for a voice: which character it reads when; the spectrogram; the probability
+    of the end
+  for a model of series: each value with its predicted bands; the surprises;
+    the calibration; the units that follow level, trend and season
 
-The report needs no server and no network. A language model reads the first --length characters. Of --file a
-translator reads the first 50 lines, and a voice the first 50 sentences. A model of series reads a CSV file
-with its columns, by default the data that it was trained on, and shows the last --length steps.
+The report needs no server and no network. A language model reads the first --length characters of a text. A
+translator reads the first 50 lines of --file, a voice the first 50 sentences. A model of series reads a CSV
+file with its columns (default: the data that it was trained on) and shows the last --length steps.
 """
 
 
@@ -41,7 +44,7 @@ def main(argv):
     module = task.load("inspection")
     request, count = _request(args, task.name, module.FLAG)
     started = time.perf_counter()
-    predictor = _load(args.model)
+    predictor = load(args.model)
     loaded = time.perf_counter()
     chosen = module.choose(predictor, request)
     with progress_bar(module.PROGRESS) as progress:
@@ -58,38 +61,31 @@ def main(argv):
 
 def _parser():
     parser = Parser("inspect", __doc__, EPILOG)
-    parser.add_argument("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
-    parser.add_argument("--text", type=protected_text, metavar="TEXT", help="the text that the model reads")
-    parser.add_argument(
-        "--source", type=protected_text, metavar="TEXT", help="the same for a translator: a sentence"
-    )
-    parser.add_argument(
-        "--file", metavar="FILE", help="a file in place of the text, UTF-8, plain or .gz; CSV for a series"
-    )
-    parser.add_argument(
-        "--output", type=output_file, required=True, metavar="FILE.html", help="the report, one HTML file"
-    )
-    parser.add_argument(
-        "--length", type=number(int, 1, 20_000, "a whole number from 1 to 20000"), default=5000, metavar="N",
-        help="most characters that a language model reads, or steps of a series to show (default: 5000)",
-    )  # fmt: skip
+    add = parser.add_argument
+    add("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
+    add("--text", type=protected_text, metavar="TEXT", help="the text that the model reads")
+    add("--source", type=protected_text, metavar="TEXT", help="the sentence that a translator reads")
+    add("--file", metavar="FILE", help="a UTF-8 file to read instead, plain or .gz; a CSV file for a series")
+    add("--output", type=output_file, required=True, metavar="FILE.html", help="the report, one HTML file")
+    words = "most characters to read, or steps of a series to show (default: %(default)s)"
+    add("--length", type=number(int, 1, 20_000), default=5000, metavar="N", help=words)
     return parser
 
 
 def _request(args, task, usual):
-    """(`Request`, number of characters of the whole text or None); a large file's beginning is read.
+    """(`Request`, number of characters of the whole text or None). Reads the beginning of a large file.
 
     Args:
         usual: the flag of a text, "text" or "source"; None if the task reads numbers.
     """
-    given = [flag for flag in ("text", "source", "file") if getattr(args, flag) is not None]
+    sources = [flag for flag in ("text", "source", "file") if getattr(args, flag) is not None]
     if usual is None:
-        if set(given) - {"file"}:
-            raise ConfigError(f"--{given[0]}: {args.model} is a model of {task}; give it --file FILE.csv")
+        if set(sources) - {"file"}:
+            raise ConfigError(f"--{sources[0]}: {args.model} is a model of {task}; give it --file FILE.csv")
         return Request("--file", None, args.file, args.length), None
-    if len(given) != 1:
+    if len(sources) != 1:
         raise ConfigError(f"--{usual} TEXT, or --file FILE: exactly one of them is required")
-    (flag,) = given
+    (flag,) = sources
     if flag == "source" and usual == "text":
         raise ConfigError(f"--source: {args.model} is a model of {task}; give it --text")
     if flag == "file":
@@ -103,11 +99,11 @@ def _request(args, task, usual):
 
 
 def _beginning(path):
-    """The first `KEPT` characters of a file, and how many it has."""
+    """The first `MOST` characters of a file, and how many it has."""
     from pipelines.files import read_text
 
     kept, count = "", 0
     for piece in read_text(Path(path).expanduser()):
-        kept += piece[: KEPT - len(kept)]
+        kept += piece[: MOST - len(kept)]
         count += len(piece)
     return kept, count

@@ -1,4 +1,4 @@
-"""Sentences from a file or a pipe of any size, a line each, and answers a line each."""
+"""Sentences from a file or a pipe of any size, one per line, and answers, one per line."""
 
 import contextlib
 import gzip
@@ -9,23 +9,23 @@ from pathlib import Path
 from pipelines.atomic import replacing
 from pipelines.errors import DataError
 
-LONGEST = 2**18  # bytes of a line; what is longer is no sentence
-CHUNK_LINES, CHUNK_BYTES = 4096, 2**22  # what is held in memory, and sorted by length, at once
+LONGEST = 2**18  # most bytes of a line
+CHUNK_LINES, CHUNK_BYTES = 4096, 2**22  # most lines and bytes in memory, which are sorted by length
 
 
 class Line(bytes):
-    """A line without its end; where it was longer than LONGEST, its beginning, and `whole` is False."""
+    """A line without its end; of a line longer than LONGEST the beginning, and `whole` is False."""
 
     whole = True
 
 
 class Source:
-    """Lines to read, by chunks.
+    """Lines to read, in chunks.
 
     Args:
-        file: a binary file. place: a file whose position and size (in bytes) tell how far the reading is, or
-            None where that cannot be known.
-        chunk_lines: lines of a chunk at most; 1 gives each line at once.
+        file: a binary file. name: of the file, in messages.
+        place: the file whose position, of `size` bytes, shows the progress; None if that is unknown.
+        chunk_lines: most lines of a chunk; 1 gives each line at once.
     """
 
     def __init__(self, file, name, place=None, size=None, chunk_lines=CHUNK_LINES):
@@ -33,7 +33,7 @@ class Source:
         self._chunk_lines = chunk_lines
 
     def share(self):
-        """The share of the bytes that has been read; None where the size is not known."""
+        """The share of the bytes that has been read; None if the size is unknown."""
         return None if not self._size else min(1.0, self._place.tell() / self._size)
 
     def chunks(self):
@@ -65,9 +65,9 @@ class Source:
 
 @contextlib.contextmanager
 def reading(path):
-    """A `Source` of the file at `path`, plain or gzip (told by its first bytes); of None, standard input.
+    """A `Source` of the file at `path`, plain or gzip; of standard input for None.
 
-    Raises: DataError where the file cannot be read.
+    Raises: DataError if the file cannot be read.
     """
     if path is None:
         terminal = sys.stdin.isatty()
@@ -86,8 +86,8 @@ def reading(path):
 
 @contextlib.contextmanager
 def writing(path):
-    """A function that writes a list of texts as lines: to `path`, whole or not at all; of None, as they come
-    to standard output. A path that ends in .gz is written as gzip."""
+    """A function that writes a list of texts as lines: to `path`, whole or not at all, as gzip if it ends in
+    .gz; for None to standard output, at once."""
     if path is None:
         yield _writer(sys.stdout.buffer)
         return
@@ -101,7 +101,7 @@ def writing(path):
 
 def _writer(file):
     def write(texts):
-        # As it came: what a shell passes on that is not UTF-8 must not end the command.
+        # Bytes of the shell that are not UTF-8 are written as they came.
         file.write("".join(f"{text}\n" for text in texts).encode("utf-8", "surrogateescape"))
         file.flush()
 
@@ -109,7 +109,7 @@ def _writer(file):
 
 
 def unusable(lines):
-    """Yields what makes a `Line` no text, or None, for each."""
+    """Yields for each `Line` why it is no text, or None."""
     for line in lines:
         if not line.whole:
             yield f"is longer than {LONGEST:,} bytes"

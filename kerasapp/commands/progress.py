@@ -1,4 +1,4 @@
-"""A bar on standard error, where that is a terminal."""
+"""A progress bar on standard error, if that is a terminal."""
 
 import contextlib
 import sys
@@ -6,9 +6,9 @@ import sys
 
 @contextlib.contextmanager
 def progress_bar(description, shown=True):
-    """Gives a function of the share done, from 0 to 1 or None where it is not known, which draws.
+    """Gives a function that draws the share done, from 0 to 1, or None if it is unknown.
 
-    shown: False draws nothing, where standard output is on the same terminal and writes all the time.
+    shown: False draws nothing, for commands that write to the same terminal all the time.
     """
     from rich.console import Console
     from rich.progress import Progress

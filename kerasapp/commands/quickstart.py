@@ -1,4 +1,4 @@
-"""`kerasapp quickstart`: a task from raw files to a served answer, by the commands that you would type."""
+"""`kerasapp quickstart`: runs a task from raw files to a served answer, and shows each command."""
 
 import base64
 import json
@@ -27,12 +27,8 @@ def main(argv):
     default = next(iter(stories))
     parser = Parser("quickstart", __doc__, EPILOG)
     parser.add_argument("task", nargs="?", default=default, choices=list(stories), help=f"default: {default}")
-    parser.add_argument(
-        "--minutes",
-        type=number(float, 0.01, 10_000, "a number of minutes"),
-        metavar="M",
-        help="train for M minutes (default: a few, or the preset's)",
-    )
+    words = "train for M minutes (default: a few minutes; series: the steps of its preset)"
+    parser.add_argument("--minutes", type=number(float, 0.01, 10_000), metavar="M", help=words)
     args, _ = parser.parse(argv)
     name = f"quickstart-{args.task}"
     run, story = f"runs/{name}", stories[args.task]
@@ -90,7 +86,7 @@ def serve_and_ask(name, request):
 def shown(answer):
     """A server's answer as it is printed: a WAV file in base64, which fills the screen, is shortened."""
 
-    def shortened(found):
-        return f"{found[0][:12]}... ({len(base64.b64decode(found[0])):,} bytes)"
+    def shortened(match):
+        return f"{match[0][:12]}... ({len(base64.b64decode(match[0])):,} bytes)"
 
     return re.sub(r'(?<="b64": ")[A-Za-z0-9+/]{80,}={0,2}', shortened, answer)

@@ -1,4 +1,4 @@
-"""`kerasapp verify`: the same inputs through every runtime of an export, side by side."""
+"""`kerasapp verify`: compares the answers of all runtimes of an export to the same inputs."""
 
 import dataclasses
 import sys
@@ -16,10 +16,10 @@ EPILOG = """examples:
   kerasapp verify saved_models/de-en/3 --data talk.de --items 1020
   kerasapp verify saved_models/digits --quick --json
 
-Keras, the SavedModel in Python and in TensorFlow's C++ loader, `kerasapp serve` over REST and over gRPC, and
-each TensorFlow Lite file of a bundle are asked the same: the test vectors of the export, the lines of --data,
-and texts of the data that the model was not trained on. docs/verify.md tells what each has to hold. Exit code
-1: one does not, and the first input that shows it is printed.
+The runtimes are Keras, the SavedModel in Python and in TensorFlow's C++ loader, `kerasapp serve` over REST
+and gRPC, and each TensorFlow Lite file of a bundle. The inputs are the test vectors of the export, the lines
+of --data, and held-out data that the model was not trained on. docs/verify.md lists the limits for each
+runtime. If one exceeds them, the first input that shows it is printed and the exit code is 1.
 """
 
 
@@ -37,10 +37,10 @@ def main(argv):
 
     from kerasapp.verify import checking, table
 
-    given = {"items": args.items, "beam_size": args.beam_size, "runtimes": args.runtimes}
-    given = {name: value for name, value in given.items() if value is not None}
+    changed = {"items": args.items, "beam_size": args.beam_size, "runtimes": args.runtimes}
+    changed = {name: value for name, value in changed.items() if value is not None}
     settings = dataclasses.replace(
-        checking.QUICK if args.quick else checking.Settings(), lines=lines, **given
+        checking.QUICK if args.quick else checking.Settings(), lines=lines, **changed
     )
     with progress_bar("verify") as progress:
         report = checking.verify(artefact.path, settings, lambda _, share: progress(share))
@@ -54,7 +54,7 @@ def main(argv):
 
 
 def show(report, file):
-    """Prints a report's table to a file; wide, where that is no terminal."""
+    """Prints a report's table to a file, 200 columns wide if that is not a terminal."""
     from rich.console import Console
 
     from kerasapp.verify import table
@@ -67,43 +67,32 @@ def show(report, file):
 
 def _parser():
     parser = Parser("verify", __doc__, EPILOG)
-    parser.add_argument(
-        "export", metavar="EXPORT", help="an exported version, or saved_models/NAME for its newest"
-    )
-    parser.add_argument(
-        "--data",
-        metavar="FILE",
-        help="a text file whose lines are asked, too: prompts, sentences, or texts to read",
-    )
-    parser.add_argument(
-        "--items", type=number(int, 1, 100_000, "a number from 1 to 100000"), metavar="N",
-        help="inputs beside those of --data, test vectors among them (default: 50; 20 with --quick)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--runtimes", nargs="+", metavar="NAME",
-        help="ask these alone, and Keras, such as saved_model or compiled_dynamic (default: all there are)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--beam-size", type=number(int, 1, 64, "a number from 1 to 64"), metavar="N",
-        help="translation: hypotheses kept at each step; 1 is greedy (default: 4)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--quick", action="store_true", help="what export runs: fewer inputs, in a minute at most times"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add = parser.add_argument
+    add("export", metavar="EXPORT", help="an exported version, or saved_models/NAME for its newest version")
+    words = "a text file whose lines are inputs, too: prompts, sentences, or texts to read aloud"
+    add("--data", metavar="FILE", help=words)
+    words = "inputs in addition to --data, including the test vectors (default: 50; 20 with --quick)"
+    add("--items", type=number(int, 1, 100_000), metavar="N", help=words)
+    words = "runtimes to compare with Keras, such as saved_model or compiled_dynamic (default: all)"
+    add("--runtimes", nargs="+", metavar="NAME", help=words)
+    words = "translation: hypotheses kept at each step; 1 is greedy (default: 4)"
+    add("--beam-size", type=number(int, 1, 64), metavar="N", help=words)
+    words = "the check of kerasapp export: fewer inputs, usually under a minute"
+    add("--quick", action="store_true", help=words)
+    add("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 
 
 def _lines(path):
     """The lines of a file that are not blank."""
-    found = []
+    lines = []
     with reading(path) as source:
         for chunk in source.chunks():
             for line, reason in zip(chunk, unusable(chunk), strict=True):
                 if reason:
-                    raise ConfigError(f"--data: {path}: line {len(found) + 1}: {reason}")
-                found.append(line.decode())
-    found = tuple(line for line in found if line.strip())
-    if not found:
+                    raise ConfigError(f"--data: {path}: line {len(lines) + 1}: {reason}")
+                lines.append(line.decode())
+    lines = tuple(line for line in lines if line.strip())
+    if not lines:
         raise ConfigError(f"--data: {path}: no line has any text")
-    return found
+    return lines

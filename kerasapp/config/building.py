@@ -17,8 +17,8 @@ def build(config: Any, *sources: Mapping[str, Any]) -> Any:
     Args:
         config: The configuration to start from, such as `preset("generation", "tinyshakespeare")`.
         *sources: Mappings of dotted keys, `{"training.steps": 100}`, or of sections,
-            `{"training": {"steps": 100}}`. A source that gives one of two keys that exclude each other
-            switches the other off (`Section.replaces`); one that gives both is refused.
+            `{"training": {"steps": 100}}`. If two keys exclude each other, a source that gives one switches
+            the other off (`Section.replaces`); a source that gives both is refused.
 
     Raises:
         ConfigError: a key is unknown, or a value has the wrong type or is out of range.
@@ -35,17 +35,17 @@ def build(config: Any, *sources: Mapping[str, Any]) -> Any:
 
 
 def checked(source: Mapping[str, Any], config_class: type, section: str | None = None) -> dict[str, Any]:
-    """The values of `source` (see `build`) by dotted key, each of them checked alone.
+    """The values of `source` (see `build`) by dotted key, each checked by itself.
 
     Raises:
-        ConfigError: a key is unknown, or outside `section` where one is named, or its value is not usable.
+        ConfigError: a key is unknown or outside of `section`, or its value is not usable.
     """
     known = {key: hint for key, hint in keys(config_class).items() if section in (None, key.split(".")[0])}
     return {key: check(key, known[key], value) for key, value in _flat_keys(source, known)}
 
 
 def shape(config: Any) -> dict[str, Any]:
-    """What a run that starts from another one takes over, by dotted key: the model, and what makes tokens."""
+    """The values that a run takes over from the run it starts from: those of the model and the vocabulary."""
     vocabulary = config_module(config.task).VOCABULARY
     return {
         key: value for key, value in flatten(config).items() if key.startswith("model.") or key in vocabulary
@@ -53,7 +53,7 @@ def shape(config: Any) -> dict[str, Any]:
 
 
 def check_same_shape(initial: Any, config: Any) -> None:
-    """Raises ConfigError where weights and tokens of one do not fit the other, naming the key."""
+    """Raises ConfigError, naming the key, if weights and tokens of the initial run do not fit `config`."""
     if initial.task != config.task:
         raise ConfigError(f"--from: a run of {initial.task}; one of {config.task} is needed")
     before = shape(initial)
@@ -90,7 +90,7 @@ def flatten(config: Any) -> dict[str, Any]:
 
 
 def _with_replaced(values: dict[str, Any], config_class: type) -> dict[str, Any]:
-    """`values` by dotted key, with what they replace: minutes by steps, a pair of files by another."""
+    """`values` by dotted key, and the values of the keys that they replace (`Section.replaces`)."""
     replaced = {}
     for name, kind in sections(config_class).items():
         for key, others in kind.replaces.items():

@@ -1,9 +1,10 @@
-"""Checks of a value against its field's annotation: a wrong one is refused before any data is read."""
+"""Checks a value against its field's annotation, before any data is read."""
 
 import dataclasses
 import functools
 import json
 import math
+import operator
 import os
 import types
 import typing
@@ -15,7 +16,7 @@ from kerasapp.errors import ConfigError
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The limits of a number, to stand in `typing.Annotated`: `Annotated[float, Range(above=0, most=1)]`."""
+    """The limits of a number, for `typing.Annotated`: `Annotated[float, Range(above=0, most=1)]`."""
 
     above: float | None = None
     least: float | None = None
@@ -23,26 +24,25 @@ class Range:
     below: float | None = None
 
     def __contains__(self, number: float) -> bool:
-        return (
-            (self.above is None or number > self.above)
-            and (self.least is None or number >= self.least)
-            and (self.most is None or number <= self.most)
-            and (self.below is None or number < self.below)
-        )
+        return all(holds(number, limit) for _, holds, limit in self._limits())
 
     def __str__(self) -> str:
-        limits = {
-            "above": self.above,
-            "at least": self.least,
-            "at most": self.most,
-            "below": self.below,
-        }
-        return " and ".join(f"{words} {limit}" for words, limit in limits.items() if limit is not None)
+        return " and ".join(f"{words} {limit}" for words, _, limit in self._limits())
+
+    def _limits(self) -> list[tuple]:
+        """(words, comparison, limit) of each limit that is set."""
+        limits = [
+            ("above", operator.gt, self.above),
+            ("at least", operator.ge, self.least),
+            ("at most", operator.le, self.most),
+            ("below", operator.lt, self.below),
+        ]
+        return [limit for limit in limits if limit[2] is not None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """A remark to end the message about a wrong value: `Annotated[Literal["a"], Note("b comes later")]`."""
+    """A remark after the message about a wrong value: `Annotated[Literal["a"], Note("b comes later")]`."""
 
     text: str
 
@@ -57,10 +57,10 @@ Rate = Annotated[float, Range(least=0, below=1)]
 class Section:
     """Base of the dataclasses that hold one section of a configuration, such as `training`.
 
-    `replaces` has, for a key that excludes others, the values that those take where a file or a command line
-    gives that key and not them, such as `{"steps": {"minutes": None}}`.
+    `replaces` maps a key to the values of the keys that it excludes, such as `{"steps": {"minutes": None}}`:
+    they are set if a source gives that key and not them.
 
-    Every field is checked against its annotation when an instance is made, whatever it is made from.
+    Every field is checked against its annotation when an instance is made.
 
     Raises:
         ConfigError: a field's value has the wrong type or is out of range; names `section.field`.
@@ -71,23 +71,19 @@ class Section:
 
     def __post_init__(self):
         for field, hint in hints(type(self)).items():
-            # The instances are frozen; this is where a list from a file becomes the annotation's tuple.
+            # The instances are frozen; here a list from a file becomes the annotation's tuple.
             object.__setattr__(self, field, check(f"{self.name}.{field}", hint, getattr(self, field)))
 
 
 @functools.cache
 def hints(section: type) -> dict[str, Any]:
-    """The annotation of each field of a dataclass, `Annotated` kept, in the order of the fields."""
+    """The annotation of each field of a dataclass, with `Annotated`, in the order of the fields."""
     annotations = typing.get_type_hints(section, include_extras=True)
     return {field.name: annotations[field.name] for field in dataclasses.fields(section)}
 
 
-class _MisfitError(Exception):
-    pass
-
-
 def check(key: str, hint: Any, value: Any) -> Any:
-    """`value` as the type that `hint` names: a list becomes a tuple, and 1 a float where one is asked for.
+    """`value` as the type of `hint`: a list becomes a tuple, and a whole number a float.
 
     Args:
         key: The name to use in messages, such as `training.learning_rate`.
@@ -99,7 +95,7 @@ def check(key: str, hint: Any, value: Any) -> Any:
     """
     try:
         return _convert(hint, value)
-    except _MisfitError:
+    except (ValueError, OverflowError):
         raise ConfigError(f"{key}: {show(value)} is not {describe(hint)}") from None
 
 
@@ -114,36 +110,21 @@ def _convert(hint: Any, value: Any) -> Any:
     if origin is Literal:
         return _accept(value in arguments, value)
     if origin is tuple:
-        return _convert_tuple(arguments, value)
+        _accept(isinstance(value, list | tuple), value)
+        items = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        return tuple(_convert(*pair) for pair in zip(items, value, strict=True))
     if hint is float:
-        return _convert_float(value)
+        # A text, too: PyYAML follows YAML 1.1, where 5e-3 without a decimal point is text.
+        number = float(_accept(isinstance(value, int | float | str) and not isinstance(value, bool), value))
+        return _accept(math.isfinite(number), number)
     if hint is str:
         return os.fspath(_accept(isinstance(value, str | os.PathLike), value))
     return _accept(type(value) is hint, value)  # exactly: True is an int to isinstance
 
 
-def _convert_tuple(arguments: tuple, value: Any) -> tuple:
-    _accept(isinstance(value, list | tuple), value)
-    if arguments[-1] is Ellipsis:
-        arguments = arguments[:1] * len(value)
-    _accept(len(value) == len(arguments), value)
-    return tuple(_convert(hint, item) for hint, item in zip(arguments, value, strict=True))
-
-
-def _convert_float(value: Any) -> float:
-    if isinstance(value, str):
-        # PyYAML follows YAML 1.1, where 5e-3 without a decimal point is text.
-        try:
-            value = float(value)
-        except ValueError:
-            raise _MisfitError from None
-    _accept(isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value), value)
-    return float(value)
-
-
 def _accept(condition: bool, value: Any) -> Any:
     if not condition:
-        raise _MisfitError
+        raise ValueError
     return value
 
 
@@ -155,32 +136,28 @@ def describe(hint: Any) -> str:
     """What an annotation expects, in words: "a number above 0, or null"."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return " ".join([describe(arguments[0]), *map(str, arguments[1:])]).replace(
-            " at least", " of at least", 1
-        )
+        words = " ".join([describe(arguments[0]), *map(str, arguments[1:])])
+        return words.replace(" at least", " of at least", 1)
     if origin in (Union, types.UnionType):
         return f"{describe(_not_none(arguments))}, or null"
     if origin is Literal:
         return f"one of {', '.join(arguments)}"
     if origin is tuple:
-        if arguments[-1] is Ellipsis:
-            return f"a list, each item {describe(arguments[0])}"
-        return f"a list of {len(arguments)}, each item {describe(arguments[0])}"
+        count = "" if arguments[-1] is Ellipsis else f" of {len(arguments)}"
+        return f"a list{count}, each item {describe(arguments[0])}"
     return {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}[hint]
 
 
 def plain(hint: Any) -> Any:
-    """The annotation without what `Annotated` adds, for the parser of flags."""
+    """The type in an annotation, without its limits and without null."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Annotated:
-        return plain(arguments[0])
-    if origin in (Union, types.UnionType):
-        return plain(_not_none(arguments)) | None
+    if origin in (Annotated, Union, types.UnionType):
+        return plain(_not_none(arguments))
     return hint
 
 
 def limits_of(hint: Any) -> str:
-    """The limits in an annotation, in words, for help texts; empty where there are none."""
+    """The limits in an annotation, in words; empty if there are none."""
     inner = typing.get_args(hint)
     if typing.get_origin(hint) is Annotated:
         return " ".join(str(extra) for extra in inner[1:] if isinstance(extra, Range))

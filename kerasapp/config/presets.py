@@ -1,4 +1,4 @@
-"""The presets of the tasks, and what each task's configuration module holds."""
+"""The presets of the tasks, and the contents of each task's configuration module."""
 
 from types import ModuleType
 
@@ -7,25 +7,23 @@ from kerasapp.errors import ConfigError, nearest
 
 
 def config_module(task: str) -> ModuleType:
-    """The configuration module of a task.
+    """The configuration module of a task. Raises: ConfigError for an unknown task.
 
     It has CONFIG (its dataclass, whose section `data` is a `kerasapp.config.data.DataSection`), PRESETS (name
-    -> function, the first is the default), the keys that name files (PATHS), those of them that data.split
-    cuts (CUT), those that say what a token or a frame is (VOCABULARY); and, if earlier versions had more
-    keys, those (REMOVED).
-
-    Raises: ConfigError for an unknown task.
+    -> function, the first is the default), and tuples of keys: PATHS (they name files), CUT (the PATHS that
+    data.split cuts), VOCABULARY (they define a token or a frame) and optionally REMOVED (keys of earlier
+    versions).
     """
     return spec.spec(task).load("config")
 
 
 def default_preset(task: str) -> str:
-    """The name of the preset that `kerasapp train TASK` takes where none is named."""
+    """The name of the preset that `kerasapp train TASK` uses by default."""
     return next(iter(config_module(task).PRESETS))
 
 
 def preset(task: str, name: str | None = None):
-    """The configuration of a preset, the task's default where no name is given.
+    """The configuration of a preset, by default of the task's default preset.
 
     Raises:
         ConfigError: no such preset; names the nearest one and lists all.

@@ -83,7 +83,7 @@ class TrainingConfig(Section):
         if (self.steps is None) == (self.minutes is None):
             raise ConfigError(
                 f"training.steps: {show(self.steps)} and training.minutes: {show(self.minutes)}: "
-                "exactly one of them limits a run, and the other is null"
+                "give exactly one of them"
             )
         for name in self.callbacks:
             if not re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", name):

@@ -23,39 +23,24 @@ class BeamSearch(NamedTuple):
     The score of a hypothesis is that of Wu et al. 2016 (GNMT, arXiv:1609.08144, equation 14),
     log p / ((5 + length) / 6) ** length_penalty + coverage_penalty * sum ln(min(coverage, 1)), where length
     counts the end token, and the coverage of a source position is the sum of its alignments over time.
-
-    beam_size: int32, at least 1; 1 is greedy.
-    length_penalty: float32, at least 0; 0 compares log-probabilities as they are, 1 nearly their mean.
-    coverage_penalty: float32, at least 0; 0 is off.
-    shortest: int32; tokens before the end token, at least. The model's probabilities stay as they are.
-    longest: int32, at least 1; tokens before the end token, at most.
     """
 
-    beam_size: tf.Tensor
-    length_penalty: tf.Tensor
-    coverage_penalty: tf.Tensor
-    shortest: tf.Tensor
-    longest: tf.Tensor
+    beam_size: tf.Tensor  # int32, at least 1; 1 is greedy
+    length_penalty: tf.Tensor  # float32, at least 0; 0 compares log-probabilities, 1 nearly their mean
+    coverage_penalty: tf.Tensor  # float32, at least 0; 0 is off
+    shortest: tf.Tensor  # int32; the least tokens before the end token, whose probability stays as it is
+    longest: tf.Tensor  # int32, at least 1; the most tokens before the end token
 
 
 class Hypotheses(NamedTuple):
-    """What a search found, best first, finished ones before others; beams is the largest beam size.
+    """What a search found, best first, finished hypotheses before others; beams: the largest beam size."""
 
-    ids: int32 [batch, beams, length], without the end token, padded with 0.
-    lengths: int32 [batch, beams]; 0 where a row has no hypothesis.
-    scores: float32 [batch, beams]; -inf where a row has no hypothesis.
-    log_probabilities: float32 [batch, beams], of the tokens and the end token.
-    finished: bool [batch, beams]; False where the end token did not come in time.
-    alignment: float32 [batch, beams, length + 1, source]: a row for each token and one for the end token,
-        0 elsewhere.
-    """
-
-    ids: tf.Tensor
-    lengths: tf.Tensor
-    scores: tf.Tensor
-    log_probabilities: tf.Tensor
-    finished: tf.Tensor
-    alignment: tf.Tensor
+    ids: tf.Tensor  # int32 [batch, beams, length], without the end token, padded with 0
+    lengths: tf.Tensor  # int32 [batch, beams]; 0 where a row has no hypothesis
+    scores: tf.Tensor  # float32 [batch, beams]; -inf where a row has no hypothesis
+    log_probabilities: tf.Tensor  # float32 [batch, beams], of the tokens and the end token
+    finished: tf.Tensor  # bool [batch, beams]; False where the end token did not come in time
+    alignment: tf.Tensor  # float32 [batch, beams, length + 1, source], the end token's last; 0 elsewhere
 
 
 class _Rows(NamedTuple):

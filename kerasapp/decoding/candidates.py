@@ -17,23 +17,18 @@ class Candidates(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """What greedy search chooses, per row.
+    """What greedy search chooses, per row."""
 
-    tokens: int32 [batch]; the end token where a row ends. log_probabilities: float32 [batch], with them.
-    is_cut: bool [batch]; a row that has reached its greatest length and does not end: its token does not
-        count.
-    """
-
-    tokens: tf.Tensor
-    log_probabilities: tf.Tensor
-    is_cut: tf.Tensor
+    tokens: tf.Tensor  # int32 [batch]; the end token where a row ends
+    log_probabilities: tf.Tensor  # float32 [batch], with these tokens
+    is_cut: tf.Tensor  # bool [batch]; the row may not grow and does not end: its token does not count
 
 
 def find_candidates(log_probabilities, logits, end_id):
-    """The `Candidates` of beams of these log-probabilities [batch, beams], the logits [batch * beams,
-    vocabulary] being those of the token after them.
+    """The `Candidates` after beams of these log-probabilities [batch, beams] and logits [batch * beams,
+    vocabulary] of the next token.
 
-    No more than `beams` other tokens of one beam can be among the best of its row: only so many are kept.
+    At most `beams` other tokens of one beam can be among the best of its row: only so many are kept.
     """
     shape = tf.shape(log_probabilities)
     values, tokens = _top_k(logits, tf.minimum(shape[1] + 1, tf.shape(logits)[1]))  # [rows, beams + 1]
@@ -74,9 +69,9 @@ def go_on(log_probabilities, logits, position, shortest, longest, end_id):
     Returns: a `Chosen`.
     """
     found = find_candidates(log_probabilities[:, tf.newaxis], logits, end_id)
-    ending = tf.where(position >= shortest, found.ends[:, 0], NEVER)
+    end = tf.where(position >= shortest, found.ends[:, 0], NEVER)
     other, place = tf.math.top_k(found.continuations, 1)
-    ends = (ending > NEVER) & (ending >= other[:, 0])  # of equals the end comes first
+    ends = (end > NEVER) & (end >= other[:, 0])  # of equals the end comes first
     token = tf.gather(found.tokens, place, batch_dims=1)[:, 0]
-    total = tf.where(ends, ending, other[:, 0])
+    total = tf.where(ends, end, other[:, 0])
     return Chosen(tf.where(ends, end_id, token), total, ~ends & (position >= longest))

@@ -1,4 +1,4 @@
-"""Turns a step function into sequences, in the graph: sampling a row at a time by its own rules."""
+"""Samples sequences with a step function, in the graph, each row by its own rules."""
 
 from typing import NamedTuple
 
@@ -10,17 +10,13 @@ LARGE, BLOCK = 1000, 100  # tokens of a vocabulary from which on it is searched 
 class Sampling(NamedTuple):
     """How each row is sampled; every field is one value per row, [batch].
 
-    temperature: float32; 0 takes the likeliest token, 1 samples from the model's own probabilities.
-    top_k: int32; only the k likeliest tokens, 0 for all.
-    top_p: float32; only the likeliest tokens that together reach this probability, 1 for all
-        (nucleus sampling, Holtzman et al. 2020, arXiv:1904.09751). Applied after `top_k`.
-    seed: int32; the same seed gives the same text, whatever else is in the batch.
+    `top_p` is nucleus sampling (Holtzman et al. 2020, arXiv:1904.09751), applied after `top_k`.
     """
 
-    temperature: tf.Tensor
-    top_k: tf.Tensor
-    top_p: tf.Tensor
-    seed: tf.Tensor
+    temperature: tf.Tensor  # float32; 0 takes the likeliest token, 1 samples from the model's probabilities
+    top_k: tf.Tensor  # int32; only the k likeliest tokens, 0 for all
+    top_p: tf.Tensor  # float32; only the likeliest tokens that together reach this probability, 1 for all
+    seed: tf.Tensor  # int32; the same seed gives the same text, whatever else is in the batch
 
 
 def uniform(seed, position):
@@ -39,8 +35,7 @@ def uniform(seed, position):
 
 
 def derived(seed, number):
-    """Seeds of the several paths of one row: seed int32 [batch], number int32 [count] -> int32 [batch,
-    count]."""
+    """Seeds for several paths per row: seed int32 [batch], number int32 [count] -> int32 [batch, count]."""
     return tf.bitcast(_mixed(seed[:, tf.newaxis], number[tf.newaxis, :]), tf.int32)
 
 
@@ -62,7 +57,15 @@ def _pcg(x):
     return tf.bitwise.right_shift(x, tf.constant(22, tf.uint32)) ^ x
 
 
-def choose(logits, sampling, noise, filtered=True):
+def prepare(sampling, noise):
+    """The loop-invariant arguments of `choose`: sharpness [batch, 1], the factor of the logits, and noise
+    [..., batch]. Greedy rows get the noise 0 and a factor so large that they take the likeliest token."""
+    greedy = sampling.temperature <= 0
+    sharpness = tf.where(greedy, 1e30, 1.0 / tf.maximum(sampling.temperature, 1e-6))[:, tf.newaxis]
+    return sharpness, tf.where(greedy, 0.0, noise)
+
+
+def choose(logits, sharpness, noise, filters=None):
     """One token for each row.
 
     Inverts the cumulative distribution in the order of the vocabulary, so that one uniform number decides,
@@ -70,25 +73,11 @@ def choose(logits, sampling, noise, filtered=True):
 
     Args:
         logits: float32 [batch, vocabulary]; -inf for tokens that must not be chosen.
-        sampling: a `Sampling`.
-        noise: float32 [batch], in [0, 1).
-        filtered: Python bool; False skips `top_k` and `top_p` when no row uses them.
+        sharpness, noise: float32 [batch, 1] and [batch], see `prepare`.
+        filters: a `Sampling`, for its `top_k` and `top_p`; None when no row uses them.
 
     Returns: int32 [batch].
     """
-    sharpness, noise = _prepare(sampling, noise)
-    return _choose(logits, sharpness, noise, sampling if filtered else None)
-
-
-def _prepare(sampling, noise):
-    """The loop-invariant part of `choose`: the factor of the logits [batch, 1], and the noise [..., batch].
-    Greedy rows get the noise 0 and a factor so large that they take the likeliest token."""
-    greedy = sampling.temperature <= 0
-    sharpness = tf.where(greedy, 1e30, 1.0 / tf.maximum(sampling.temperature, 1e-6))[:, tf.newaxis]
-    return sharpness, tf.where(greedy, 0.0, noise)
-
-
-def _choose(logits, sharpness, noise, filters):
     weights = tf.exp((logits - tf.reduce_max(logits, axis=1, keepdims=True)) * sharpness)
     if filters is not None:
         weights = keep_likeliest(weights, filters.top_k, filters.top_p)
@@ -96,13 +85,13 @@ def _choose(logits, sharpness, noise, filters):
 
 
 def _invert(weights, noise):
-    """The first place at which the sum of `weights` [batch, size] so far is above `noise` [batch, 1], in
-    [0, 1), times that of all: int32 [batch]."""
+    """The first index at which the cumulative sum of `weights` [batch, size] exceeds `noise` [batch, 1], in
+    [0, 1), times their sum: int32 [batch]."""
     size = weights.shape[1]
     if size is None or size < LARGE:
         cumulative = tf.cumsum(weights, axis=1)  # [batch, size]
         return _count(cumulative <= noise * cumulative[:, -1:])
-    # A cumulative sum costs nine times as much as a sum: first the block, then the place in it.
+    # A cumulative sum costs nine times as much as a sum: find the block first, then the index in it.
     blocks = tf.pad(weights, [[0, 0], [0, -size % BLOCK]])
     blocks = tf.reshape(blocks, [-1, -(-size // BLOCK), BLOCK])  # [batch, blocks, BLOCK]
     cumulative = tf.cumsum(tf.reduce_sum(blocks, axis=2), axis=1)  # [batch, blocks]
@@ -150,15 +139,27 @@ def sample(step, logits, states, sampling, position, count):
 
     Returns: (tokens int32 [batch, count], logits of the token after them, states).
     """
+    noise = tf.transpose(uniform(sampling.seed, tf.range(position, position + count)))  # [count, batch]
+    sharpness, noise = prepare(sampling, noise)
 
-    def loop(with_filters):
-        return lambda: _sampling_loop(step, logits, states, sampling, position, count, with_filters)
+    def loop(filters):
+        def body(i, logits, states, tokens):
+            chosen = choose(logits, sharpness, tf.gather(noise, i), filters)
+            logits, states = step(chosen, states)
+            return i + 1, logits, states, tokens.write(i, chosen)
 
-    return tf.cond(_filtered(sampling), loop(True), loop(False))
+        tokens = tf.TensorArray(tf.int32, size=count, element_shape=[None])
+        _, last, after, tokens = tf.while_loop(
+            lambda i, *_: i < count, body, (0, logits, states, tokens), parallel_iterations=1
+        )
+        rows = tf.reshape(tokens.stack(), [count, tf.shape(logits)[0]])  # [count, batch]
+        return tf.transpose(rows), last, after
+
+    return _with_filters(sampling, loop)
 
 
 def sample_one(logits, sampling, position):
-    """The token that `sample` takes at a position, which is one of its own for each row.
+    """The token that `sample` takes at a position; each row has its own.
 
     Args:
         logits: float32 [batch, vocabulary].
@@ -167,41 +168,19 @@ def sample_one(logits, sampling, position):
 
     Returns: int32 [batch].
     """
-    noise = _draw(sampling.seed, position)
-    return tf.cond(
-        _filtered(sampling),
-        lambda: choose(logits, sampling, noise),
-        lambda: choose(logits, sampling, noise, filtered=False),
-    )
+    sharpness, noise = prepare(sampling, _draw(sampling.seed, position))
+    return _with_filters(sampling, lambda filters: choose(logits, sharpness, noise, filters))
 
 
-def _filtered(sampling):
-    return tf.reduce_any((sampling.top_k > 0) | (sampling.top_p < 1.0))
-
-
-def _sampling_loop(step, logits, states, sampling, position, count, filtered):
-    noise = tf.transpose(uniform(sampling.seed, tf.range(position, position + count)))  # [count, batch]
-    sharpness, noise = _prepare(sampling, noise)
-    filters = sampling if filtered else None
-
-    def body(i, logits, states, tokens):
-        chosen = _choose(logits, sharpness, tf.gather(noise, i), filters)
-        logits, states = step(chosen, states)
-        return i + 1, logits, states, tokens.write(i, chosen)
-
-    tokens = tf.TensorArray(tf.int32, size=count, element_shape=[None])
-    _, logits, states, tokens = tf.while_loop(
-        lambda i, *_: i < count, body, (0, logits, states, tokens), parallel_iterations=1
-    )
-    rows = tf.reshape(tokens.stack(), [count, tf.shape(logits)[0]])  # [count, batch]
-    return tf.transpose(rows), logits, states
+def _with_filters(sampling, function):
+    """`function` of the filters, or of None when no row uses any."""
+    used = tf.reduce_any((sampling.top_k > 0) | (sampling.top_p < 1.0))
+    return tf.cond(used, lambda: function(sampling), lambda: function(None))
 
 
 def cut(text, stop):
-    """Each text up to its stop string, and whether it was there: text, stop [batch] -> string, bool [batch].
-
-    The stop string "" stands for none.
-    """
+    """Each text up to its stop string ("": none), and whether that was found: text, stop string [batch] ->
+    string [batch], bool [batch]."""
 
     def cut_row(row):
         text, stop = row

@@ -1,1 +1,1 @@
-"""One exporter a format."""
+"""One exporter per format."""

@@ -1,6 +1,6 @@
-"""The bundle of a version, `tflite/`: files for a phone, and all that a runtime has to know of them.
+"""The bundle of a version, `tflite/`: files for a phone, and the metadata that a runtime needs.
 
-docs/mobile.md describes its parts for who reads it; `lite/` is a runtime for it.
+docs/mobile.md describes its format; `lite/` is a runtime for it.
 """
 
 import hashlib
@@ -22,13 +22,14 @@ def write(task, model, servable, precisions, folder, name):
     """Writes a bundle.
 
     Args:
-        task: the task that the model was built by. model: the serving model (see `Task.serving_model`).
-        servable: the module that answers with it, for the test vectors.
+        task: the task that built the model.
+        model: the serving model (see `Task.serving_model`).
+        servable: its servable, for the test vectors.
         precisions: some of `tflite.PRECISIONS`.
-        folder: where; it must not exist.
-        name: of the model.
+        folder: the bundle's folder; it must not exist.
+        name: the model's name.
 
-    Raises: ConfigError where a file cannot be made (see `tflite.convert`).
+    Raises: ConfigError if a file cannot be made (see `tflite.convert`).
     """
     folder.mkdir()
     described = task.described()
@@ -46,7 +47,7 @@ def write(task, model, servable, precisions, folder, name):
         "made_with": {p: importlib.metadata.version(p) for p in ("kerasapp", "tensorflow")},
         "precisions": {p: {**_entry(folder / entry.pop("file")), **entry} for p, entry in files.items()},
         "signatures": {key: _signature(function) for key, function in functions.items()},
-        "states": getattr(model, "state_names", []),  # a plain model carries none
+        "states": getattr(model, "state_names", []),  # a plain Keras model has none
         "ids": {"pad": 0, "unknown": 1, "start": 2, "end": 3},
         "vocabularies": vocabularies,
         "vectors": _entry(folder / "vectors.json"),
@@ -60,14 +61,14 @@ def write(task, model, servable, precisions, folder, name):
 
 
 def stamp(folder, version):
-    """Writes a version's number into the metadata of a bundle, if there is one in `folder`."""
+    """Writes a version's number into the metadata of the bundle in its folder, if there is one."""
     folder = folder / FOLDER
     if (folder / METADATA).is_file():
         _write(folder, {**json.loads((folder / METADATA).read_text("utf-8")), "version": version})
 
 
 def _write(folder, metadata):
-    """Writes metadata.json, and beside it its checksum."""
+    """Writes metadata.json and its checksum."""
     text = json.dumps(metadata, indent=1, ensure_ascii=False) + "\n"
     (folder / METADATA).write_text(text, encoding="utf-8")
     digest = _entry(folder / METADATA)["sha256"]
@@ -81,12 +82,11 @@ def _entry(file):
 
 def _signature(function):
     """Shapes and types of a concrete function's inputs and outputs."""
-
-    def described(specs):
-        return {key: {"shape": spec.shape.as_list(), "dtype": spec.dtype.name} for key, spec in specs.items()}
-
-    inputs = described(input_specs(function))
-    return {"inputs": inputs, "outputs": described(function.structured_outputs)}
+    sides = {"inputs": input_specs(function), "outputs": function.structured_outputs}
+    return {
+        side: {key: {"shape": spec.shape.as_list(), "dtype": spec.dtype.name} for key, spec in specs.items()}
+        for side, specs in sides.items()
+    }
 
 
 def _write_vocabularies(tokenizers, folder):
@@ -115,7 +115,7 @@ def _write_vocabulary(tokenizer, name, folder):
 
 
 def _pieces(model):
-    """What a SentencePiece model holds: [piece, score, type] of each id."""
+    """The pieces of a SentencePiece model: [piece, score, type] of each id."""
     proto = sentencepiece_model_pb2.ModelProto.FromString(model)
     kinds = sentencepiece_model_pb2.ModelProto.SentencePiece.Type
     algorithms = sentencepiece_model_pb2.TrainerSpec.ModelType

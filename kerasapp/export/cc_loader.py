@@ -1,8 +1,8 @@
 """An export in TensorFlow's own C++ loader, without Python's TensorFlow: what TF Serving runs.
 
-`run` starts this file as a process of its own, in which `tensorflow` is never imported: it opens the library
-of the TensorFlow package (`libtensorflow_cc.so.2`) by its C interface, tensorflow/c/c_api.h, adds the
-operations of tensorflow-text, loads the SavedModel and answers requests. By hand:
+It opens the library of the TensorFlow package (`libtensorflow_cc.so.2`) by its C interface,
+tensorflow/c/c_api.h, adds the operations of tensorflow-text, loads the SavedModel and answers requests. By
+hand:
 
     python -m kerasapp.export.cc_loader saved_models/NAME/1 < requests.json
 """
@@ -12,7 +12,6 @@ import ctypes
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -24,58 +23,20 @@ _DTYPES = {
     1: np.float32, 2: np.float64, 3: np.int32, 4: np.uint8, 5: np.int16, 6: np.int8, 7: np.object_,
     9: np.int64, 10: np.bool_, 17: np.uint16, 19: np.float16, 22: np.uint32, 23: np.uint64,
 }  # fmt: skip
+# Fields (name, number, type) of tensorflow/core/protobuf/meta_graph.proto. A map is a list of its entries.
+_MESSAGES = {
+    "Tensor": [("name", 1, "STRING"), ("dtype", 2, "INT32")],
+    "TensorEntry": [("key", 1, "STRING"), ("value", 2, "Tensor")],
+    "Signature": [("inputs", 1, "TensorEntry"), ("outputs", 2, "TensorEntry")],
+    "SignatureEntry": [("key", 1, "STRING"), ("value", 2, "Signature")],
+    "MetaGraph": [("signature_def", 5, "SignatureEntry")],
+}
 _STRING = 7
 _STRING_BYTES = 24  # of a TF_TString, tensorflow/core/platform/ctstring_internal.h
 
 
 class LoaderError(RuntimeError):
     """The C++ loader could not load the export or run a request; the message is TensorFlow's own."""
-
-
-def run(folder: str | os.PathLike, requests: list[dict], timeout: float = 300) -> list[dict]:
-    """Answers requests with TensorFlow's C++ loader, in a process without Python's TensorFlow.
-
-    Args:
-        folder: the version's folder.
-        requests: as in `vectors.json`: {"signature": name, "inputs": {name: nested lists}}; binary strings
-            may be given as {"b64": ...}.
-        timeout: seconds to wait for all answers.
-
-    Returns:
-        For each request the outputs by name, as nested lists; strings as text, those of outputs named
-        "..._bytes" as {"b64": ...}.
-
-    Raises:
-        LoaderError: the SavedModel does not load, a request fails, or the process ends otherwise.
-
-    Example:
-        >>> run("saved_models/shakespeare/1", [{"signature": "score", "inputs": {"text": ["To be"]}}])
-        ... # doctest: +SKIP
-        [{'nats': [7.31], 'characters': [5]}]
-    """
-    wanted = [{"signature": request["signature"], "inputs": request["inputs"]} for request in requests]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", __file__, os.fspath(folder)],  # -P: nothing beside this file is a module
-            input=json.dumps(wanted),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=timeout,
-            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-        )
-    except subprocess.TimeoutExpired:
-        raise LoaderError(f"{folder}: no answer of the C++ loader after {timeout:g} s") from None
-    if done.returncode not in (0, 1) or not done.stdout:  # a signal's number is negative
-        raise LoaderError(
-            f"{folder}: the C++ loader ended with {done.returncode}: {done.stderr[-300:].strip()}"
-        )
-    answer = json.loads(done.stdout)
-    if "error" in answer:
-        raise LoaderError(f"{folder}: {answer['error']}")
-    if answer["tensorflow_imported"]:
-        raise LoaderError("the process of the C++ loader has imported Python's TensorFlow")
-    return answer["outputs"]
 
 
 class _Output(ctypes.Structure):  # TF_Output
@@ -87,7 +48,7 @@ class _Buffer(ctypes.Structure):  # TF_Buffer
 
 
 class _Library:
-    """TensorFlow's C interface; what takes a status last raises it."""
+    """TensorFlow's C interface. `checked` calls a function that takes a status last, and raises its error."""
 
     def __init__(self):
         self._library = ctypes.CDLL(str(_package("tensorflow") / "libtensorflow_cc.so.2"))
@@ -115,13 +76,10 @@ def _package(name: str) -> Path:
 
 
 class Session:
-    """A SavedModel in TensorFlow's C++ loader, in this process.
-
-    Args:
-        folder: the version's folder.
+    """A SavedModel in TensorFlow's C++ loader, in this process; `folder` is the version's.
 
     Raises:
-        LoaderError: it does not load; also where `run` fails.
+        LoaderError: the SavedModel does not load, or a call of `run` fails.
     """
 
     def __init__(self, folder: Path):
@@ -159,7 +117,7 @@ class Session:
                 None, ctypes.c_int(0), None,
             )  # fmt: skip
             return {
-                name: _plain(self._array(result, dtype), name.endswith("_bytes"))
+                name: _plain(self._array(result, dtype).tolist(), name.endswith("_bytes"))
                 for (name, (_, dtype)), result in zip(outputs.items(), results, strict=True)
             }
         finally:
@@ -215,69 +173,53 @@ def _strings(value):
     return base64.b64decode(value["b64"]) if isinstance(value, dict) else value.encode()
 
 
-def _plain(array: np.ndarray, binary: bool) -> list:
-    """An array as nested lists of JSON values."""
-    if array.dtype == object:
-        texts = np.empty(array.shape, object)
-        for index, text in np.ndenumerate(array):
-            texts[index] = (
-                {"b64": base64.b64encode(text).decode()} if binary else text.decode(errors="replace")
-            )
-        array = texts
-    return array.tolist()
+def _plain(value, binary: bool):
+    """Nested lists with their bytes as text, or as {"b64": ...}."""
+    if isinstance(value, list):
+        return [_plain(item, binary) for item in value]
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()} if binary else value.decode(errors="replace")
+    return value
 
 
 def _signatures(meta_graph: bytes) -> dict[str, tuple[dict, dict]]:
     """Inputs and outputs of each signature: name -> (tensor's name, number of its type)."""
-    message = _meta_graph_class().FromString(meta_graph)
     return {
-        name: tuple(
-            {key: (info.name, info.dtype) for key, info in sorted(infos.items())}
-            for infos in (signature.inputs, signature.outputs)
+        signature.key: tuple(
+            {entry.key: (entry.value.name, entry.value.dtype) for entry in sorted(side, key=lambda e: e.key)}
+            for side in (signature.value.inputs, signature.value.outputs)
         )
-        for name, signature in message.signature_def.items()
+        for signature in _meta_graph_class().FromString(meta_graph).signature_def
     }
 
 
 def _meta_graph_class() -> type:
-    """MetaGraphDef as far as it is needed here: the generated class would import all of TensorFlow.
-
-    Fields and numbers are those of tensorflow/core/protobuf/meta_graph.proto; others are skipped.
-    """
+    """The part of MetaGraphDef that is needed here; the generated class would import all of TensorFlow."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="signatures.proto", package="signatures", syntax="proto3")
-
-    def add(message, name, number, kind):
-        added = message.field.add(name=name, number=number, label=field.LABEL_OPTIONAL)
-        if isinstance(kind, str):
-            added.type, added.type_name = field.TYPE_MESSAGE, f".signatures.{kind}"
-        else:
-            added.type = kind
-        return added
-
-    def add_map(message, name, number, kind):
-        entry = message.nested_type.add(name=f"{name.title().replace('_', '')}Entry")
-        entry.options.map_entry = True
-        add(entry, "key", 1, field.TYPE_STRING)
-        add(entry, "value", 2, kind)
-        add(message, name, number, f"{message.name}.{entry.name}").label = field.LABEL_REPEATED
-
-    tensor, signature, graph = (file.message_type.add(name=name) for name in ("Tensor", "Signature", "Graph"))
-    add(tensor, "name", 1, field.TYPE_STRING)
-    add(tensor, "dtype", 2, field.TYPE_INT32)
-    add_map(signature, "inputs", 1, "Tensor")
-    add_map(signature, "outputs", 2, "Tensor")
-    add_map(graph, "signature_def", 5, "Signature")
+    for name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        for key, number, kind in fields:
+            label = field.LABEL_REPEATED if kind.endswith("Entry") else field.LABEL_OPTIONAL
+            if kind in _MESSAGES:
+                options = {"type": field.TYPE_MESSAGE, "type_name": f".signatures.{kind}"}
+            else:
+                options = {"type": field.Type.Value(f"TYPE_{kind}")}
+            message.field.add(name=key, number=number, label=label, **options)
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("signatures.Graph"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("signatures.MetaGraph"))
 
 
 def main(folder: str) -> int:
     """Reads requests from standard input and writes the outputs to standard output, both JSON.
 
+    A request is {"signature": name, "inputs": {name: nested lists}}, as in `vectors.json`; a binary string is
+    {"b64": ...}. The outputs are nested lists by name; strings are text, or {"b64": ...} in outputs named
+    "..._bytes".
+
     Returns:
-        The exit code: 1 where the output is {"error": message}.
+        The exit code: 1 if the output is {"error": message}.
     """
     try:
         session = Session(Path(folder))

@@ -1,9 +1,10 @@
-"""What would keep TF Serving from answering with a SavedModel, found before the SavedModel is published.
+"""Finds what would keep TF Serving from answering with a SavedModel, before the SavedModel is published.
 
-TF Serving is one binary: it knows the operations that are linked into it and loads no others. Its REST
-interface writes rows only where every input and output has the batch first, and has no form for some types.
+TF Serving knows only the operations that are linked into its binary. Its REST interface writes rows only if
+every input and output has the batch first, and it cannot write some types.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,37 +35,29 @@ TEXT_OPS = frozenset(
     ]
 )  # fmt: skip
 
-# Of TensorFlow's own operations those that need what TF Serving has not: Python, or a GPU of NVIDIA.
+# TensorFlow's own operations that need Python, or an NVIDIA GPU; TF Serving has neither.
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _GPU_PREFIX = "CudnnRNN"
 
 # What AddSingleValueAndAdvance of tensorflow_serving/util/json_tensor.cc writes.
-_JSON_TYPES = frozenset(
-    {
-        *(tf.float32, tf.float64, tf.bool, tf.string),
-        *(tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8, tf.uint32, tf.uint64),
-    }
-)
+_JSON_TYPES = {tf.float32, tf.float64, tf.bool, tf.string, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8}
+_JSON_TYPES |= {tf.uint32, tf.uint64}
 
-_INITIALISER = "__saved_model_init_op"  # a signature only by its place
+_INITIALISER = "__saved_model_init_op"  # stored among the signatures, but not one
 
 
 def check(folder: Path) -> None:
-    """Checks the SavedModel in a folder.
-
-    Raises:
-        ConfigError: TF Serving could not serve it; one line with all that is wrong.
-    """
-    found = problems(folder)
-    if found:
-        raise ConfigError(f"TF Serving could not serve this model: {'; '.join(found)}")
+    """Raises ConfigError, one line with all problems, if TF Serving could not serve the SavedModel."""
+    faults = problems(folder)
+    if faults:
+        raise ConfigError(f"TF Serving could not serve this model: {'; '.join(faults)}")
 
 
 def problems(folder: Path) -> list[str]:
-    """All that TF Serving could not serve in the SavedModel in a folder; empty where all is well.
+    """What TF Serving could not serve in the SavedModel in a folder; empty if there is nothing.
 
     Args:
-        folder: a version's folder. Where it has example answers (`vectors.json`), their rows are counted too.
+        folder: a version's folder. If it has example answers (`vectors.json`), their rows are counted, too.
     """
     model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     serving = [graph for graph in model.meta_graphs if list(graph.meta_info_def.tags) == ["serve"]]
@@ -75,34 +68,28 @@ def problems(folder: Path) -> list[str]:
 
 
 def _ops(graph: tf.compat.v1.GraphDef) -> list[str]:
-    """Each operation that is not linked, once, with the node where it was found first."""
-    functions = {function.signature.name for function in graph.library.function}
-    found = {}
-    for node in _nodes(graph):
+    """Each operation that is not linked, once, with the first node that uses it."""
+    functions = {function.signature.name: function.node_def for function in graph.library.function}
+    refused = {}
+    for node in itertools.chain(graph.node, *functions.values()):
         if node.op not in functions and (reason := _refusal(node.op)):
-            found.setdefault(node.op, f"operation {node.op} (node {node.name}) {reason}")
-    return list(found.values())
-
-
-def _nodes(graph: tf.compat.v1.GraphDef) -> Iterator:
-    yield from graph.node
-    for function in graph.library.function:
-        yield from function.node_def
+            refused.setdefault(node.op, f"operation {node.op} (node {node.name}) {reason}")
+    return list(refused.values())
 
 
 def _refusal(op: str) -> str | None:
     if op in _PYTHON_OPS:
         return "calls back into Python, which is not there"
     if op.startswith(_GPU_PREFIX):
-        return "runs on a GPU alone; export with use_cudnn=False"
-    # raw_ops are TensorFlow's own; the process's registry would also know libraries that were loaded.
+        return "runs only on a GPU; export with use_cudnn=False"
+    # raw_ops are TensorFlow's own; the registry of this process also has those of loaded libraries.
     if op in TEXT_OPS or hasattr(tf.raw_ops, op):
         return None
     return "is neither TensorFlow's nor tensorflow-text's"
 
 
 def _variables(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
-    """The variables that stay empty in the C++ loader, which knows the restore function and no Python."""
+    """The variables that the restore function does not restore; they stay empty in the C++ loader."""
     nodes = {node.name: node for node in graph.graph_def.node}
     restore = nodes.get(graph.saver_def.restore_op_name)
     if restore is None or not restore.op.endswith("PartitionedCall"):
@@ -119,32 +106,26 @@ def _signatures(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[str]:
             continue
         for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
             for key, info in sorted(infos.items()):
-                reasons = (_type_problem(info), _shape_problem(info))
-                yield from (f"{kind} {key} of signature {name} {reason}" for reason in reasons if reason)
+                yield from (f"{kind} {key} of signature {name} {reason}" for reason in _tensor_problems(info))
 
 
-def _type_problem(info: meta_graph_pb2.TensorInfo) -> str | None:
-    dtype = tf.as_dtype(info.dtype)
-    return None if dtype in _JSON_TYPES else f"is {dtype.name}, which REST cannot carry"
-
-
-def _shape_problem(info: meta_graph_pb2.TensorInfo) -> str | None:
-    shape = info.tensor_shape
-    if shape.unknown_rank:
-        return "has a shape of unknown rank; a batch of free size has to come first"
-    sizes = [size.size if size.size >= 0 else None for size in shape.dim]
-    if not sizes or sizes[0] is not None:
-        return f"has the shape {sizes}; a batch of free size has to come first"
-    return None
+def _tensor_problems(info: meta_graph_pb2.TensorInfo) -> Iterator[str]:
+    dtype, shape = tf.as_dtype(info.dtype), tf.TensorShape(info.tensor_shape)
+    if dtype not in _JSON_TYPES:
+        yield f"is {dtype.name}, which REST cannot carry"
+    if shape.rank is None:
+        yield "has a shape of unknown rank; a batch of free size has to come first"
+    elif not shape.rank or shape[0] is not None:
+        yield f"has the shape {shape.as_list()}; a batch of free size has to come first"
 
 
 def _examples(folder: Path) -> Iterator[str]:
-    """Example answers with other rows than their requests: a free size need not be the batch's."""
+    """Example answers with another number of rows than their requests: a free size may not be the batch."""
     path = folder / EXTRA / "vectors.json"
     for example in json.loads(path.read_text(encoding="utf-8")) if path.is_file() else ():
         rows = {len(value) for value in example["inputs"].values() if isinstance(value, list)}
         for key, value in sorted(example["outputs"].items()):
-            if isinstance(value, list) and {len(value)} != rows:  # a scalar's shape has told already
-                asked = " or ".join(map(str, sorted(rows)))
+            if isinstance(value, list) and {len(value)} != rows:  # the shape of a scalar is a problem already
+                expected = " or ".join(map(str, sorted(rows)))
                 where = f"output {key} of signature {example['signature']}"
-                yield f"{where} has {len(value)} rows for a request of {asked}"
+                yield f"{where} has {len(value)} rows for a request of {expected}"

@@ -1,4 +1,4 @@
-"""A page about an exported model, for whoever finds it later."""
+"""The page that describes an exported model."""
 
 import importlib.metadata
 import platform
@@ -8,31 +8,29 @@ from kerasapp.artefact import EXTRA
 from kerasapp.config.building import flatten
 
 PACKAGES = ("kerasapp", "tensorflow", "keras", "tensorflow-text")
-AUDIO = ("tensorflow-io", "soundfile", "soxr", "num2words")  # what reads recordings and their transcripts
+AUDIO = ("tensorflow-io", "soundfile", "soxr", "num2words")  # they read recordings and transcripts
 
 
 def text(name, config, model, signatures, folder, metrics, verified=None):
-    """The card as Markdown: data, metrics, signatures, sizes, versions and the whole configuration, from the
-    staged `folder`; `verified` is what checking its runtimes gave, as Markdown."""
+    """The card as Markdown: data, metrics, signatures, sizes, versions and the whole configuration of the
+    version in `folder`. `verified` is the result of verifying it, as Markdown."""
     task = spec.spec(config.task)
     data = {key: value for key, value in flatten(config).items() if key.startswith("data.") and value}
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    facts = [
+        ("parameters", f"{model.count_params():,}"),
+        ("size of the SavedModel", f"{size / 1e6:.1f} MB"),
+        ("signatures", ", ".join(f"`{signature}`" for signature in sorted(signatures))),
+    ]
     parts = [
         f"# {name}",
         f"A `{config.task}` model made by kerasapp.",
         "## Data",
         _table(("key", "value"), [(f"`{key}`", value) for key, value in data.items()]),
         "## Metrics",
-        _table(("figure", "value"), metrics.items()) if metrics else "None were recorded with this export.",
+        _table(("metric", "value"), metrics.items()) if metrics else "None were recorded with this export.",
         "## Model",
-        _table(
-            ("what", "value"),
-            [
-                ("parameters", f"{model.count_params():,}"),
-                ("size of the SavedModel", f"{size / 1e6:.1f} MB"),
-                ("signatures", ", ".join(f"`{signature}`" for signature in sorted(signatures))),
-            ],
-        ),
+        _table(("what", "value"), facts),
         f"## What `{task.signature}` takes",
         _table(("input", "default", "range", "what it does"), _inputs(task)),
         *(["## Verified", verified] if verified else []),
@@ -45,16 +43,10 @@ def text(name, config, model, signatures, folder, metrics, verified=None):
 
 
 def _inputs(task):
-    rows = [
-        (
-            f"`{knob.name}`",
-            f"`{knob.default!r}`",
-            knob.range if knob.least is not None else "any text",
-            knob.help,
-        )
-        for knob in task.knobs
-    ]
-    return [(f"`{task.input}`", "", "", f"{task.takes}, one per row"), *rows]
+    yield f"`{task.input}`", "", "", f"{task.takes}, one per row"
+    for knob in task.knobs:
+        limits = knob.range if knob.least is not None else "any text"
+        yield f"`{knob.name}`", f"`{knob.default!r}`", limits, knob.help
 
 
 def _versions(config):

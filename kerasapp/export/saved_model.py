@@ -1,4 +1,4 @@
-"""A trained model as a SavedModel version that TF Serving loads and that holds all that kerasapp needs."""
+"""A trained model as a SavedModel version that TF Serving loads, with all that kerasapp needs of it."""
 
 import base64
 import inspect
@@ -27,10 +27,10 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
         task: the task that the model was built by.
         model: the trained model.
         folder: `saved_models/NAME`.
-        metrics: what is known of its quality, name -> number, for the model card.
+        metrics: name -> number, for the model card.
         tflite: precisions of a bundle for phones, see `kerasapp.export.tflite`; none, no bundle.
-        check: function (folder of the staged version) -> Markdown for the model card. What it raises leaves
-            no version.
+        check: function (folder of the staged version) -> Markdown for the model card. If it raises, no
+            version is written.
 
     Raises: ConfigError where the folder cannot be written, TF Serving could not serve the model, or a
         precision cannot be made of it.
@@ -42,33 +42,7 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
     except OSError as error:
         raise ConfigError(f"{folder}: cannot export there: {error.strerror}") from None
     try:
-        serving_model = task.serving_model(model)
-        servable = task.servable(serving_model)
-        tf.saved_model.save(
-            _resources(servable, serving_model), str(staged), signatures=servable.signatures()
-        )
-        extra = staged / EXTRA
-        extra.mkdir(parents=True)
-        serving_model.save(extra / "model.keras")
-        parsing.save(task.config, extra / "config.yaml")
-        task.save_tokenizer(extra)
-        requests = servable.example_requests()
-        warmup.write(
-            staged / "assets.extra" / "tf_serving_warmup_requests",
-            folder.name,
-            [_default_request(servable, requests), *requests],
-        )
-        (extra / "vectors.json").write_text(
-            json.dumps(vectors(servable, requests), indent=1), encoding="utf-8"
-        )
-        lint.check(staged)
-        if tflite:
-            bundle.write(task, serving_model, servable, tflite, staged / bundle.FOLDER, folder.name)
-        verified = check(staged) if check else None
-        card = model_card.text(
-            folder.name, task.config, serving_model, servable.signatures(), staged, metrics or {}, verified
-        )
-        (extra / "model_card.md").write_text(card, encoding="utf-8")
+        _write(task, model, staged, folder.name, metrics or {}, tflite, check)
         staged.chmod(0o755)  # mkdtemp's folder is for its owner alone; a server may be another user
         return _publish(staged, folder)
     except BaseException:
@@ -76,18 +50,41 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
         raise
 
 
+def _write(task, model, staged, name, metrics, tflite, check):
+    """Writes a version to the folder `staged`; see `export`."""
+    serving_model = task.serving_model(model)
+    servable = task.servable(serving_model)
+    tf.saved_model.save(_resources(servable, serving_model), str(staged), signatures=servable.signatures())
+    extra = staged / EXTRA
+    extra.mkdir(parents=True)
+    serving_model.save(extra / "model.keras")
+    parsing.save(task.config, extra / "config.yaml")
+    task.save_tokenizer(extra)
+    requests = servable.example_requests()
+    replayed = [_default_request(servable, requests), *requests]
+    warmup.write(staged / "assets.extra" / "tf_serving_warmup_requests", name, replayed)
+    answers = json.dumps(vectors(servable, requests), indent=1)
+    (extra / "vectors.json").write_text(answers, encoding="utf-8")
+    lint.check(staged)
+    if tflite:
+        bundle.write(task, serving_model, servable, tflite, staged / bundle.FOLDER, name)
+    verified = check(staged) if check else None
+    card = model_card.text(name, task.config, serving_model, servable.signatures(), staged, metrics, verified)
+    (extra / "model_card.md").write_text(card, encoding="utf-8")
+
+
 def _default_request(servable, requests):
-    """A request of the default signature, which most are asked by, with a row of the first example's."""
+    """A request of the default signature, which most clients use, with one row of the first example."""
     names = inspect.signature(servable.serving_default).parameters
     return "serving_default", {name: requests[0][1][name][-1:] for name in names}
 
 
 def _resources(servable, model):
-    """All that the servable's signatures read: the model's variables, its tokenizers and their tables.
+    """The resources of the servable's signatures: the model's variables, its tokenizers and their tables.
 
-    The variables are TensorFlow's own, without the model around them. Keras's would each be saved twice, once
-    as the functions read it and once as it is restored, and TensorFlow's C++ loader, the one in TF Serving,
-    does not find the first (https://github.com/keras-team/keras/issues/19274).
+    The variables are TensorFlow's own, without the Keras model around them. Keras's variables would be saved
+    twice, as the functions read them and as they are restored. TensorFlow's C++ loader, which TF Serving
+    uses, does not find the first (https://github.com/keras-team/keras/issues/19274).
     """
     root = tf.Module(name=servable.name)
     root.weights = [variable.value for variable in model.variables]
@@ -96,20 +93,20 @@ def _resources(servable, model):
 
 
 def vectors(servable, requests):
-    """Requests with their answers, as JSON values: what any other runtime has to give for them."""
+    """Requests with their answers, as JSON values; every other runtime has to give these answers."""
     signatures = servable.signatures()
-    found = []
+    answers = []
     for name, inputs in requests:
-        answer = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
-        outputs = {key: _plain(value.numpy(), key) for key, value in answer.items()}
-        found.append(
+        result = signatures[name](**{key: tf.constant(value) for key, value in inputs.items()})
+        outputs = {key: _plain(value.numpy(), key) for key, value in result.items()}
+        answers.append(
             {"signature": name, "inputs": {k: _plain(v) for k, v in inputs.items()}, "outputs": outputs}
         )
-    return found
+    return answers
 
 
 def _plain(value, name=""):
-    """Lists of numbers and strings; of an output whose name ends in "_bytes" as TF Serving has them."""
+    """Lists of numbers and strings; those of an output named "..._bytes" in base64, as in TF Serving."""
     if name.endswith("_bytes"):
         return [{"b64": base64.b64encode(item).decode()} for item in value.tolist()]
     if value.dtype == object and value.size:  # strings, as TensorFlow or as Python has them

@@ -25,7 +25,7 @@ from kerasapp.export import tflite_worker
 from kerasapp.export.tflite_file import compact, engines, least_runtime, require_builtin
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
-QUANTISATION = {  # of products of matrices; all else is computed in float32
+QUANTISATION = {  # of matrix products; everything else is computed in float32
     "float32": {"weights": "float32", "inputs": "float32"},
     "float16": {"weights": "float16", "inputs": "float32"},
     "dynamic": {"weights": "int8", "inputs": "int8, by their range in each call"},
@@ -36,18 +36,18 @@ QUANTISATION = {  # of products of matrices; all else is computed in float32
 def convert(task, model, precisions, folder):
     """Writes `folder/PRECISION.tflite` for each precision.
 
-    States, gates, attention and all signatures' inputs and outputs are float32 in each (see `QUANTISATION`).
+    States, gates, attention, and the inputs and outputs of all signatures are float32 (see `QUANTISATION`).
 
     Args:
-        task: the task that the model was built by.
+        task: the task that built the model.
         model: the serving model (see `Task.serving_model`).
         precisions: some of `PRECISIONS`.
         folder: an existing folder.
 
     Returns: (precision -> {"file", "ops", "quantisation", "least_runtime", "engines"},
         name of a signature -> its concrete function).
-    Raises: ConfigError for an operation that is not TensorFlow Lite's own, a converter that fails or crashes,
-        or, for int8, training data that cannot be read.
+    Raises: ConfigError for an operation that is not built into TensorFlow Lite, for a converter that fails or
+        crashes, and, for int8, for training data that cannot be read.
     """
     graphs, jobs = task.described().load("tflite"), {}
     for precision in precisions:
@@ -72,15 +72,15 @@ def convert(task, model, precisions, folder):
 def run_converter(jobs, what):
     """The bytes of .tflite files.
 
-    The converter runs in a process of its own, for it can crash (tensorflow#101050, #75140).
+    The converter runs in a separate process, because it can crash (tensorflow#101050, #75140).
 
     Args:
-        jobs: precision -> (signatures, name -> concrete function; samples of inputs, an iterable of
-            (signature, name -> array), for int8).
-        what: what is converted, in words, for errors.
+        jobs: precision -> (signatures, name -> concrete function; for int8 samples of inputs, an iterable of
+            (signature, name -> array)).
+        what: the kind of model, for errors.
 
     Returns: precision -> bytes.
-    Raises: ConfigError that names precision and `what`.
+    Raises: ConfigError that names the precision and `what`.
     """
     with tempfile.TemporaryDirectory(prefix="kerasapp-tflite-") as folder:
         folders = {precision: Path(folder, precision) for precision in jobs}
@@ -89,24 +89,24 @@ def run_converter(jobs, what):
             _save_samples(samples, folders[precision] / "samples")
         command = [sys.executable, "-P", tflite_worker.__file__, *map(str, folders.values())]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        found = {}
+        contents = {}
         for precision, path in folders.items():
             file = path / "model.tflite"
             if not file.is_file():
                 raise ConfigError(f"--tflite {precision}, {what}: {_reason(done)}")
-            found[precision] = file.read_bytes()
-        return found
+            contents[precision] = file.read_bytes()
+        return contents
 
 
 def _kind(task):
-    """A task and what in its model decides whether it converts, in words."""
+    """A task in words, with the parts of its model that decide whether it converts."""
     model = task.config.model
     parts = [getattr(model, name) for name in ("cell", "attention") if hasattr(model, name)]
     return " ".join([task.name, *(["with", *parts] if parts else [])])
 
 
 def _save_samples(samples, folder):
-    """Writes one file of arrays for each signature, for the worker."""
+    """Writes one file of arrays per signature, for the worker."""
     columns = collections.defaultdict(list)
     for signature, inputs in samples:
         columns[signature].append(inputs)
@@ -117,8 +117,8 @@ def _save_samples(samples, folder):
 
 
 def _reason(done):
-    """Why a worker gave no file: the signal that ended it, or the last line of its error."""
+    """Why a worker wrote no file: the signal that ended it, or the last line of its error."""
     if done.returncode < 0:
         return f"TensorFlow's converter crashed ({signal.Signals(-done.returncode).name})"
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return f"TensorFlow's converter failed: {lines[-1] if lines else 'it gave no file'}"
+    return f"TensorFlow's converter failed: {lines[-1] if lines else 'it wrote no file'}"

@@ -1,7 +1,6 @@
-"""What stands in a .tflite file: its operations, and what it holds twice.
+"""A .tflite file: its operations and runtimes, and the file without duplicates.
 
-The format is tensorflow/compiler/mlir/lite/schema/schema.fbs; the classes that read it are generated from it,
-and come with TensorFlow.
+The format is tensorflow/compiler/mlir/lite/schema/schema.fbs. TensorFlow ships the classes that read it.
 """
 
 import copy
@@ -18,37 +17,34 @@ _NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() 
 
 
 def operations(content):
-    """The operations in a file's bytes, those of loops and branches among them: sorted names, each once.
+    """The operations in a file's bytes, including those of loops and branches: sorted names, each once.
 
-    A custom operation, as those of Flex, has its own name with "custom " before it.
+    The name of a custom operation, such as one of Flex, begins with "custom ".
     """
-    model = schema.Model.GetRootAs(bytearray(content), 0)
-    found = set()
-    for i in range(model.OperatorCodesLength()):
-        code = model.OperatorCodes(i)
-        # Codes below 127 stand in the field that older readers know.
-        name = _NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-        found.add(name if name != "CUSTOM" else f"custom {code.CustomCode().decode()}")
-    return sorted(found)
+    names = set()
+    for code in _read(content).operatorCodes:
+        name = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]  # codes below 127 are in the second
+        names.add(name if name != "CUSTOM" else f"custom {code.customCode.decode()}")
+    return sorted(names)
 
 
 def require_builtin(content, what):
-    """The operations of a file's bytes. Raises ConfigError where one is not TensorFlow Lite's own."""
-    found = operations(content)
-    others = [name.removeprefix("custom ") for name in found if name.startswith("custom ")]
+    """The operations of a file's bytes. Raises: ConfigError if one is not built into TensorFlow Lite."""
+    names = operations(content)
+    others = [name.removeprefix("custom ") for name in names if name.startswith("custom ")]
     if others:
         raise ConfigError(
-            f"{what}: {', '.join(others)} would need Flex or a custom operation; a phone has neither"
+            f"{what}: {', '.join(others)} would need Flex or a custom operation; phones have neither"
         )
-    return found
+    return names
 
 
 def least_runtime(content):
-    """The least version of TensorFlow Lite that runs a file, such as "2.17.0".
+    """The least version of TensorFlow Lite that runs a file, such as "2.17.0", from the file's own metadata.
 
-    The converter writes it into the file's own metadata; None where it did not.
+    None if the converter wrote no version.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
+    model = _read(content)
     for entry in model.metadata or []:
         if entry.name == b"min_runtime_version":
             return bytes(model.buffers[entry.buffer].data).rstrip(b"\0").decode()
@@ -56,22 +52,19 @@ def least_runtime(content):
 
 
 def engines(content):
-    """The engines of LiteRT that take a file: "interpreter", and "compiled" (CompiledModel) where no tensor
+    """The engines of LiteRT that run a file: "interpreter", and "compiled" (CompiledModel) if no tensor
     keeps its value between calls."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
-    kept = any(tensor.isVariable for graph in model.subgraphs for tensor in graph.tensors)
+    kept = any(tensor.isVariable for graph in _read(content).subgraphs for tensor in graph.tensors)
     return ["interpreter"] if kept else ["interpreter", "compiled"]
 
 
 def compact(content):
-    """A file's bytes with each buffer and each list of numbers once, and a tensor of its own for each output.
+    """A file's bytes with each buffer and each list of numbers once, and a separate tensor for each output.
 
-    It gives the same answers.
-
-    The converter stores a weight once for all signatures, but for one that two kinds of operations read, and
-    a weight's scales and zeros once for each operation.
+    The answers stay the same. The converter stores a weight twice if two kinds of operations read it, and the
+    weight's scales and zeros once per operation.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
+    model = _read(content)
     _separate_outputs(model)
     _share_buffers(model)
     model.buffers = [_Aligned(buffer) for buffer in model.buffers]
@@ -80,11 +73,15 @@ def compact(content):
     return bytes(builder.Output())
 
 
-def _separate_outputs(model):
-    """Gives each output of a signature a tensor of its own.
+def _read(content):
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))
 
-    The converter lets outputs of equal constants, such as first states, share one tensor. LiteRT's
-    CompiledModel knows a tensor by one name, so the other outputs would be missing there.
+
+def _separate_outputs(model):
+    """Gives each output of a signature a separate tensor.
+
+    In the converter's files outputs of equal constants, such as first states, share one tensor. LiteRT's
+    CompiledModel knows a tensor by one name only, so it would lack the other outputs.
     """
     for signature in model.signatureDefs or []:
         graph, seen = model.subgraphs[signature.subgraphIndex], set()
@@ -105,21 +102,19 @@ def _separate_outputs(model):
 
 
 def _share_buffers(model):
-    """Lets tensors use the first of the buffers of the same bytes, and drops the others."""
+    """Keeps the first of several equal buffers, for all tensors that use one of them."""
     first, places, kept = {}, [], []
     for i, buffer in enumerate(model.buffers):
         data = b"" if buffer.data is None else buffer.data.tobytes()
-        # An empty buffer is a tensor's sign that it is no constant; the first of all has to stay the first.
+        # An empty buffer marks a tensor that is no constant. The very first buffer has to stay the first.
         key = data if data and i else i
         if key not in first:
             first[key] = len(kept)
             kept.append(buffer)
         places.append(first[key])
     model.buffers = kept
-    for owner in [
-        *(tensor for graph in model.subgraphs for tensor in graph.tensors),
-        *(model.metadata or []),
-    ]:
+    tensors = (tensor for graph in model.subgraphs for tensor in graph.tensors)
+    for owner in [*tensors, *(model.metadata or [])]:
         owner.buffer = places[owner.buffer]
 
 

@@ -1,7 +1,7 @@
-"""What the graphs for TensorFlow Lite are made of: weights as constants, and forms of layers that convert.
+"""Parts of the graphs for TensorFlow Lite: weights as constants, and forms of layers that convert.
 
-The layers and steps are those of every other runtime. Only here stand the forms that the converter and a
-phone want: products of rows, and loops that end with the text and keep nothing between calls.
+The layers and steps are those of every other runtime. The forms here suit the converter and phones: products
+of rows, and loops that end with the text and keep nothing between calls.
 """
 
 import keras
@@ -15,9 +15,9 @@ CHUNK = 16  # rows whose inputs a `Reader` projects with one product
 class Weights:
     """The weights of a model as constants of the graph that is being traced.
 
-    The converter quantises a weight, and stores it once, only where it is a constant in the very graph that
-    uses it: each body of a loop and each branch enters the scope anew. In a file of several signatures
-    variables would stay variables.
+    The converter quantises a weight, and stores it once, only if it is a constant of the graph that uses it.
+    So each body of a loop and each branch enters the scope again. Variables would stay variables in a file of
+    several signatures.
 
     Example:
 
@@ -35,7 +35,7 @@ class Weights:
 
 
 class _Constants(keras.StatelessScope):
-    """Gives the layers inside it constants for their variables, each one when it is asked for."""
+    """Gives the layers inside it constants in place of their variables."""
 
     def __init__(self, values):
         super().__init__()
@@ -47,11 +47,11 @@ class _Constants(keras.StatelessScope):
 
 
 class View:
-    """A model some of whose layers stand in forms that convert, for the functions of a task's `model.py`.
+    """A model with some attributes replaced by forms that convert, for the functions of a task's `model.py`.
 
     Args:
         model: the model.
-        **layers: attribute -> what stands in its place.
+        **layers: attribute -> its replacement.
     """
 
     def __init__(self, model, **layers):
@@ -63,15 +63,15 @@ class View:
 
 
 class Table:
-    """An embedding whose rows are looked up in numbers of 8 bits, each row with its own scale, or in floats.
+    """An embedding whose rows are looked up in 8 bits, each row with its own scale, or in floats.
 
-    The converter would give all rows one scale, and store them once more where they are the logits' weights,
-    too. These rows are the bytes that it makes of such weights, so that the file has them once.
+    The converter would give all rows one scale, and store them twice if they are also the logits' weights.
+    These rows have the same bytes as the converter's form of such weights, so the file holds them once.
 
     Args:
         layer: the embedding. precision: of the file.
 
-    Call: as of the layer, `ids` of any shape, or `x` with `reverse` for logits.
+    Call: like the layer, `ids` of any shape, or `x` with `reverse` for logits.
     """
 
     def __init__(self, layer, precision):
@@ -80,14 +80,14 @@ class Table:
         if precision in ("dynamic", "int8"):
             largest = np.maximum(np.abs(self._rows).max(axis=1), 1e-12)
             scales = largest / np.float32(127)
-            # As the converter does, to the last bit: it divides by a scale of 64 bits for the one precision,
-            # and multiplies by the inverse of one of 32 bits for the other.
+            # As the converter does, to the last bit: it divides by a scale of 64 bits for `dynamic`, and
+            # multiplies by the inverse of a scale of 32 bits for `int8`.
             if precision == "dynamic":
                 rows = self._rows / (largest.astype(np.float64) / 127)[:, np.newaxis]
             else:
                 rows = self._rows * (1 / scales)[:, np.newaxis]
             self._rows = _rounded(rows).astype(np.int8)
-            # In whole numbers: of scales that are floats the converter would make numbers of 8 bits.
+            # As integers: the converter would turn scales that are floats into 8 bits.
             self._unit = float(scales.max()) / 2**30
             self._scales = np.round(scales / self._unit).astype(np.int32)
 
@@ -102,24 +102,22 @@ class Table:
 
 
 def _rounded(x):
-    """To the nearest whole number, halves away from zero."""
+    """The nearest integer, halves away from zero."""
     return np.sign(x) * np.floor(np.abs(x).astype(np.float64) + 0.5)  # in 32 bits the sum would be rounded
 
 
 class Reader:
     """A bidirectional layer that reads one sentence.
 
-    Call: x [1, time, features], lengths [1] -> [1, time, 2 * units], as of the layer up to the length, zeros
-    after it.
-
-    Both directions read in one WHILE that ends with the sentence; the backward one counts down from the
-    sentence's end. An outer loop takes `CHUNK` rows at a time, and projects them with one product; an inner
-    loop takes the steps. So a step's product has the recurrent weights alone, and neither loop copies more
-    than it must. No tensor keeps its value between calls: LiteRT's CompiledModel refuses such files, among
-    them all with UNIDIRECTIONAL_SEQUENCE_LSTM.
+    Both directions run in one WHILE that ends with the sentence; the backward direction counts down from the
+    end. An outer loop projects `CHUNK` rows at a time with one product; an inner loop takes the steps. So the
+    product of a step has only the recurrent weights, and the loops copy little. No tensor keeps its value
+    between calls: LiteRT's CompiledModel refuses such files, for example with UNIDIRECTIONAL_SEQUENCE_LSTM.
 
     Args:
         layer: the `Bidirectional`. weights: the model's `Weights`.
+
+    Call: x [1, time, features], lengths [1] -> [1, time, 2 * units], zeros after the length.
     """
 
     def __init__(self, layer, weights):
@@ -152,13 +150,11 @@ class Reader:
         return _floats(tf.concat(outputs, axis=-1))[tf.newaxis]  # [1, time, 2 * units]
 
     def _read_rows(self, t, length, starts, inputs, states, written):
-        """The steps from `t` to the end of its chunk, or of the sentence.
+        """The steps from `t` to the end of its chunk, or of the sentence: (new states, written).
 
-        Args:
-            starts: of each direction, the place of the first row. inputs: its rows [rows, features].
-            states: its states. written: the bits of its outputs [rows, units].
-
-        Returns: (new states, written).
+        Args, per direction:
+            starts: the place of the first row. inputs: its rows [rows, features]. states: its states.
+            written: the bits of its outputs [rows, units].
         """
         rows = written[0].shape[0]
         with self._weights():
@@ -182,10 +178,10 @@ class Reader:
 
 
 def _bits(x):
-    """Floats as the whole numbers of the same bits.
+    """Floats as the integers of the same bits.
 
-    The converter crashes where it measures the ranges of int8 and a loop hands floats on as they are
-    (tensorflow#75140). So the rows that a loop only reads, and all that the outer loop carries, are these.
+    The converter crashes when it measures the ranges for int8 and a loop passes floats through unchanged
+    (tensorflow#75140). So the loops read and carry these integers.
     """
     return tf.bitcast(x, tf.int32)
 
@@ -195,13 +191,13 @@ def _floats(bits):
 
 
 def nonempty(tensors):
-    """Those of tensors by name that have elements: a decoder without attention has keys of none, and
-    TensorFlow Lite refuses such."""
+    """The tensors, by name, that have elements. TensorFlow Lite refuses others, such as the keys of a decoder
+    without attention."""
     return {name: tensor for name, tensor in tensors.items() if 0 not in tensor.shape}
 
 
 def padded(ids, end, room):
-    """The inputs of `encode` for ids [any] and the end, as many as there is room for."""
+    """The inputs of `encode` for a list of ids and the id of the end, cut and padded to `room`."""
     ids = [*ids[: room - 1], end]
     return {
         "ids": np.pad(np.array([ids], np.int32), [[0, 0], [0, room - len(ids)]]),
@@ -210,9 +206,9 @@ def padded(ids, end, room):
 
 
 def run(function, inputs):
-    """What a concrete function gives for inputs name -> array: name -> array."""
-    found = function(**{name: tf.constant(value) for name, value in inputs.items()})
-    return {name: value.numpy() for name, value in found.items()}
+    """The outputs of a concrete function, name -> array, for inputs name -> array."""
+    outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
+    return {name: value.numpy() for name, value in outputs.items()}
 
 
 def every_third(function, inputs, key, values):
@@ -231,7 +227,7 @@ def every_third(function, inputs, key, values):
 
 
 def input_specs(function):
-    """What a concrete function takes: name -> TensorSpec."""
+    """The inputs of a concrete function: name -> TensorSpec."""
     positional, named = function.structured_input_signature
     return {**{spec.name: spec for spec in positional}, **named}
 

@@ -1,10 +1,10 @@
-"""Converts a SavedModel to TensorFlow Lite. A program of its own: the converter can crash its process.
+"""Converts SavedModels to TensorFlow Lite, in a separate program because the converter can crash its process.
 
-python tflite_worker.py FOLDER...
+    python tflite_worker.py FOLDER...
 
-reads FOLDER/saved_model and writes FOLDER/model.tflite, one folder after the other; each is named by its
-precision. For int8 it reads FOLDER/samples/SIGNATURE.npz, where every array is [samples, ...]: what the
-ranges are measured on. It needs TensorFlow alone; what the converter reports goes to standard error.
+Each folder is named after a precision: FOLDER/saved_model is read and FOLDER/model.tflite is written. For
+int8 the ranges are measured on FOLDER/samples/SIGNATURE.npz, arrays [samples, ...]. It needs only TensorFlow;
+the converter reports on standard error.
 """
 
 import os
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-# What is in 8 bits. All else stays in floats: REVERSE_SEQUENCE has no such form, and states, gates and
-# softmax lose much in it.
+# The operations in 8 bits. The others stay in floats: REVERSE_SEQUENCE has no form in 8 bits, and states,
+# gates and softmax lose much precision in it.
 QUANTISED = ("FULLY_CONNECTED", "CONV_2D")
-SMALLEST = 1024  # weights; a smaller matrix stays as it is, as in the converter's other precisions
+SMALLEST = 1024  # weights; a smaller matrix stays in floats, as in the converter's other precisions
 
 
 def main(folder):
@@ -41,8 +41,10 @@ def samples(folder):
 
 
 def _in_8_bits(converter, folder):
-    """The converter's own two stages, ranges and rounding, with what stays in floats said to the second: that
-    is what tf.lite.experimental.QuantizationDebugger does, but for one signature alone."""
+    """The converter's two stages, ranges and rounding; the second gets a list of what stays in floats.
+
+    tf.lite.experimental.QuantizationDebugger does the same, but only for one signature.
+    """
     from tensorflow.lite.python.convert import mlir_quantize
 
     converter.representative_dataset = lambda: samples(folder / "samples")
@@ -53,7 +55,7 @@ def _in_8_bits(converter, folder):
 
 
 def _kept_in_floats(content):
-    """Names of operations other than `QUANTISED`, and of the outputs of those whose weights are few."""
+    """Names of the operations outside `QUANTISED`, and of the outputs of those with few weights."""
     from tensorflow.lite.python import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(content), 0))

@@ -13,7 +13,7 @@ def write(path, model_name, requests):
         path: `…/assets.extra/tf_serving_warmup_requests`.
         model_name: the name that the model is served by.
         requests: pairs of a signature's name and its inputs, name -> NumPy array. Few and short: TF Serving
-            refuses more than 1,000, and starts only when all are answered.
+            refuses more than 1,000, and is available only after all are answered.
     """
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests:

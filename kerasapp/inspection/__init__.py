@@ -1,7 +1,7 @@
-"""Reports of what a trained model does with a text or a series: one HTML file each, that needs nothing else.
+"""Reports of what a trained model does with a text or a series: one HTML file each, which needs nothing else.
 
-A task's own module `inspection` makes the contents of a report. The tasks share `units`, which tells what a
-recurrent stack does, with `tracking` (which units follow a feature), `saturation` (what the gates do) and
-`tracks` (which units a file has room for); `features` says what there is in a text; `packing` makes arrays
-small; `report` makes the file, from what is in page/.
+A task's own module `inspection` makes the contents of a report; `report` makes the file, with page/. The
+tasks share `units` (a recurrent stack's states), `tracking` (the units that follow a feature), `saturation`
+(of the gates), `tracks` (the units that a file has room for), `features` (of a text) and `packing` (of
+arrays).
 """

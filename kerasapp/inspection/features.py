@@ -1,4 +1,4 @@
-"""What there is in a text, character by character: simple things that a unit may keep track of."""
+"""Features of a text, per character, that a unit may keep track of."""
 
 import unicodedata
 from typing import NamedTuple
@@ -12,10 +12,7 @@ VOWELS = set("aeiouyAEIOUY")
 
 
 class Feature(NamedTuple):
-    """A thing to track.
-
-    name; meaning: in words. values: float32 [characters], as things are after each character has been read.
-    """
+    """A feature: its name, its meaning in words, its values after each character, float32 [characters]."""
 
     name: str
     meaning: str
@@ -25,16 +22,13 @@ class Feature(NamedTuple):
 def of_text(text):
     """The features that vary in a text: list of `Feature`.
 
-    Args:
-        text: string.
-
     Example:
 
     >>> [feature.name for feature in of_text("It was.")]
     ['position in the sentence', 'position in the word', ...
     """
-    word = "clause" if _is_chinese(text) else "word"  # Chinese has nothing between words
-    found = [
+    word = "clause" if _is_chinese(text) else "word"  # Chinese does not separate words
+    features = [
         Feature("position in the line", "characters since the last line break", _since(text, "\n".__eq__)),
         Feature("position in the sentence", "characters since the last . ! or ?", _since(text, _ends)),
         Feature(f"position in the {word}", "letters since the last space or sign", _since(text, _parts)),
@@ -47,8 +41,8 @@ def of_text(text):
         Feature("vowel", "one of a, e, i, o, u and y", _each(text, VOWELS.__contains__)),
         Feature("digit", "part of a number", _each(text, str.isdigit)),
     ]
-    found = [feature._replace(values=np.asarray(feature.values, np.float32)) for feature in found]
-    return [feature for feature in found if len(text) and np.ptp(feature.values) > 0]
+    features = [feature._replace(values=np.asarray(feature.values, np.float32)) for feature in features]
+    return [feature for feature in features if len(text) and np.ptp(feature.values) > 0]
 
 
 def _is_chinese(text):
@@ -61,12 +55,12 @@ def _each(text, holds):
 
 
 def _since(text, begins):
-    """How many characters each one comes after the last one that `begins` is true of; that one is 0."""
-    found, count = [], 0
+    """How many characters ago `begins` was last true, per character."""
+    values, count = [], 0
     for character in text:
         count = 0 if begins(character) else count + 1
-        found.append(count)
-    return found
+        values.append(count)
+    return values
 
 
 def _ends(character):
@@ -74,7 +68,7 @@ def _ends(character):
 
 
 def _parts(character):
-    # An apostrophe is part of its word, and so is an accent that stands for itself.
+    # An apostrophe is part of its word, and so is a combining accent.
     return not (character.isalnum() or character in "'’" or unicodedata.category(character) == "Mn")
 
 
@@ -83,8 +77,8 @@ def _is_sign(character):
 
 
 def _inside_quotation(text):
-    """A quotation that does not end, ends with its paragraph: the text may be cut from a longer one."""
-    found, inside, before = [], False, ""
+    """An open quotation ends with its paragraph, because the text may be a part of a longer one."""
+    values, inside, before = [], False, ""
     for character in text:
         if character == '"':
             inside = not inside
@@ -92,13 +86,13 @@ def _inside_quotation(text):
             inside = True
         elif character in CLOSING or character == before == "\n":
             inside = False
-        found.append(inside)
+        values.append(inside)
         before = before if character == "\r" else character
-    return found
+    return values
 
 
 def _inside_brackets(text):
-    found, depth, before = [], 0, ""
+    values, depth, before = [], 0, ""
     for character in text:
         if character in BRACKETS:
             depth += 1
@@ -106,6 +100,6 @@ def _inside_brackets(text):
             depth = max(depth - 1, 0)
         elif character == before == "\n":
             depth = 0
-        found.append(depth > 0)
+        values.append(depth > 0)
         before = before if character == "\r" else character
-    return found
+    return values

@@ -1,4 +1,4 @@
-"""Arrays in little room: quantised, deflated, in base64; page/packed.js reads them."""
+"""Compact arrays: quantised, deflated, in base64; page/packed.js reads them."""
 
 import base64
 import zlib
@@ -10,19 +10,10 @@ LEVEL = 6  # of zlib: 9 takes four times as long for 1% less
 
 
 def pack(array):
-    """An array as what JSON can hold: dict of "kind", "shape" and "data".
-
-    Args:
-        array: of one of the dtypes `KINDS`.
-    """
+    """An array of one of the dtypes `KINDS` as JSON: dict of "kind", "shape" and "data"."""
     array = np.asarray(array)
     data = deflate(array.astype(KINDS[array.dtype.name]).tobytes())
     return {"kind": array.dtype.name, "shape": list(array.shape), "data": data}
-
-
-def unpack(packed):
-    """The array of what `pack` gave."""
-    return np.frombuffer(inflate(packed["data"]), KINDS[packed["kind"]]).reshape(packed["shape"])
 
 
 def deflate(data):
@@ -30,16 +21,11 @@ def deflate(data):
     return base64.b64encode(zlib.compress(data, LEVEL)).decode("ascii")
 
 
-def inflate(text):
-    """The bytes of what `deflate` gave."""
-    return zlib.decompress(base64.b64decode(text))
-
-
 def quantise(rows, levels):
     """Rows [rows, time] in `levels` even steps from the least to the greatest value of each.
 
-    Returns: (uint8 [rows, time], or uint16 for more than 256 levels; least [rows], greatest [rows]). No value
-        is off by more than half a step.
+    Returns: (uint8 [rows, time], or uint16 for more than 256 levels; least [rows], greatest [rows]). The
+        error is at most half a step.
     """
     rows = np.asarray(rows, np.float32)
     least, greatest = rows.min(axis=1), rows.max(axis=1)
@@ -52,9 +38,3 @@ def pack_rows(rows):
     """Rows [rows, time] in 65,536 even steps each: what `pack` gives, with "least" and "greatest" of each."""
     steps, least, greatest = quantise(rows, 1 << 16)
     return {**pack(steps), "least": least.tolist(), "greatest": greatest.tolist()}
-
-
-def unpack_rows(packed):
-    """The rows of what `pack_rows` gave, float64 [rows, time]."""
-    least, greatest = (np.array(packed[name])[:, np.newaxis] for name in ("least", "greatest"))
-    return least + (greatest - least) * unpack(packed) / 65535

@@ -1,4 +1,4 @@
-"""A report as one HTML file: page, style, program and contents together; it asks no host for anything."""
+"""A report as one HTML file, with page, style, program and contents; it loads nothing from the network."""
 
 import base64
 import hashlib
@@ -10,9 +10,9 @@ from pathlib import Path
 from pipelines.atomic import write_text
 
 PAGE = Path(__file__).parent / "page"
-SHARED = Path(__file__).parents[1] / "serving" / "page" / "static"  # what the server's page has, too
+SHARED = Path(__file__).parents[1] / "serving" / "page" / "static"  # shared with the server's page
 STYLES = ("page.css", "report.css")
-# Nothing from another host, and no program but the one that is in the file.
+# Nothing from another host, and no program except the one in the file.
 POLICY = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; media-src blob: data:; "
     "base-uri 'none'; form-action 'none'"
@@ -20,13 +20,13 @@ POLICY = (
 
 
 def write(path, contents, title, scripts):
-    """Writes a report, whole or not at all.
+    """Writes a report, whole or not at all; returns its size in bytes.
 
     Args:
-        path: the file. contents: what `inspect` of a task gives. title: what was inspected, in words.
+        path: the file. contents: the result of a task's `inspect`. title: what was inspected, in words.
         scripts: files of page/ that show it, in order.
 
-    Returns: its size in bytes. Raises: OSError where the file cannot be written.
+    Raises: OSError if the file cannot be written.
     """
     page = assemble(contents, title, scripts)
     write_text(path, page)
@@ -42,7 +42,7 @@ def assemble(contents, title, scripts):
         "TITLE": html.escape(title),
         "STYLE": style,
         "BODY": re.sub(r"\{\{(\w+)\}\}\n", lambda part: _read(f"{part[1]}.html"), _read(f"{task}.html")),
-        # An HTML parser ends the contents at "</script>", wherever it stands.
+        # An HTML parser ends the contents at any "</script>".
         "CONTENTS": json.dumps(contents, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
         "SCRIPT": script,
     }
@@ -50,7 +50,7 @@ def assemble(contents, title, scripts):
 
 
 def program(names):
-    """Modules as one, in order: each may use what those before it export."""
+    """Modules joined to one, in order; each may use the exports of those before it."""
     text = "\n".join(_read(name) for name in names)
     text = re.sub(r"^import .*?;\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^export ", "", text, flags=re.MULTILINE)

@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 from kerasapp.errors import ConfigError
 
-SENTENCES = 50  # of a file, at most
-ALTERNATIVES = 5  # tokens shown at each place, the likeliest ones
+SENTENCES = 50  # most sentences of a file
+ALTERNATIVES = 5  # likeliest tokens that are shown at each position
 
 
 class Request(NamedTuple):
     """A text, or a file, for a model to read.
 
-    flag: what gave it, for messages. text: the text, or the beginning of the file's; None where the task
+    flag: names its source in messages. text: the text, or the beginning of the file's text; None if the task
     takes numbers. path: of the file, or None. length: the most characters that a language model reads.
     """
 
@@ -31,10 +31,7 @@ class Request(NamedTuple):
 
 
 def readable(predictor, request, sentences):
-    """The sentences that a model can read; others are named on standard error.
-
-    Raises: ConfigError where there is none.
-    """
+    """The sentences that a model can read; others are named on standard error. ConfigError if none is."""
     if not any(sentence.strip() for sentence in sentences):
         raise ConfigError(f"{request.flag}: there is no text")
     if len(sentences) > SENTENCES:
@@ -51,5 +48,5 @@ def readable(predictor, request, sentences):
 
 
 def note(text):
-    """Tells something on standard error, at once."""
+    """Prints a line to standard error, at once."""
     print(text, file=sys.stderr, flush=True)

@@ -1,21 +1,18 @@
-"""How often the gates are shut or open: left- and right-saturated (Karpathy, Johnson and Fei-Fei 2015)."""
+"""How often the gates are closed or open: left- and right-saturated (Karpathy, Johnson and Fei-Fei 2015)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-LEFT, RIGHT = (
-    0.1,
-    0.9,
-)  # below and above which a gate is saturated; for a state from -1 to 1, -RIGHT and RIGHT
+# A gate is saturated below LEFT and above RIGHT; a state, from -1 to 1, below -RIGHT and above RIGHT.
+LEFT, RIGHT = 0.1, 0.9
 GATES = ("input", "forget", "output", "update", "reset")
 
 
 class Saturation(NamedTuple):
-    """What a gate of a layer does over a text.
+    """The saturation of a layer's gate over a text; the gate of a SimpleRNN, which has none, is "state".
 
-    layer; gate: its name, or "state" of a SimpleRNN, which has no gates. left, right: float32 [units], the
-    share of the time that each unit's is saturated.
+    left, right: float32 [units], the share of the time that the gate of each unit is saturated.
     """
 
     layer: int
@@ -34,18 +31,14 @@ def of_layers(states, gates, layers):
     Paper: Karpathy, Johnson & Fei-Fei 2015, "Visualizing and understanding recurrent networks",
     arXiv:1506.02078.
     """
-    found = []
+    saturations = []
     for layer in range(layers):
-        named = {gate: gates[f"{gate}_{layer}"] for gate in GATES if f"{gate}_{layer}" in gates}
-        for gate, values in named.items():
-            found.append(Saturation(layer, gate, *_shares(values, LEFT, RIGHT)))
-        if not named:
-            found.append(Saturation(layer, "state", *_shares(states[f"h_{layer}"], -RIGHT, RIGHT)))
-    return found
+        named = [gate for gate in GATES if f"{gate}_{layer}" in gates]
+        rows = [(gate, gates[f"{gate}_{layer}"], LEFT, RIGHT) for gate in named]
+        for gate, *limited in rows or [("state", states[f"h_{layer}"], -RIGHT, RIGHT)]:
+            saturations.append(Saturation(layer, gate, *_shares(*limited)))
+    return saturations
 
 
 def _shares(values, left, right):
-    return (
-        np.mean(values < left, axis=0, dtype=np.float32),
-        np.mean(values > right, axis=0, dtype=np.float32),
-    )
+    return [np.mean(side, axis=0, dtype=np.float32) for side in (values < left, values > right)]

@@ -8,10 +8,10 @@ LISTED = 6  # units listed for a feature
 
 
 class Follower(NamedTuple):
-    """A signal that goes with a feature.
+    """A signal, by its row, that follows a feature.
 
-    signal: its row. correlation: of Pearson, over the whole text. halves: the same over the first and over
-    the second half of it, 0 where there is nothing to compare.
+    correlation: Pearson's, over the whole text. halves: over its first and its second half, 0 if one of the
+    two does not vary.
     """
 
     signal: int
@@ -20,7 +20,7 @@ class Follower(NamedTuple):
 
 
 def followers(signals, features, owners, count=LISTED):
-    """The signals that go best with each feature.
+    """The signals that follow each feature best.
 
     Args:
         signals: float array [signals, time].
@@ -32,7 +32,7 @@ def followers(signals, features, owners, count=LISTED):
     half = signals.shape[1] // 2
     whole = correlations(signals, features)
     parts = [correlations(signals[:, part], features[:, part]) for part in (slice(half), slice(half, None))]
-    found = []
+    rankings = []
     for f in range(len(features)):
         ranked, seen = [], set()
         for s in np.argsort(-np.abs(whole[:, f]), kind="stable"):
@@ -42,21 +42,21 @@ def followers(signals, features, owners, count=LISTED):
                 seen.add(owners[s])
                 halves = tuple(float(part[s, f]) for part in parts)
                 ranked.append(Follower(int(s), float(whole[s, f]), halves))
-        found.append(ranked)
-    return found
+        rankings.append(ranked)
+    return rankings
 
 
 def correlations(signals, features):
-    """Pearson's correlation [signals, features] of rows [time]; 0 where one of the two does not vary."""
+    """Pearson's correlation [signals, features] of rows [time]; 0 if one of the two does not vary."""
     if signals.shape[1] < 2:
         return np.zeros([len(signals), len(features)], np.float32)
     return _standard(signals) @ _standard(features).T
 
 
 def _standard(rows):
-    """Rows of mean 0 and length 1; of a row that does not vary, zeros."""
+    """The rows with mean 0 and length 1; zeros for a row that does not vary."""
     rows = np.asarray(rows, np.float32)
     rows = rows - rows.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    varies = lengths > 1e-6 * np.sqrt(rows.shape[1])  # less than float32 can tell from rounding
+    varies = lengths > 1e-6 * np.sqrt(rows.shape[1])  # less is rounding in float32
     return np.where(varies, rows / np.where(varies, lengths, 1.0), 0.0)

@@ -1,4 +1,4 @@
-"""The signals of units that a report has room for, and how finely it tells them."""
+"""The signals of units that a report has room for, and how finely they are quantised."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,14 @@ import numpy as np
 
 from kerasapp.inspection.packing import deflate, quantise
 
-FINE = 64  # levels where there is room, and always for units that are listed
-COARSE = (32, 16, 8)  # levels for the others, the most that fit
-SAMPLE = 48  # signals by which the room for all of them is estimated
-SPARE = 1.03  # for what the estimate is off
+FINE = 64  # levels if there is room, and always for units that are listed
+COARSE = (32, 16, 8)  # levels for the others; the first that fits is taken
+SAMPLE = 48  # signals whose size gives an estimate for all
+SPARE = 1.03  # for the error of the estimate
 
 
 class Track(NamedTuple):
-    """A signal that is kept.
-
-    row: which. levels: of its values, even steps from `least` to `greatest`. steps: deflated, a byte each.
-    """
+    """A signal, by its row: its values in `levels` even steps from `least` to `greatest`, deflated."""
 
     row: int
     levels: int
@@ -26,15 +23,16 @@ class Track(NamedTuple):
 
 
 def choose(signals, main, listed, order, room):
-    """Keeps as many signals as there is room for: all of them finely, if they fit. Otherwise the listed ones
-    finely and, as finely as they fit together, the main one of every unit; then others. Where not even these
-    fit, the first ones in order.
+    """Keeps as many signals as there is room for.
+
+    All of them finely, if they fit. Otherwise the listed ones finely, the main one of every unit as finely as
+    they fit together, then others. If even these do not fit, the first ones in order.
 
     Args:
         signals: float32 [signals, time].
-        main: bool [signals], the one signal of its unit that matters most.
-        listed: rows that must be there.
-        order: all rows, the most telling ones first.
+        main: bool [signals], whether it is the most important signal of its unit.
+        listed: rows that must be kept.
+        order: all rows, the most important ones first.
         room: characters that their steps may take.
 
     Returns: list of `Track`, by row.
@@ -55,7 +53,7 @@ def choose(signals, main, listed, order, room):
 
 
 def _size(signals, rows, levels):
-    """About how much room rows take."""
+    """An estimate of the room that rows take."""
     sample = rows[:: -(-len(rows) // SAMPLE)] if len(rows) else rows
     size = sum(len(track.steps) for track in _tracks(signals, sample, levels))
     return size * len(rows) / max(len(sample), 1) * SPARE

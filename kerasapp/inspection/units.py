@@ -1,4 +1,4 @@
-"""The units in a report of recurrent layers: what they follow, their gates, and their states over time."""
+"""The units in a report of recurrent layers: the features they follow, their gates and their states."""
 
 import json
 
@@ -7,13 +7,13 @@ import numpy as np
 from kerasapp.inspection import saturation, tracking, tracks
 from kerasapp.inspection.packing import pack
 
-ROOM = 1_900_000  # bytes of a report's contents, at most: with the page it has less than 2 MB
-FRAME = 60  # bytes of a signal beside its steps, at most
-SHORT = 1000  # steps below which large correlations come about by chance
+ROOM = 1_900_000  # most bytes of a report's contents; with the page it has less than 2 MB
+FRAME = 60  # most bytes of a signal in addition to its steps
+SHORT = 1000  # steps; with fewer, large correlations happen by chance
 
 
 def with_units(contents, model, states, gates, features):
-    """Adds the units to a report's contents, as many and as finely as there is room for.
+    """Adds the units to a report's contents, as many and as finely as fit.
 
     Args:
         contents: dict that JSON can hold.
@@ -60,18 +60,14 @@ def _followed(feature, followers):
         "binary": set(np.unique(feature.values)) <= {0.0, 1.0},
         "values": pack(feature.values),
         "followers": [
-            {
-                "signal": follower.signal,
-                "correlation": round(follower.correlation, 4),
-                "halves": [round(half, 4) for half in follower.halves],
-            }
-            for follower in followers
+            {"signal": signal, "correlation": round(whole, 4), "halves": [round(half, 4) for half in halves]}
+            for signal, whole, halves in followers
         ],
     }
 
 
 def _lengths(states):
-    """Euclidean norms [time]; with the 11 bits of a half-precision number, which packs smaller."""
+    """Euclidean norms [time]; in half precision, which packs smaller."""
     return np.linalg.norm(states, axis=1).astype(np.float16).astype(np.float32)
 
 

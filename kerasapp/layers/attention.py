@@ -1,4 +1,4 @@
-"""Attention: where a decoder looks in the encoder's outputs, by name: `ATTENTIONS["additive"]`.
+"""Attention of a decoder over an encoder's outputs, by name: `ATTENTIONS["additive"]`.
 
 Notation: q is the decoder's state (query) [batch, query_size], m_s the encoder's output at source position s
 [batch, source, memory_size], e_s the score, a = softmax(e) the alignment over the positions that are real,
@@ -146,7 +146,8 @@ class Additive(Attention):
     def build_keys(self):
         self.kernel = self._matrix("kernel", self.memory_size, self.size)
         self.bias = self.add_weight(shape=[self.size], initializer="zeros", name="bias")
-        self.vector = self.add_weight(shape=[self.size], initializer=_vector(self.size), name="vector")
+        near_zero = keras.initializers.RandomUniform(-(self.size**-0.5), self.size**-0.5)
+        self.vector = self.add_weight(shape=[self.size], initializer=near_zero, name="vector")
 
     def keys(self, memory):
         return memory @ self.cast(self.kernel) + self.cast(self.bias)
@@ -292,7 +293,3 @@ def _softmax(scores, mask):
     top = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True, initial=-1e9))
     weights = ops.exp(scores - top) * mask
     return weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1e-9)
-
-
-def _vector(size):
-    return keras.initializers.RandomUniform(-(size**-0.5), size**-0.5)

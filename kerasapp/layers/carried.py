@@ -8,10 +8,10 @@ import tensorflow as tf
 class Carried(keras.layers.Layer):
     """A recurrent layer over windows of parallel streams, whose states are carried on in training.
 
-    Truncated backpropagation through time: row `i` of a batch starts from the states that row `i` of the
-    batch before ended with. So a layer that is trained on windows of 100 steps still learns to use what it
-    read long before. Outside training every call starts from zeros and keeps nothing, so `predict` and
-    validation neither see nor change the streams (`stateful=True` in Keras shares one state between both).
+    Truncated backpropagation through time: row `i` of a batch starts from the last states of row `i` of the
+    batch before. So a layer that is trained on windows of 100 steps still learns to use what it read long
+    before. Outside training every call starts from zeros and keeps nothing, so `predict` and validation
+    neither see nor change the streams (`stateful=True` in Keras shares one state between both).
 
     A training batch of another size than `streams`, such as the last one of an array, starts from zeros and
     leaves the streams as they are.
@@ -75,9 +75,6 @@ class Carried(keras.layers.Layer):
         if isinstance(batch, int):
             return ours if batch == self.streams else others
         return tf.cond(batch == self.streams, lambda: ours, lambda: [tf.identity(other) for other in others])
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.layer.units)
 
     def get_config(self):
         config = super().get_config()

@@ -20,7 +20,7 @@ class Convolutions(keras.layers.Layer):
         channels: int of each convolution, a list.
         width: of each, in positions.
         activation: name of a Keras activation.
-        dropout: share of the channels dropped after each, one mask a row.
+        dropout: share of the channels dropped after each, one mask per row.
         outputs: size of a last convolution that is linear and not normalised; None: no such layer.
 
     Call: `x` [batch, time, features], `mask` [batch, time], 1 where real and else 0 -> [batch, time, outputs
@@ -32,10 +32,9 @@ class Convolutions(keras.layers.Layer):
         self.channels, self.width, self.activation = list(channels), width, activation
         self.rate, self.outputs = dropout, outputs
         options = {"dtype": self.dtype_policy}
+        same = {"padding": "same", **options}
         self.convolutions = [
-            keras.layers.Conv1D(
-                size, width, padding="same", use_bias=False, name=f"convolution_{i}", **options
-            )
+            keras.layers.Conv1D(size, width, use_bias=False, name=f"convolution_{i}", **same)
             for i, size in enumerate(self.channels)
         ]
         self.norms = [
@@ -45,7 +44,7 @@ class Convolutions(keras.layers.Layer):
         self.dropout = variational_dropout(dropout, self.dtype_policy, "dropout")
         self.last = None
         if outputs is not None:
-            self.last = keras.layers.Conv1D(outputs, width, padding="same", name="last", **options)
+            self.last = keras.layers.Conv1D(outputs, width, name="last", **same)
 
     def build(self, x_shape, *_):
         shape = x_shape
@@ -61,12 +60,7 @@ class Convolutions(keras.layers.Layer):
         # TensorFlow's convolution gives a wrong shape where there is no row, be it of half a batch.
         added = [[0, batch % 2 if training else tf.cast(batch < 1, tf.int32)], [0, 0], [0, 0]]
         rows = tf.pad(x, added), tf.pad(mask, added)
-        x = (
-            split_batch(lambda part: self._apply(*part, training), rows)
-            if training
-            else self._apply(*rows, False)
-        )
-        return x[:batch]
+        return split_batch(lambda rows: self._apply(*rows, training), rows, training)[:batch]
 
     def _apply(self, x, mask, training):
         x *= mask
@@ -75,11 +69,5 @@ class Convolutions(keras.layers.Layer):
         return x if self.last is None else self.last(x) * mask
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "channels": self.channels,
-            "width": self.width,
-            "activation": self.activation,
-            "dropout": self.rate,
-            "outputs": self.outputs,
-        }
+        own = {"channels": self.channels, "width": self.width, "activation": self.activation}
+        return {**super().get_config(), **own, "dropout": self.rate, "outputs": self.outputs}

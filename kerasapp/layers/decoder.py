@@ -1,4 +1,4 @@
-"""A recurrent decoder that looks at an encoder's outputs at every step."""
+"""A recurrent decoder with attention over an encoder's outputs."""
 
 from typing import NamedTuple
 
@@ -75,11 +75,8 @@ class AttentionDecoder(keras.layers.Layer):
             self.attention.build((None, units), memory_shape)
         self.recurrent.build((*inputs_shape[:-1], inputs_shape[-1] + units))
         self.upper.build((*inputs_shape[:-1], units))
-        self.output_kernel = self.add_weight(
-            shape=[self.attention.value_size + units, units],
-            initializer="glorot_uniform",
-            name="output_kernel",
-        )
+        shape = [self.attention.value_size + units, units]
+        self.output_kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="output_kernel")
         self.output_bias = self.add_weight(shape=[units], initializer="zeros", name="output_bias")
 
     def call(self, inputs, memory, lengths, states=None, training=False):
@@ -100,18 +97,16 @@ class AttentionDecoder(keras.layers.Layer):
         return {**found, **{name: tf.zeros_like(found["vector"]) for name in self.upper.state_names}}
 
     def step(self, x, states, prepared):
-        """One step: x [batch, features], states of `state_names` [batch, ...], `prepared` as of
-        `attention.prepare` -> (y [batch, units], alignment [batch, source], states).
-
-        The fast form for a few rows or for a single step.
-        """
+        """One step: x [batch, features], states of `state_names` [batch, ...], `prepared` from
+        `attention.prepare` -> (y [batch, units], alignment [batch, source], states). It is the fast form for
+        few rows or a single step."""
         after, alignment = self._step(self._rows(), x, states, prepared, self.attention.parameters())
         y, states = self.upper.step(after["vector"], states)
         return y, alignment, {**after, **states}
 
     def step_function(self):
-        """`step` for a loop over many rows: a function with the same arguments and results. The weights are
-        arranged once, when `step_function` is called, so call it before the loop."""
+        """`step` for a loop over many rows: a function with the same arguments and results. Call
+        `step_function` before the loop: it arranges the weights once."""
         weights, upper = self._joined_weights(training=False), self.upper.step_function()
         products, parameters = self._columns(lambda name, a: weights[name] @ a), self.attention.parameters()
 
@@ -130,8 +125,8 @@ class AttentionDecoder(keras.layers.Layer):
             dropped = keras.random.dropout(ones, self.dropout, seed=self.seed_generator)
 
         def step(product, x, states, constants):
-            given = {"keys": constants["keys"], "values": constants["values"], "mask": mask}
-            new, alignment = self._step(self._columns(product), x, states, given, constants)
+            memory = {"keys": constants["keys"], "values": constants["values"], "mask": mask}
+            new, alignment = self._step(self._columns(product), x, states, memory, constants)
             if dropped is not None:
                 new["vector"] *= dropped
             return {**new, "alignment": alignment}
@@ -146,9 +141,8 @@ class AttentionDecoder(keras.layers.Layer):
     def _step(self, products, x, states, prepared, parameters):
         """(new states of the cell, the vector and the cumulative alignment; alignment [batch, source])."""
         cell = products.cell(x, states)
-        context, alignment = self.attention.attend(
-            products.query(cell[0]), prepared, states["attended"], parameters
-        )
+        query = products.query(cell[0])
+        context, alignment = self.attention.attend(query, prepared, states["attended"], parameters)
         return {
             **dict(zip(self.recurrent.state_names, cell, strict=True)),
             "vector": tf.tanh(products.output(context, cell[0])),
@@ -201,7 +195,6 @@ class AttentionDecoder(keras.layers.Layer):
         mask, names = prepared["mask"], self.recurrent.state_names
         zeros = tf.zeros([tf.shape(mask)[0], self.units], self.compute_dtype)
         states = [zeros] * len(names) if states is None else states
-        # A sum over hundreds of steps: bfloat16 would lose what single steps add to it.
         attended = tf.zeros_like(mask, sum_dtype(mask.dtype))
         return {**dict(zip(names, states, strict=True)), "vector": zeros, "attended": attended}
 

@@ -1,10 +1,10 @@
-"""What goes on inside recurrent layers while they read: their states and gates after every step."""
+"""The states and gates of recurrent layers after every step."""
 
 import tensorflow as tf
 
 from kerasapp.layers.scan import scan
 
-# Names of the first of the values that a layer's `advance` gives beside the states.
+# Names of the first values that a layer's `advance` gives beside the states.
 GATES = {
     "LSTM": ("input", "forget", "candidate", "output"),
     "GRU": ("update", "reset", "candidate"),
@@ -13,7 +13,7 @@ GATES = {
 
 
 def record(stack, x, states):
-    """Lets a stack read one sequence, and keeps what goes on in it.
+    """Runs a stack over one sequence and keeps the states and gates of every step.
 
     Args:
         stack: a `kerasapp.layers.stack.RecurrentStack`.
@@ -39,8 +39,7 @@ def record(stack, x, states):
 
 
 def _record_layer(layer, x, states):
-    """States and gates of one layer after every step, name -> [time, units]: by the layer's own step, so that
-    they are what it computes."""
+    """States and gates of one layer after every step, name -> [time, units], from the layer's own step."""
     gates = GATES[type(layer).__name__]
 
     def step(product, x, before, constants):

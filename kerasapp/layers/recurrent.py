@@ -18,12 +18,12 @@ from kerasapp.layers.scan import scan
 
 
 class _Recurrent:
-    """What the three layers share: the call, and one step in two forms.
+    """The call and the two forms of one step, shared by the three layers.
 
-    The product of a step is z = weights x [x; 1; h], z being [rows, batch]. A layer adds:
+    The product of a step is z = weights x [x; 1; h], [rows, batch]. A layer adds:
 
     - `state_names`: "h" first.
-    - `_spread(w, recurrent)` moves the columns of Keras's (recurrent) kernel to the rows that z has.
+    - `_spread(w, recurrent)` moves the columns of Keras's (recurrent) kernel to z's rows, if they differ.
     - `advance(z, *states)`, with the features along `axis`, gives (new states, values for the gradient).
     - `_backward(values, *dstates)` gives (gradient of z, that of each state other than through z, or None).
     - `_values`: how many tensors [units, batch] `advance` gives for the gradient.
@@ -71,15 +71,8 @@ class _Recurrent:
         mask = tf.transpose(mask[0])[:, None] if mask else None  # [time, 1, batch]
         states = {name: tf.transpose(state) for name, state in zip(self.state_names, states, strict=True)}
         options = {"back": self._step_back, "saves": [self.units] * self._values, "training": training}
-        outputs, last = scan(
-            self.scan_step,
-            self.columns(sequences),
-            states,
-            {"z": weights},
-            outputs=["h"],
-            mask=mask,
-            **options,
-        )
+        x, weights = self.columns(sequences), {"z": weights}
+        outputs, last = scan(self.scan_step, x, states, weights, outputs=["h"], mask=mask, **options)
         outputs = tf.transpose(outputs["h"], [2, 0, 1])  # [batch, time, units]
         return [outputs, *(tf.transpose(last[name]) for name in self.state_names)]
 
@@ -103,10 +96,8 @@ class _Recurrent:
         return dx, dict(zip(self.state_names, dstates, strict=True))
 
     def step(self, x, states, weights=None):
-        """One step in the usual form: x [batch, features], states [batch, units] -> new states, h first.
-
-        The fast one for a few rows, or for a single step: no weight is copied.
-        """
+        """One step: x [batch, features], states [batch, units] -> new states, h first. It is the fast form
+        for few rows or a single step: no weight is copied."""
         weights = weights or self._weights(training=False)
         return self.recur(self.project(x, weights), states, weights)
 
@@ -124,9 +115,8 @@ class _Recurrent:
         """One step for a loop over many rows: function (x [features, batch], states [units, batch]) -> new
         states, h first.
 
-        The weights are arranged once, when `step_function` is called, so call it before the loop. With
-        `inputs` [count, features], all that x can be, the function takes their numbers int32 [batch], and
-        their share of the product is computed once, too.
+        Call `step_function` before the loop: it arranges the weights once. With `inputs` [count, features],
+        all possible x, the function takes their numbers int32 [batch]; their product is computed once, too.
         """
         weights = self.joined_weights()
         of_h = weights[:, -self.units :]
@@ -147,6 +137,9 @@ class _Recurrent:
     def joined_weights(self, training=False):
         """The matrix of a step's product z = weights x [x; 1; h], [rows, features + 1 + units]."""
         return self._join(*self._weights(training))
+
+    def _spread(self, w, recurrent):
+        return w
 
     def _weights(self, training):
         """Keras's kernel, recurrent kernel, and the bias of either, in the compute dtype."""
@@ -202,9 +195,6 @@ class LSTM(_Recurrent, keras.layers.LSTM):
     _values = 6
     state_names = "h", "c"
 
-    def _spread(self, w, recurrent):
-        return w
-
     @staticmethod
     def advance(z, h, c, axis=0):
         i, f, g, o = tf.split(z, 4, axis=axis)
@@ -254,9 +244,6 @@ class SimpleRNN(_Recurrent, keras.layers.SimpleRNN):
 
     _values = 1
     state_names = ("h",)
-
-    def _spread(self, w, recurrent):
-        return w
 
     @staticmethod
     def advance(z, h, axis=0):

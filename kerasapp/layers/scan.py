@@ -51,12 +51,12 @@ def scan(
 
     @tf.custom_gradient
     def recurrence(*flat):
-        given = tf.nest.pack_sequence_as(arguments, flat)
-        stacked, last, factors, saved = _forward(step, *given, results, mask, specs)
+        packed = tf.nest.pack_sequence_as(arguments, flat)
+        stacked, last, factors, saved = _forward(step, *packed, results, mask, specs)
 
         def gradient(*dflat):
             dresults = tf.nest.pack_sequence_as(results, dflat)
-            return tf.nest.flatten(_backward(back, *given, mask, factors, saved, *dresults))
+            return tf.nest.flatten(_backward(back, *packed, mask, factors, saved, *dresults))
 
         return tf.nest.flatten((stacked, last)), gradient
 
@@ -121,10 +121,7 @@ def _backward(back, inputs, states, weights, constants, mask, factors, saved, do
         dproducts = {name: array.write(t, found[name]) for name, array in dproducts.items()}
         return t - 1, dstates, dconstants, dxs.write(t, dx), dproducts
 
-    # bfloat16 has 8 bits: a sum over hundreds of steps would lose what single steps add to it.
-    sums = {
-        n: tf.zeros(tf.shape(c), c.dtype if c.dtype.size > 4 else tf.float32) for n, c in constants.items()
-    }
+    sums = {name: tf.zeros(tf.shape(c), sum_dtype(c.dtype)) for name, c in constants.items()}
     dxs = _array(time, inputs.shape[1:], inputs.dtype)
     dproducts = {name: _array(time, [w.shape[0], batch], w.dtype) for name, w in weights.items()}
     loop = time - 1, dlast, sums, dxs, dproducts

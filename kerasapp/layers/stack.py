@@ -102,18 +102,15 @@ class RecurrentStack(keras.layers.Layer):
 
     def step(self, x, states):
         """One step without dropout: x [batch, features], states of `state_names` [batch, units] -> (y [batch,
-        units], states).
-
-        The fast form for a few rows or for a single step. `step_function` gives the one for loops.
-        """
+        units], states). It is the fast form for few rows or a single step."""
         return self._step([layer.step for layer in self.recurrent_layers], x, states)
 
     def step_function(self, inputs=None):
         """`step` for a loop over many rows: function (x [features, batch], states [units, batch]) -> (y
         [units, batch], states), all transposed.
 
-        The weights are arranged once, when `step_function` is called, so call it before the loop. With
-        `inputs` [count, features], all that x can be, the function takes their numbers int32 [batch] for x.
+        Call `step_function` before the loop: it arranges the weights once. With `inputs` [count, features],
+        all possible x, the function takes their numbers int32 [batch] for x.
         """
         steps = [layer.step_function(None if i else inputs) for i, layer in enumerate(self.recurrent_layers)]
         return lambda x, states: self._step(steps, x, states, axis=0, inputs=inputs)

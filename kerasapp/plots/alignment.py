@@ -1,4 +1,4 @@
-"""Pictures: which source tokens each target token looked at."""
+"""Pictures of alignments: which source tokens each target token attended to."""
 
 import io
 import unicodedata
@@ -11,8 +11,8 @@ from pipelines.atomic import replacing
 
 CELL = 0.36  # inches of a token on an axis
 LARGEST = 36.0  # inches of all tokens on an axis, at most: above that cells and letters shrink
-LETTER = 30  # points of the letters for each inch of a cell
-DOTS = 150  # an inch
+LETTER = 30  # points of the letters per inch of a cell
+DOTS = 150  # per inch
 
 
 def alignment(path, source_tokens, target_tokens, alignment):
@@ -52,8 +52,8 @@ def alignment_image(source_tokens, target_tokens, alignment):
         raise ValueError(f"alignment: the shape {weights.shape} is not that of target and source, {shape}")
     cell = min(CELL, LARGEST / max(shape))
     height, width = cell * shape[0], cell * shape[1]
-    # A Figure of its own, not pyplot's: drawing changes nothing in the program around. Labels and colour bar
-    # lie outside of it; "tight" below takes them in.
+    # A Figure of its own, not pyplot's: no global state changes. Labels and colour bar lie outside of it;
+    # "tight" in `png` includes them.
     figure = Figure(figsize=(width, height), dpi=DOTS)
     axes = figure.add_axes((0, 0, 1, 1))
     image = axes.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
@@ -73,7 +73,7 @@ def alignment_image(source_tokens, target_tokens, alignment):
 
 
 def _stacked(label):
-    """A label over a column: where one of Chinese letters is too wide, they stand one below the other."""
+    """A label over a column: the characters of a wide Chinese one stand one below the other."""
     return "\n".join(label) if _is_wide(label) and _width(label) > 4 else label
 
 

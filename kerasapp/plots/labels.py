@@ -18,9 +18,9 @@ def label(token):
 
 
 def families(text):
-    """Names of fonts that have the characters of a text together; of the first that has it is each drawn.
+    """Names of fonts that together have the characters of a text; the first one with a character draws it.
 
-    What none has is told on standard error, once.
+    If no font has some of them, standard error says so, once.
     """
     from matplotlib import font_manager
 

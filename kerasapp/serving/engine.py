@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,16 +22,11 @@ _MOST_AXES = 8  # of an input, as in TensorFlow's operations; over 32 axes of st
 class Limits:
     """The most that a request may ask for. More is refused before a model is run."""
 
-    body: int = 64 * 2**20
-    """Bytes of a request."""
-    text: int = 2**20
-    """Bytes of one string."""
-    batch: int = 1024
-    """Rows of a request: the first axis of an input, if the model leaves its size free."""
-    length: int = 10_000
-    """The largest value of an input named "length"."""
-    timeout: float = 60.0
-    """Seconds that a request may take; a client can ask for less."""
+    body: int = 64 * 2**20  # bytes of a request
+    text: int = 2**20  # bytes of one string
+    batch: int = 1024  # rows of a request: the first axis of an input, if the model leaves its size free
+    length: int = 10_000  # the largest value of an input named "length"
+    timeout: float = 60.0  # seconds that a request may take; a client can ask for less
 
 
 class Engine:
@@ -43,11 +37,6 @@ class Engine:
         limits: the most that a request may ask for.
         batching: how concurrent requests are batched; None runs each by itself.
         metrics: counts the runs.
-
-    Example:
-        >>> with engine.acquire("adder") as version:  # doctest: +SKIP
-        ...     engine.run(version, "", {"x": np.float32([1])})
-        {'y': array([2.], dtype=float32)}
     """
 
     def __init__(
@@ -62,12 +51,6 @@ class Engine:
         self.batching = batching
         self._starting = threading.Lock()
 
-    def acquire(
-        self, model: str, number: int | None = None, label: str | None = None
-    ) -> AbstractContextManager[Version]:
-        """An available version; it is not unloaded before the block ends. See `Registry.acquire`."""
-        return self.registry.acquire(model, number, label)
-
     def run(
         self,
         version: Version,
@@ -76,16 +59,7 @@ class Engine:
         *,
         deadline: float | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs a signature of a version that is held by `acquire`.
-
-        Args:
-            version: the version.
-            signature_name: "" is the default one.
-            inputs: exactly the signature's; strings as object arrays of bytes.
-            deadline: the value of `time.monotonic()` after which nobody waits for the answer.
-
-        Returns:
-            The outputs by name.
+        """Runs a signature of a version from `Registry.acquire`; the other arguments as in `Bundle.predict`.
 
         Raises:
             StatusError: INVALID_ARGUMENT for a limit, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED if the queue is
@@ -103,13 +77,14 @@ class Engine:
 
         Args:
             inputs: the inputs of a request by name.
-            specs: the signature's inputs by name; without them the first axis of each input counts as rows.
+            specs: the signature's inputs by name. The first axis of an input without a spec counts as rows.
         """
         limits = self.limits
         for name, array in inputs.items():
             if array.ndim > _MOST_AXES:
                 raise _beyond(name, f"{array.ndim} axes", _MOST_AXES)
-            if array.ndim and len(array) > limits.batch and _is_batch(specs, name):
+            shape = specs[name].shape if specs and name in specs else None
+            if array.ndim and len(array) > limits.batch and (not shape or shape[0] is None):
                 raise _beyond(name, f"{len(array)} rows", limits.batch)
             if array.dtype == object:
                 longest = max(map(len, array.flat), default=0)
@@ -125,23 +100,15 @@ class Engine:
         return found
 
     def _batcher(self, version: Version) -> Batcher:
-        if version.batcher is None:
-            with self._starting:
-                if version.batcher is None:
-                    version.batcher = Batcher(
-                        # The deadline of one request must not end the others of its batch.
-                        lambda name, inputs: self._run(
-                            version, name, inputs, time.monotonic() + self.limits.timeout
-                        ),
-                        self.batching,
-                        batched=batched_signatures(version.bundle.signature_defs),
-                    )
+        def run(name: str, inputs: dict) -> dict:
+            # The deadline of one request must not end the others of its batch.
+            return self._run(version, name, inputs, time.monotonic() + self.limits.timeout)
+
+        with self._starting:
+            if version.batcher is None:
+                batched = batched_signatures(version.bundle.signature_defs)
+                version.batcher = Batcher(run, self.batching, batched=batched)
         return version.batcher
-
-
-def _is_batch(specs: Mapping | None, name: str) -> bool:
-    shape = specs[name].shape if specs and name in specs else None
-    return not shape or shape[0] is None
 
 
 def _beyond(name: str, found: str, limit: int) -> StatusError:

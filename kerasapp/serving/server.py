@@ -10,9 +10,9 @@ from pathlib import Path
 
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
-from kerasapp.serving.models.model_config import ModelConfig, find_models, read_model_config
+from kerasapp.serving.models.model_config import ModelConfig, find_models, folder_reader, read_model_config
 from kerasapp.serving.models.registry import Registry
-from kerasapp.serving.models.watcher import Watcher, folder_reader
+from kerasapp.serving.models.watcher import Watcher
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.metrics import Metrics, Monitoring
 from kerasapp.serving.page import routes as page
@@ -29,26 +29,16 @@ _WAITING = 128  # threads of REST with batching: a request that waits for its ba
 class Settings:
     """How a server is set up."""
 
-    host: str = "127.0.0.1"
-    """The address to listen at; "0.0.0.0" opens the server to the network."""
-    rest_port: int = REST_PORT
-    """The port of REST, 0 for a free one."""
-    grpc_port: int | None = None
-    """The port of gRPC, 0 for a free one, -1 for no gRPC; None for 8500, or a free one if 8500 is taken."""
-    model_config_file: str | os.PathLike | None = None
-    """A file with TF Serving's ModelServerConfig, in place of a folder."""
-    early_labels: bool = False
-    """See `Registry`."""
+    host: str = "127.0.0.1"  # the address to listen at; "0.0.0.0" opens the server to the network
+    rest_port: int = REST_PORT  # 0: a free one
+    grpc_port: int | None = None  # 0: a free one; -1: no gRPC; None: 8500, or a free one if 8500 is taken
+    model_config_file: str | os.PathLike | None = None  # TF Serving's ModelServerConfig, in place of a folder
+    early_labels: bool = False  # see `Registry`
     limits: Limits = field(default_factory=Limits)
-    """The most that a request may ask for."""
-    batching: BatchingParameters | None = None
-    """How concurrent requests are batched; None runs each by itself."""
+    batching: BatchingParameters | None = None  # None: each request runs by itself
     monitoring: Monitoring = field(default_factory=Monitoring)
-    """Whether there are metrics, and at which path."""
-    poll_seconds: float = 1.0
-    """Seconds between two looks for new models, versions and configuration; 0 for no looks."""
-    log: Log = field(default_factory=Log)
-    """The log of requests and events."""
+    poll_seconds: float = 1.0  # between two polls for new models, versions and configuration; 0: no polls
+    log: Log = field(default_factory=Log)  # of requests and events
 
 
 def serve(folder: str | os.PathLike | None = None, **options) -> None:
@@ -72,13 +62,7 @@ def serve(folder: str | os.PathLike | None = None, **options) -> None:
     settings, metrics = Settings(**options), Metrics()
     models, read = _models(folder, settings.model_config_file)
     with listen(settings.host, settings.rest_port) as listener:  # first, to tell of a used port at once
-        registry = Registry(
-            models,
-            early_labels=settings.early_labels,
-            loaded=lambda version: metrics.loaded(
-                version.path, version.code == "OK", version.seconds, version.warmup_seconds
-            ),
-        )
+        registry = Registry(models, early_labels=settings.early_labels, loaded=metrics.loaded)
         engine = Engine(registry, limits=settings.limits, batching=settings.batching, metrics=metrics)
         rpc = _rpc(engine, settings)
         _load(registry, settings.log)
@@ -137,7 +121,7 @@ def _rpc(engine: Engine, settings: Settings):
     host, port, log = settings.host, settings.grpc_port, settings.log
     if port == -1:
         return None
-    from kerasapp.serving.rpc.server import create_server  # late, as the import of grpcio is slow
+    from kerasapp.serving.rpc.server import RpcServer  # late, as the import of grpcio is slow
 
     if port is None:
         port = GRPC_PORT
@@ -146,17 +130,11 @@ def _rpc(engine: Engine, settings: Settings):
         except ServingError:
             log.event(f"port {GRPC_PORT} is taken: gRPC gets a free one (--grpc-port chooses one)")
             port = 0
-    return create_server(engine, host, port, log)
+    return RpcServer(engine, host, port, log)
 
 
 def _ready_line(available: Mapping[str, list[int]], listener: socket.socket, grpc_port: int | None) -> str:
-    """The line that a server prints once it answers.
-
-    Args:
-        available: the available versions by model.
-        listener: the socket of REST.
-        grpc_port: None without gRPC.
-    """
+    """The line that a server prints once it answers: the available versions by model, and the addresses."""
     host, port = listener.getsockname()[:2]
     models = [
         f"{name} (version{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))})"

@@ -1,7 +1,8 @@
 """The callbacks of a run: those of users, and one list of all for several calls of `fit`."""
 
-import importlib
 import math
+import pkgutil
+import re
 
 import keras
 
@@ -17,13 +18,11 @@ def load_callbacks(names):
 
 
 def _load_callback(name):
-    module, _, path = name.partition(":")
     try:
-        found = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
+        found = pkgutil.resolve_name(name)
     except Exception as error:  # whatever the module does when it is imported
-        advice = "; a module of yours is found through PYTHONPATH" if _is_missing(error, module) else ""
+        missing = isinstance(error, ModuleNotFoundError) and error.name == re.split("[.:]", name)[0]
+        advice = "; a module of yours is found through PYTHONPATH" if missing else ""
         raise ConfigError(f"training.callbacks: {name}: {_one_line(error)}{advice}") from error
     if not (isinstance(found, type) and issubclass(found, keras.callbacks.Callback)):
         raise ConfigError(f"training.callbacks: {name}: is not a class of keras.callbacks.Callback")
@@ -31,10 +30,6 @@ def _load_callback(name):
         return found()
     except Exception as error:
         raise ConfigError(f"training.callbacks: {name}(): {_one_line(error)}") from error
-
-
-def _is_missing(error, module):
-    return isinstance(error, ModuleNotFoundError) and module.partition(".")[0] == error.name
 
 
 def _one_line(error):

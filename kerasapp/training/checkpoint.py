@@ -12,20 +12,15 @@ from kerasapp.errors import ConfigError, Interrupted
 
 @dataclass
 class RunState:
-    """Where a run stands; saved with each checkpoint, as JSON.
+    """Where a run stands; saved with each checkpoint, as JSON."""
 
-    step: optimiser steps done. seconds: time spent training. history: one row per epoch. best: the best
-    validation metric so far. waited: epochs since then. finished: nothing is left to do. data: a digest of
-    the data.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    history: list = field(default_factory=list)
-    best: float | None = None
-    waited: int = 0
-    finished: bool = False
-    data: str | None = None
+    step: int = 0  # optimiser steps done
+    seconds: float = 0.0  # spent training
+    history: list = field(default_factory=list)  # one row per epoch
+    best: float | None = None  # the best validation metric so far
+    waited: int = 0  # epochs since the best one
+    finished: bool = False  # nothing is left to do
+    data: str | None = None  # a digest of the data
 
 
 class SavedState(tf.train.experimental.PythonState):
@@ -45,17 +40,14 @@ class Saver(keras.callbacks.Callback):
     """Saves the run after each epoch, and at least every `seconds`. It has to be the last callback.
 
     Args:
-        state: the `RunState`.
         variables: all that a step reads or changes: weights, optimiser, seeds, carried states, metrics.
         folder: where the checkpoints go.
-        config: the `TrainingConfig`.
         interrupted: function that tells whether the user asked to stop.
     """
 
     def __init__(self, state, variables, folder, config, interrupted):
         super().__init__()
-        self.state, self.config, self.interrupted = state, config, interrupted
-        self.variables = variables
+        self.state, self.variables, self.config, self.interrupted = state, variables, config, interrupted
         checkpoint = tf.train.Checkpoint(variables=variables, state=SavedState(state))
         self.manager = tf.train.CheckpointManager(checkpoint, str(folder), max_to_keep=2)
         self.saved = time.monotonic()

@@ -1,6 +1,7 @@
 """The one place that trains: Keras `fit` for every task, resumable to the bit."""
 
 import contextlib
+import functools
 import math
 import os
 import signal
@@ -62,7 +63,8 @@ def fit(task, run, resuming, callbacks=(), initial=None):
     if not resuming:
         clear(run)
     task.save_tokenizer(run)
-    with _scope(config.strategy):
+    mirrored = config.strategy == "mirrored"
+    with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
         model = task.build(training=True)
         if initial is not None:
             model.set_weights(initial.get_weights())
@@ -74,7 +76,8 @@ def fit(task, run, resuming, callbacks=(), initial=None):
     with _stop_signals() as interrupted:
         saver = Saver(state, _variables_of_a_step(learner), run / "checkpoints", config, interrupted)
         schedule = Schedule(state, config)
-        selection = Selection(state, schedule, task, model, config, _keeper(run / "best.keras"))
+        keep = functools.partial(_store, run / "best.keras")
+        selection = Selection(state, schedule, task, model, config, keep)
         logger = Logger(state, schedule, selection, task, run)
         ours = [selection, schedule, NumberGuard(state, config), logger]
         epochs = math.ceil(config.steps / config.steps_per_epoch) if config.steps else FOREVER
@@ -107,10 +110,6 @@ def _fit_to_the_end(task, run, learner, state, saver, callbacks):
         )
 
 
-def _scope(strategy):
-    return tf.distribute.MirroredStrategy().scope() if strategy == "mirrored" else contextlib.nullcontext()
-
-
 def _variables_of_a_step(learner):
     """All that a training step reads or changes: weights, running metrics, dropout seeds, optimisers, carried
     states. Keras's weights files and BackupAndRestore leave out the seeds and the states."""
@@ -120,15 +119,11 @@ def _variables_of_a_step(learner):
     return variables + [state for stack in stacks for state in stack.memory]
 
 
-def _keeper(path):
-    """Function that stores a model as the run's best."""
-
-    def keep(model):
-        beside = path.with_name(f".{path.name}.tmp.keras")
-        model.save(beside)
-        os.replace(beside, path)
-
-    return keep
+def _store(path, model):
+    """Stores a model whole or not at all."""
+    beside = path.with_name(f".{path.name}.tmp.keras")
+    model.save(beside)
+    os.replace(beside, path)
 
 
 @contextlib.contextmanager
@@ -141,11 +136,9 @@ def _stop_signals():
         signal.signal(number, previous[number])
 
     previous = {}
-    try:
+    with contextlib.suppress(ValueError):  # not the main thread: the program around us handles signals
         for number in (signal.SIGINT, signal.SIGTERM):
             previous[number] = signal.signal(number, note)
-    except ValueError:  # not the main thread: the program around us handles signals
-        pass
     try:
         yield lambda: bool(noted)
     finally:

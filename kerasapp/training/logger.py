@@ -15,8 +15,7 @@ class Logger(keras.callbacks.Callback):
     """Writes `history.csv` and TensorBoard's files, one line per epoch and a progress bar on standard error.
 
     Args:
-        state: the `RunState`. schedule: the `Schedule`. selection: the `Selection`.
-        task: the task; its `summarise` writes samples for TensorBoard.
+        task: its `summarise` writes samples for TensorBoard.
         run: the run's folder.
         every: steps between two points of TensorBoard's curves.
     """
@@ -44,7 +43,11 @@ class Logger(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = self.state.history[-1]
-        write_text(self.run / "history.csv", table(self.state.history))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(row), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.state.history)
+        write_text(self.run / "history.csv", text.getvalue())
         metrics = {name: value for name, value in row.items() if name == "loss" or name.startswith("valid_")}
         shown = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         minutes, seconds = divmod(int(self.state.seconds), 60)
@@ -57,12 +60,3 @@ class Logger(keras.callbacks.Callback):
                     tf.summary.scalar(f"valid/{name.removeprefix('valid_')}", value)
             self.task.summarise(self.selection.serving_model)
         self.writer.flush()
-
-
-def table(rows):
-    """CSV text of rows with the same keys."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

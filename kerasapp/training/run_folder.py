@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ from kerasapp.errors import ConfigError
 
 SAMPLE = "sample:"  # begins the name of a text that is shipped
 LOCK = "lock"
+ATTEMPTS = 1000  # to lock a folder that other processes make and remove meanwhile
 
 
 # === Configuration ===
@@ -23,8 +25,8 @@ LOCK = "lock"
 
 def absolute(config):
     """The configuration with whole paths, so that the run can be used from any folder."""
-    given = building.flatten(config)
-    paths = {key: given[key] for key in config_module(config.task).PATHS if given[key] is not None}
+    values = building.flatten(config)
+    paths = {key: values[key] for key in config_module(config.task).PATHS if values[key] is not None}
     return building.build(config, {key: _absolute_paths(value) for key, value in paths.items()})
 
 
@@ -77,8 +79,8 @@ def _goes_on(folder, config):
     differing = parsing.differing_keys(stored, config)
     if differing:
         raise ConfigError(
-            f"{folder}: holds a run of another configuration ({', '.join(differing)}): give its own, another "
-            "--run, or --training.overwrite true"
+            f"{folder}: holds a run of another configuration ({', '.join(differing)}); give its values to "
+            "resume it, another --run, or --training.overwrite true to delete it"
         )
     if (folder / "finished").exists():
         raise ConfigError(
@@ -122,11 +124,13 @@ def locked(folder):
 
 def _lock_file(path):
     """The lock's file, open and locked; its text says who holds it."""
-    while True:
+    for attempt in itertools.count(1):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
         except FileNotFoundError:  # another process has just removed an empty folder
+            if attempt == ATTEMPTS:  # or no folder can be made there, as below /proc
+                raise
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

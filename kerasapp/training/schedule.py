@@ -30,9 +30,6 @@ class Schedule(keras.callbacks.Callback):
     A run limited by steps follows the step count, so it can be repeated. A run limited by minutes follows a
     clock, which starts after the first step, also when the run goes on: tracing the graph takes time and
     trains nothing.
-
-    Args:
-        state: the `RunState`. config: the `TrainingConfig`.
     """
 
     def __init__(self, state, config):

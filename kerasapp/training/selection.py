@@ -27,12 +27,10 @@ class Selection(keras.callbacks.Callback):
     Its metrics go into the run's history, and as `val_NAME` into the logs of the callbacks that come later.
 
     Args:
-        state: the `RunState`.
-        schedule: the `Schedule`, which knows the learning rate.
-        task: the task. Its `validate` reads the split in several streams: faster than `kerasapp evaluate`,
-            and a little less exact.
+        schedule: knows the learning rate.
+        task: its `validate` reads the split in several streams: faster than `kerasapp evaluate`, and a little
+            less exact.
         trained: the model whose weights are trained.
-        config: the `TrainingConfig`.
         keep: function that stores a model as the best one.
     """
 

@@ -1,12 +1,11 @@
-// Texts that go on, as in kerasapp_lite/generation.py: LiteRT.js runs the same files.
+// Text generation, as in kerasapp_lite/generation.py: LiteRT.js runs the same files.
 
 import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 
 const FORMAT = 1;
-const PREFERRED = ["float32", "float16", "dynamic", "int8"]; // where none is asked for, the first that is there
-const RUNTIME = "node_modules/@litertjs/core/wasm/"; // beside the page: no other host is asked
+const PREFERRED = ["float32", "float16", "dynamic", "int8"]; // by default the first that the bundle has
+const RUNTIME = "node_modules/@litertjs/core/wasm/"; // of this host
 const [UNKNOWN, END] = [1, 3];
-const KNOBS = ["length", "temperature", "seed"]; // those of the bundle that this runtime has
 
 /** Opens a bundle and gives its `Generator`. Throws an Error of one line for a folder that is none, or damaged. */
 export async function open(folder, precision = null) {
@@ -28,29 +27,50 @@ export class Generator {
   constructor(model, metadata, characters, form) {
     [this.model, this.metadata, this.characters, this.form] = [model, metadata, characters, form];
     this.ids = new Map(characters.map((character, i) => [character, 4 + i]));
-    this.knobs = knobsOf(metadata).filter(({ name }) => KNOBS.includes(name));
+    this.knobs = knobsOf(metadata);
   }
 
   /** The ids of a text, by code points. */
   encode(text) {
-    const normal = this.form === "none" ? text : text.normalize(this.form);
-    return Array.from(normal, (character) => this.ids.get(character) ?? UNKNOWN);
+    return Array.from(this.#normalised(text), (character) => this.ids.get(character) ?? UNKNOWN);
   }
 
-  /** Yields the characters after `prompt`. `given`: some of `knobs` by name; the others have the bundle's defaults. */
+  /** Yields the text after `prompt`. `given`: some of `knobs` by name; the others have the bundle's defaults. */
   async *stream(prompt, given = {}) {
-    const { length, temperature, seed } = filled(this.knobs, given);
+    const knobs = filled(this.knobs, given);
+    const stop = this.#normalised(knobs.stop);
+    let held = ""; // it may be the beginning of `stop`
+    for await (const character of this.#characters(prompt, knobs)) {
+      held += character;
+      if (stop && held.includes(stop)) {
+        held = held.slice(0, held.indexOf(stop));
+        break;
+      }
+      const safe = held.length - possibleStart(held, stop);
+      if (safe) yield held.slice(0, safe);
+      held = held.slice(safe);
+    }
+    if (held) yield held;
+  }
+
+  #normalised(text) {
+    return this.form === "none" ? text : text.normalize(this.form);
+  }
+
+  /** Yields the characters of all tokens after `prompt`. */
+  async *#characters(prompt, { length, temperature, top_k, top_p, seed }) {
     let found = await this.#prefill([this.ids.get("\n") ?? 4, ...this.encode(prompt)]);
     try {
       for (let position = 0; position < length; position++) {
-        const token = choose(found.logits.toTypedArray(), uniform(seed, position), temperature);
+        const logits = found.logits.toTypedArray();
+        const token = choose(logits, uniform(seed, position), temperature, top_k, top_p);
         yield this.characters[token - 4];
         if (position + 1 < length) {
           found = await this.#run("step", { ids: new Tensor(Int32Array.of(token), [1]) }, found);
         }
       }
     } finally {
-      remove(found); // also where who reads has had enough
+      remove(found); // also if the reader stops early
     }
   }
 
@@ -80,9 +100,17 @@ export class Generator {
   }
 }
 
-/** The knobs of a bundle; one written by an older kerasapp has their defaults alone. */
+/** The knobs of a bundle; one of an older kerasapp has only their defaults. */
 function knobsOf({ knobs, defaults = {} }) {
-  return knobs ?? Object.entries(defaults).map(([name, value]) => ({ name, default: value }));
+  const type = (value) => (typeof value === "string" ? "string" : undefined);
+  return knobs ?? Object.entries(defaults).map(([name, value]) => ({ name, type: type(value), default: value }));
+}
+
+/** The number of characters at the end of `text` that may be the beginning of `stop`. */
+function possibleStart(text, stop) {
+  let count = Math.min(stop.length - 1, text.length);
+  while (count > 0 && !text.endsWith(stop.slice(0, count))) count -= 1;
+  return Math.max(count, 0);
 }
 
 /** The value of each knob, the given one or its default. Throws an Error for one that is unknown or out of range. */
@@ -94,24 +122,40 @@ function filled(knobs, given) {
 }
 
 function checked({ name, type, least = -Infinity, most = Infinity }, value) {
+  if (type === "string") return String(value);
   if (value >= least && value <= most && (type !== "int32" || Number.isInteger(value))) return value;
   throw new Error(`${name}: ${value} is not ${type === "int32" ? "a whole number" : "a number"} from ${least} to ${most}`);
 }
 
-/** The likeliest token of logits, or one drawn: `noise` is the place in the cumulative distribution. */
-export function choose(logits, noise, temperature) {
-  logits.fill(-Infinity, 0, END + 1); // padding, the unknown, start and end are no text
+/** The likeliest token of logits, or one drawn: `noise` is the position in the cumulative distribution. */
+export function choose(logits, noise, temperature, topK = 0, topP = 1) {
+  logits.fill(-Infinity, 0, END + 1); // padding, unknown, start and end are no text
   const most = logits.reduce((a, b) => Math.max(a, b));
   if (temperature <= 0) return logits.indexOf(most);
   const sharpness = Math.fround(1 / Math.max(Math.fround(temperature), Math.fround(1e-6)));
-  let sum = 0;
-  const cumulative = logits.map((logit) => {
-    // Rounded to 32 bits wherever the other runtimes are: so they draw the same.
-    const weight = Math.fround(Math.exp(Math.fround(Math.fround(logit - most) * sharpness)));
-    return (sum = Math.fround(sum + weight));
-  });
-  const place = Math.fround(noise * sum);
+  // Rounded to 32 bits wherever the other runtimes round, so that all draw the same.
+  const weights = logits.map((logit) => Math.exp(Math.fround(Math.fround(logit - most) * sharpness)));
+  const least = leastKept(weights, topK, topP);
+  const cumulative = sums(weights.map((weight) => (weight >= least ? weight : 0)));
+  const place = Math.fround(noise * cumulative[cumulative.length - 1]);
   return cumulative.findIndex((upTo) => upTo > place);
+}
+
+/** The least weight that `topK` and `topP` keep; equal weights are kept or dropped together. */
+function leastKept(weights, topK, topP) {
+  let ordered = weights.slice().sort().reverse();
+  if (topK > 0) ordered = ordered.slice(0, topK);
+  if (topP >= 1) return ordered[ordered.length - 1];
+  const upTo = sums(ordered);
+  const limit = Math.fround(Math.fround(topP) * upTo[upTo.length - 1]);
+  const outside = ordered.findIndex((weight, i) => i > 0 && Math.fround(upTo[i] - weight) >= limit);
+  return ordered[(outside < 0 ? ordered.length : outside) - 1];
+}
+
+/** The sums of the first 1, 2, ... numbers, in 32 bits. */
+function sums(numbers) {
+  let sum = 0;
+  return numbers.map((number) => (sum = Math.fround(sum + number)));
 }
 
 /** A number in [0, 1) of a seed and a position, the same in every runtime of kerasapp. */

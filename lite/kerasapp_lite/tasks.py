@@ -93,7 +93,7 @@ BUILT_IN = (
         runtime="kerasapp_lite.series:Forecaster",
         run="kerasapp_lite.commands:forecast",
         arguments=(
-            argument("--history", metavar="FILE.csv", required=True, help="CSV of the values to go on from"),
+            argument("--history", metavar="FILE.csv", required=True, help="CSV file of the past values"),
             argument("--output", type=output_file, metavar="FILE.csv", help="write the table there"),
         ),
     ),

@@ -19,11 +19,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def batched_signatures(signature_defs: Mapping) -> frozenset[str]:
-    """The names of the signatures whose inputs and outputs all have a batch of free size first.
-
-    Args:
-        signature_defs: the SignatureDef messages of a SavedModel by name.
-    """
+    """The names of the SignatureDef messages whose tensors all have a batch of free size first."""
 
     def is_batched(info) -> bool:
         shape = info.tensor_shape
@@ -43,8 +39,7 @@ class Batcher:
 
     Requests share a batch if they ask for the same signature, with inputs of the same types and of the same
     shapes beyond the first axis. TF Serving can also pad shorter inputs with their first element
-    (pad_variable_length_inputs). That changes the answer of a model that does not mask it, so it is not done
-    here.
+    (pad_variable_length_inputs). This is not done here: it changes the answer of a model without a mask.
 
     A request runs alone if its signature is not in `batched`, if its inputs differ in their number of rows,
     or if it has no rows or more than a batch may have. In the last case, `enable_large_batch_splitting` cuts
@@ -59,8 +54,6 @@ class Batcher:
         run: function (signature name, inputs) -> outputs, which `num_batch_threads` threads call at once.
         parameters: sizes, times and threads; None for TF Serving's defaults.
         batched: the signatures that may be batched, see `batched_signatures`; None for all.
-
-    `queue` holds the requests that wait for a thread.
 
     Example:
         >>> batcher = Batcher(lambda signature, inputs: {"y": inputs["x"] + 1})
@@ -78,7 +71,7 @@ class Batcher:
     ):
         parameters = parameters or BatchingParameters()
         self._run, self._parameters, self._batched = run, parameters, batched
-        self.queue = BatchQueue(parameters)
+        self.queue = BatchQueue(parameters)  # the requests that wait for a thread
         self._not_batched = set()  # signatures whose outputs proved to have other rows than their inputs
         self._not_cut = set()  # signatures whose answers to parts of a request could not be joined
         self._threads = [
@@ -89,15 +82,7 @@ class Batcher:
             thread.start()
 
     def predict(self, signature_name: str, inputs: Arrays, deadline: float | None = None) -> Arrays:
-        """Waits for the answer to one request.
-
-        Args:
-            signature_name: "" is the default one.
-            inputs: the signature's inputs by name.
-            deadline: the value of `time.monotonic()` after which the answer is of no use.
-
-        Returns:
-            All outputs by name.
+        """Waits for all outputs of one request, by name. The arguments are those of `Bundle.predict`.
 
         Raises:
             StatusError: RESOURCE_EXHAUSTED at once if the queue is full, DEADLINE_EXCEEDED once the deadline

@@ -19,24 +19,15 @@ class BatchingParameters:
     SharedBatchScheduler in tensorflow/core/kernels/batching_util/shared_batch_scheduler.h.
     """
 
-    max_batch_size: int = 1000
-    """The most rows of a batch. A request of more rows runs alone."""
-    batch_timeout_micros: int = 0
-    """The longest that a request waits for others while a thread is free (see `BatchQueue`)."""
-    max_enqueued_batches: int = 10
-    """The queue holds this many times the rows of the largest batch; more requests are refused."""
-    num_batch_threads: int = os.cpu_count() or 1
-    """The number of batches that run at once."""
-    thread_pool_name: str = "batch"
-    """The prefix of the threads' names."""
-    allowed_batch_sizes: tuple[int, ...] = ()
-    """A batch is filled up to the next of these sizes. They ascend; the last is the largest batch."""
-    pad_variable_length_inputs: bool = False
-    """Has no effect: inputs of different shapes never share a batch (see `Batcher`)."""
-    enable_large_batch_splitting: bool = False
-    """Whether a request of more rows than a batch is cut into several."""
-    max_execution_batch_size: int | None = None
-    """The most rows of a batch, if large requests are split; None stands for `max_batch_size`."""
+    max_batch_size: int = 1000  # rows; a request of more rows runs alone
+    batch_timeout_micros: int = 0  # that a request waits for others while a thread is free (see `BatchQueue`)
+    max_enqueued_batches: int = 10  # the queue holds this many times the rows of the largest batch
+    num_batch_threads: int = os.cpu_count() or 1  # batches that run at once
+    thread_pool_name: str = "batch"  # the prefix of the threads' names
+    allowed_batch_sizes: tuple[int, ...] = ()  # ascending; a batch is filled up to the next of these sizes
+    pad_variable_length_inputs: bool = False  # no effect: see `Batcher`
+    enable_large_batch_splitting: bool = False  # cut a request of more rows than a batch into several
+    max_execution_batch_size: int | None = None  # rows of a batch with splitting; None: `max_batch_size`
 
     def __post_init__(self):
         for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
@@ -69,16 +60,10 @@ class BatchingParameters:
 def read_parameters(path: str | os.PathLike) -> BatchingParameters:
     """Reads a batching_parameters file, the text form of TF Serving's BatchingParameters message.
 
-    Args:
-        path: the file. A field that is not in it has TF Serving's default.
+    A field that is not in the file has TF Serving's default.
 
     Raises:
         ServingError: one line that names the file, and the line or the field that is wrong.
-
-    Example:
-        >>> Path("batching.txt").write_text("max_batch_size { value: 32 }")  # doctest: +SKIP
-        >>> read_parameters("batching.txt").max_batch_size  # doctest: +SKIP
-        32
     """
     message = parse_file(path, _message()())
     found = {}

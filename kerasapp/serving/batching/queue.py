@@ -21,21 +21,13 @@ BESIDE = 0.1  # seconds; see `BatchQueue`
 
 @dataclass(eq=False)
 class Request:
-    """One request in the queue.
-
-    Args:
-        signature_name: the signature.
-        inputs: its inputs by name.
-        rows: the number of rows of a batch that it takes.
-        key: requests of one key may share a batch; None for a request that runs alone.
-        deadline: the value of `time.monotonic()` after which nobody waits for it; None for no deadline.
-    """
+    """One request in the queue."""
 
     signature_name: str
     inputs: Mapping[str, np.ndarray]
-    rows: int
-    key: Hashable | None
-    deadline: float | None
+    rows: int  # of a batch, that it takes
+    key: Hashable | None  # requests of one key may share a batch; None: it runs alone
+    deadline: float | None  # the `time.monotonic()` after which nobody waits for it; None: no deadline
     queued: float = field(default_factory=time.monotonic)
     future: Future = field(default_factory=Future)
 
@@ -64,11 +56,6 @@ class BatchQueue:
     While a batch of its key runs, a smaller group waits to become as large, for at most `BESIDE` seconds.
     Otherwise the first client to return from a batch would be served alone: with 32 clients and two threads,
     8 requests shared a batch instead of 16.
-
-    Args:
-        parameters: sizes and times.
-
-    `rows` is the number of rows that wait.
     """
 
     def __init__(self, parameters: BatchingParameters):
@@ -77,7 +64,7 @@ class BatchQueue:
         self._timeout = parameters.batch_timeout_micros / 1e6
         self._groups: dict[Hashable, _Group] = {}
         self._running: dict[Hashable, list[int]] = {}  # rows of the batches that run, by key
-        self.rows = 0
+        self.rows = 0  # that wait
         self._closed = False
         self._changed = threading.Condition()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from kerasapp.serving.client.transport import Target, Transport, VersionStatus
+from kerasapp.serving.client.transport import Target, VersionStatus
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE, Signature, signature_not_found
 
@@ -68,11 +68,9 @@ class Client:
         """Runs a signature of a model.
 
         Args:
-            model: its name.
             inputs: an array or nested lists per input; strings are str or bytes.
             signature_name: "" is the default one.
-            version: a version's number, or
-            label: its label; without both, the newest version answers.
+            version, label: the number or the label of a version; without both, the newest answers.
             timeout: seconds; by default the client's.
 
         Returns:
@@ -107,7 +105,6 @@ class Client:
         """Yields the text that a model writes, piece by piece. Only kerasapp's server does it, over REST.
 
         Args:
-            model: its name.
             text: the prompt, or the source.
             version, label, timeout: see `predict`.
             **knobs: such as length and temperature.
@@ -185,11 +182,7 @@ def _input(name: str, value: object, signature: Signature) -> np.ndarray:
     dtype = signature.inputs[name].dtype if name in signature.inputs else None  # the server will refuse it
     try:
         if dtype == "string" or (dtype is None and np.asarray(value).dtype.kind in "OSU"):
-            array = np.array(value, dtype=object)
-            flat = [_string(item) for item in array.reshape(-1)]
-            array = np.empty(array.shape, object)
-            array.reshape(-1)[:] = flat
-            return array
+            return np.vectorize(_string, otypes=[object])(np.array(value, dtype=object))
         return np.asarray(value, None if dtype is None else _NUMPY.get(dtype, dtype))
     except (ValueError, TypeError, OverflowError) as error:
         raise invalid(f"{name}: expected {dtype or 'an array'}: {error}") from None
@@ -209,7 +202,12 @@ def _target(model: str, version: int | None, label: str | None) -> Target:
     return Target(model, version, label)
 
 
-def _transport(address: str) -> Transport:
+def _transport(address: str):
+    """REST or gRPC: `RestTransport` and `RpcTransport` have the same methods.
+
+    Each method takes the seconds that are left, and raises StatusError. `where` is host and port; it begins
+    the message of every error that is not the server's.
+    """
     if address.startswith("grpc://"):
         from kerasapp.serving.client.rpc import RpcTransport  # imports TensorFlow
 

@@ -23,11 +23,7 @@ _CONNECT = 10.0  # seconds to connect, at most
 
 
 class RestTransport:
-    """REST over a pool of connections.
-
-    Args:
-        address: "host:8501", "http://host:8501" or "https://host:443".
-    """
+    """REST over a pool of connections, to "host:8501", "http://host:8501" or "https://host:443"."""
 
     def __init__(self, address: str):
         scheme, self.where = parse_address(address, ("http", "https"), REST_PORT)
@@ -57,14 +53,10 @@ class RestTransport:
     def status(self, target: Target, left: float) -> list[VersionStatus]:
         answer = self._ask("GET", _path(target), left)
         try:
+            rows = [(row, row["status"]) for row in answer["model_version_status"]]
             return [
-                VersionStatus(
-                    int(row["version"]),
-                    row["state"],
-                    row["status"]["error_code"],
-                    row["status"]["error_message"],
-                )
-                for row in answer["model_version_status"]
+                VersionStatus(int(row["version"]), row["state"], error["error_code"], error["error_message"])
+                for row, error in rows
             ]
         except (KeyError, TypeError, ValueError):
             raise self._strange(answer) from None
@@ -174,12 +166,7 @@ def _path(target: Target) -> str:
 
 def _plain(array: np.ndarray):
     """An array as JSON values. Strings that are no UTF-8 become {"b64": ...}."""
-    if array.dtype == object:
-        flat = [_text(item) for item in array.reshape(-1)]
-        for size in array.shape[:0:-1]:
-            flat = [flat[i : i + size] for i in range(0, len(flat), size)] if size else flat
-        return flat if array.ndim else flat[0]
-    return array.tolist()
+    return (np.vectorize(_text, otypes=[object])(array) if array.dtype == object else array).tolist()
 
 
 def _text(item: bytes):

@@ -28,11 +28,7 @@ _OPTIONS = [
 
 
 class RpcTransport:
-    """gRPC over one channel.
-
-    Args:
-        address: "grpc://host:8500".
-    """
+    """gRPC over one channel, to "grpc://host:8500"."""
 
     def __init__(self, address: str):
         _, self.where = parse_address(address, ("grpc",), GRPC_PORT)

@@ -83,16 +83,9 @@ class Bundle:
         return {name: _to_numpy(tensor) for name, tensor in outputs.items()}
 
     def warm_up(self, path: Path, threads: int = 1) -> int:
-        """Replays the predict requests that are recorded in the version's folder.
+        """Replays the predict requests in the version's folder, `threads` at once, and returns their number.
 
         The first run of a signature builds its graph for this machine, which takes longer than most requests.
-
-        Args:
-            path: the version's folder.
-            threads: the number of requests that run at once.
-
-        Returns:
-            The number of requests.
         """
 
         def run(request: tuple[str, dict[str, np.ndarray]]) -> None:
@@ -130,8 +123,8 @@ def warmup_requests(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
 def _function(signature) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
     """A signature as a function of tensors by name.
 
-    TensorFlow's own call binds arguments and looks at every variable, which takes three times as long as
-    the run of a small model. The inner function does neither. If it does not look as expected, such as in
+    TensorFlow's own call binds arguments and visits every variable, which takes three times as long as the
+    run of a small model. The inner function does neither. If it differs from what is expected, as in
     SavedModels of TensorFlow 1, the signature is called as usual.
     """
     names, inner = getattr(signature, "_arg_keywords", None), getattr(signature, "inference_fn", None)
@@ -175,10 +168,8 @@ def _read_meta_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
 
 
 def _to_numpy(tensor: tf.Tensor) -> np.ndarray:
-    value = tensor.numpy()
-    if tensor.dtype == tf.string:  # a scalar is bytes, which NumPy would cut at a NUL
-        value = np.array(value, dtype=object)
-    return np.asarray(value)
+    # A scalar string is bytes, which NumPy would cut at a NUL.
+    return np.asarray(tensor.numpy(), object if tensor.dtype == tf.string else None)
 
 
 def _plain_message(error: tf.errors.OpError) -> str:

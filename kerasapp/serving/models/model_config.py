@@ -4,7 +4,7 @@ The rules are those of tensorflow_serving/model_servers/server_core.cc (what a c
 tensorflow_serving/sources/storage_path/file_system_storage_path_source.cc (which versions a policy means).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +18,9 @@ _MAX_DIGITS = 18  # of a version, which has 64 bits
 
 @dataclass(frozen=True)
 class VersionPolicy:
-    """Which of a model's versions are served.
+    """Which of a model's versions are served."""
 
-    kind: "latest" for the newest `count`, "all", or "specific" for `numbers`.
-    """
-
-    kind: str = "latest"
+    kind: str = "latest"  # for the newest `count`; or "all", or "specific" for `numbers`
     count: int = 1
     numbers: frozenset[int] = frozenset()
 
@@ -44,17 +41,13 @@ class VersionPolicy:
         return set(numbers) if self.kind == "all" else self.numbers & set(numbers)
 
 
-LATEST = VersionPolicy()
-ALL = VersionPolicy("all")
-
-
 @dataclass(frozen=True)
 class ModelConfig:
     """One model: the folder that holds its versions, which of them are served, and the version per label."""
 
     name: str
     base_path: Path
-    policy: VersionPolicy = LATEST
+    policy: VersionPolicy = VersionPolicy()
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -68,12 +61,11 @@ def find_versions(folder: Path) -> dict[int, Path]:
     }  # fmt: skip
 
 
-def find_models(folder: Path, policy: VersionPolicy = LATEST) -> dict[str, ModelConfig]:
-    """The models in a folder, by name.
+def find_models(folder: Path) -> dict[str, ModelConfig]:
+    """The models in a folder, by name; the newest version of each is served, as in TF Serving.
 
     Args:
         folder: holds `NAME/VERSION/...`, or is the folder of one model.
-        policy: which versions of each model are served; by default the newest, as in TF Serving.
 
     Raises:
         ServingError: there is no such folder, or no model in it.
@@ -83,9 +75,7 @@ def find_models(folder: Path, policy: VersionPolicy = LATEST) -> dict[str, Model
         raise ServingError(f"{folder}: no such folder; export a model first (kerasapp export)")
     if (folder / "saved_model.pb").is_file():
         raise ServingError(f"{folder}: this is one version of a model; give the folder above it")
-    if find_versions(folder):
-        return {folder.name: ModelConfig(folder.name, folder, policy)}
-    models = {path.name: ModelConfig(path.name, path, policy) for path in model_folders(folder)}
+    models = folder_reader(folder)()
     if not models:
         raise ServingError(
             f"{folder}: no model found; expected NAME/VERSION/saved_model.pb, VERSION being 1, 2, ..."
@@ -93,20 +83,26 @@ def find_models(folder: Path, policy: VersionPolicy = LATEST) -> dict[str, Model
     return models
 
 
-def model_folders(folder: Path) -> list[Path]:
-    """The subfolders that hold versions, sorted by name, without hidden ones."""
-    paths = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
-    return [path for path in paths if find_versions(path)]
+def folder_reader(folder: Path) -> Callable[[], dict[str, ModelConfig]]:
+    """A function that finds the models that are in a folder when it is called; there may be none.
+
+    Whether the folder is one model or holds several is decided here, once. Hidden folders are not searched.
+    """
+    folder = folder.resolve()
+    one = bool(find_versions(folder))
+
+    def read() -> dict[str, ModelConfig]:
+        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
+        paths = [folder] if one else filter(find_versions, inside)
+        return {path.name: ModelConfig(path.name, path) for path in paths}
+
+    return read
 
 
 def read_model_config(path: Path) -> dict[str, ModelConfig]:
-    """Reads a models.config, the text form of TF Serving's ModelServerConfig.
+    """The models in a models.config, the text form of TF Serving's ModelServerConfig, by name, in its order.
 
-    Args:
-        path: the file. The folders that it names need not exist.
-
-    Returns:
-        The models by name, in the file's order.
+    The folders that it names need not exist.
 
     Raises:
         ServingError: one line that names the file and the line or the field that is wrong.
@@ -140,14 +136,9 @@ def _read_entry(entry, where: str) -> ModelConfig:
         )
     _check_platform(entry, where)
     policy, kind = entry.model_version_policy, entry.model_version_policy.WhichOneof("policy_choice")
-    return ModelConfig(
-        entry.name,
-        Path(entry.base_path),
-        VersionPolicy(
-            kind or "latest", max(policy.latest.num_versions, 1), frozenset(policy.specific.versions)
-        ),
-        dict(entry.version_labels),
-    )
+    count, numbers = max(policy.latest.num_versions, 1), frozenset(policy.specific.versions)
+    served = VersionPolicy(kind or "latest", count, numbers)
+    return ModelConfig(entry.name, Path(entry.base_path), served, dict(entry.version_labels))
 
 
 def _check_platform(entry, where: str) -> None:  # GetPlatform

@@ -51,10 +51,8 @@ class Registry:
         """Brings the loaded versions in line with the configuration and the folders.
 
         Loads new versions, one after the other, assigns the labels, and unloads versions that are not wanted
-        and that no request holds. It returns when all are loaded; requests are answered meanwhile.
-
-        Args:
-            report: gets a line per version that was loaded or unloaded, and per problem.
+        and that no request holds. It returns when all are loaded; requests are answered meanwhile. `report`
+        gets a line per version that was loaded or unloaded, and per problem.
         """
         with self._updating:
             for name in {**self._models, **self._configs}:
@@ -76,12 +74,9 @@ class Registry:
 
     @contextmanager
     def acquire(self, model: str, number: int | None = None, label: str | None = None) -> Iterator[Version]:
-        """An available version, the newest by default. It is not unloaded before the block ends.
+        """An available version of a model: the newest, or the one with a number or a label.
 
-        Args:
-            model: its name.
-            number: the version's number, or
-            label: a label of the version.
+        It is not unloaded before the block ends.
 
         Raises:
             StatusError: NOT_FOUND if there is none, INVALID_ARGUMENT for an unknown label.
@@ -99,8 +94,15 @@ class Registry:
             with self._lock:
                 version.in_flight -= 1
 
-    def versions(self, model: str, number: int | None = None) -> list[Version]:
-        """The versions of a model, newest first, or the one of that number; StatusError if there is none."""
+    def versions(self, model: str, number: int | None = None, label: str | None = None) -> list[Version]:
+        """The versions of a model, newest first, or the one with that number or label.
+
+        Raises:
+            StatusError: NOT_FOUND if there is none, INVALID_ARGUMENT for an unknown label.
+        """
+        if label is not None:  # as api_rest.md says; get_model_status_impl.cc gives all versions for a label
+            with self.acquire(model, label=label) as version:
+                return [version]
         with self._lock:
             versions = self._models.get(model, {})
             if number is None:

@@ -8,23 +8,18 @@ from pathlib import Path
 class Version:
     """One version of a model.
 
-    `state` is one of TF Serving's: START, LOADING, AVAILABLE, UNLOADING, END. `code` and `message` say why a
-    version could not be loaded. A request holds its version, and with it the loaded SavedModel, until it is
-    answered (`Registry.acquire`).
-
-    `bundle` is the SavedModel while it is loaded, `batcher` gathers its requests if batching is on, `labels`
-    are those that mean this version, `in_flight` is the number of requests that hold it, `seconds` and
-    `warmup_seconds` are the times of loading and warming up.
+    A request holds its version, and with it the loaded SavedModel, until it is answered (`Registry.acquire`).
     """
 
     def __init__(self, model: str, number: int, path: Path):
         self.model, self.number, self.path = model, number, path
-        self.state, self.code, self.message = "START", "OK", ""
-        self.bundle = None
-        self.batcher = None
-        self.labels: tuple[str, ...] = ()
-        self.in_flight = 0
-        self.seconds = self.warmup_seconds = 0.0
+        self.state = "START"  # as in TF Serving: START, LOADING, AVAILABLE, UNLOADING, END
+        self.code, self.message = "OK", ""  # why the version could not be loaded
+        self.bundle = None  # the SavedModel while it is loaded
+        self.batcher = None  # gathers the requests if batching is on
+        self.labels: tuple[str, ...] = ()  # those that mean this version
+        self.in_flight = 0  # the number of requests that hold it
+        self.seconds = self.warmup_seconds = 0.0  # of loading and of warming up
         self._fingerprint = None
 
     def is_broken(self, path: Path) -> bool:

@@ -3,28 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from kerasapp.serving.models.model_config import ModelConfig, find_versions, model_folders
+from kerasapp.serving.models.model_config import ModelConfig
 from kerasapp.serving.models.registry import Registry, Report
 from kerasapp.serving.protocol.errors import ServingError
 
 _logger = logging.getLogger(__name__)
-
-
-def folder_reader(folder: Path) -> Callable[[], dict[str, ModelConfig]]:
-    """A function that finds the models that are in a folder when it is called; there may be none.
-
-    Whether the folder is one model or holds several is decided here, once.
-    """
-    folder = folder.resolve()
-    one = bool(find_versions(folder))
-
-    def read() -> dict[str, ModelConfig]:
-        paths = [folder] if one else model_folders(folder)
-        return {path.name: ModelConfig(path.name, path) for path in paths}
-
-    return read
 
 
 class Watcher:
@@ -33,9 +17,8 @@ class Watcher:
     A configuration that cannot be read is reported once, and the one before stays.
 
     Args:
-        registry: is updated.
         read: gives the configuration; may raise ServingError or OSError.
-        seconds: between two looks.
+        seconds: between two polls.
         report: gets a line per change and per problem.
     """
 
@@ -52,7 +35,7 @@ class Watcher:
         self._reported = ""
 
     def start(self) -> None:
-        """Starts to look."""
+        """Starts to poll."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -61,8 +44,8 @@ class Watcher:
         if self._thread.is_alive():
             self._thread.join()
 
-    def look(self) -> None:
-        """Looks once: reads the configuration, if it can be read, and updates the registry."""
+    def poll(self) -> None:
+        """Polls once: reads the configuration, if it can be read, and updates the registry."""
         try:
             self._registry.configure(self._read())
         except (ServingError, OSError) as error:
@@ -77,6 +60,6 @@ class Watcher:
     def _watch(self) -> None:
         while not self._stopped.wait(self._seconds):
             try:
-                self.look()
-            except Exception:  # requests are answered, and the next look may succeed
+                self.poll()
+            except Exception:  # requests are answered, and the next poll may succeed
                 _logger.exception("looking for new versions failed")

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import traceback
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -16,7 +17,7 @@ from kerasapp.serving.protocol.errors import StatusError
 
 LEVELS = {
     "none": "nothing about requests",
-    "errors": "requests that fail through the server's fault",
+    "errors": "requests that fail because of the server",
     "requests": "every request",
 }
 
@@ -27,11 +28,6 @@ class Log:
     Args:
         level: one of `LEVELS`.
         stream: where to write; standard error by default.
-
-    Example:
-        >>> record = RequestRecord("7", "REST", "predict", "adder")
-        >>> Log("requests", sys.stdout).request(record)  # doctest: +SKIP
-        {"time": "2026-01-31T12:00:00.000+00:00", "event": "request", "id": "7", "entrypoint": "REST", ...}
     """
 
     def __init__(self, level: str = "errors", stream: TextIO | None = None):
@@ -42,19 +38,11 @@ class Log:
         failed = record.status in ("INTERNAL", "UNKNOWN", "DATA_LOSS") or (record.http_status or 0) >= 500
         if self._level == "none" or (self._level == "errors" and not failed):
             return
-        self._write(
-            "request",
-            id=record.id,
-            entrypoint=record.entrypoint,
-            api=record.api,
-            model=record.model,
-            version=record.version,
-            signature=record.signature,
-            rows=record.rows,
-            milliseconds=round(1000 * record.seconds, 3),
-            status=record.status,
-            **({"http_status": record.http_status} if record.http_status else {}),
-        )
+        values = asdict(record) | {"milliseconds": round(1000 * record.seconds, 3)}
+        del values["started"]
+        if record.http_status is None:
+            del values["http_status"]
+        self._write("request", **values)
 
     def failure(self, record: RequestRecord, error: Exception) -> StatusError:
         """What the client reads of an error; its code becomes the record's status.
@@ -81,10 +69,9 @@ class Log:
             print(message, file=self._stream or sys.stderr, flush=True)
 
     def _write(self, event: str, **values) -> None:
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": time, "event": event, **values}, ensure_ascii=False)
         stream = self._stream or sys.stderr
-        stream.write(f"{line}\n")  # one call, so that lines of several threads do not mix
+        # One call, so that lines of several threads do not mix.
+        stream.write(_json_line(datetime.now(UTC), event, **values) + "\n")
         stream.flush()
 
 
@@ -93,12 +80,12 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One JSON object."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "event": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
+        values = {"logger": record.name, "message": record.getMessage()}
         if record.exc_info and record.exc_info[0]:
-            line["error"] = record.exc_info[0].__name__
-        return json.dumps(line, ensure_ascii=False)
+            values["error"] = record.exc_info[0].__name__
+        return _json_line(datetime.fromtimestamp(record.created, UTC), record.levelname.lower(), **values)
+
+
+def _json_line(time: datetime, event: str, **values) -> str:
+    line = {"time": time.isoformat(timespec="milliseconds"), "event": event, **values}
+    return json.dumps(line, ensure_ascii=False)

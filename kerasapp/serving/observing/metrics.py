@@ -7,10 +7,10 @@ tensorflow_serving/util/prometheus_exporter.cc, which turns each "/" of a name i
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import ServingError
 from kerasapp.serving.protocol.text_proto import Field, message_class, parse_file
@@ -66,12 +66,12 @@ class Metrics:
         self._runs.inc()
         self._runtime.labels(model, "Predict", "TF1").observe(seconds * 1e6)
 
-    def loaded(self, path: Path, success: bool, seconds: float, warmup_seconds: float) -> None:
+    def loaded(self, version: Version) -> None:
         """Counts an attempt to load a version, and records the seconds of loading and of warming up."""
-        self._loads.labels(path, "success" if success else "fail").inc()
-        if success:
-            self._load_time.labels(path).inc(seconds * 1e6)
-            self._warmup.labels(path, "OK").observe(warmup_seconds * 1e6)
+        self._loads.labels(version.path, "success" if version.code == "OK" else "fail").inc()
+        if version.code == "OK":
+            self._load_time.labels(version.path).inc(version.seconds * 1e6)
+            self._warmup.labels(version.path, "OK").observe(version.warmup_seconds * 1e6)
 
     def text(self) -> str:
         """All counters that have counted something, in the text format of Prometheus."""
@@ -106,8 +106,7 @@ def _escape(value: str) -> str:
 def read_monitoring(path: str | os.PathLike) -> Monitoring:
     """Reads a monitoring config, the text form of TF Serving's MonitoringConfig.
 
-    Args:
-        path: the file. As in http_server.cc, metrics are off unless it says `enable: true`.
+    Metrics are off unless the file says `enable: true`, as in http_server.cc.
 
     Raises:
         ServingError: one line that names the file, and the line or the field that is wrong.

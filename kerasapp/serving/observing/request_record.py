@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
-def request_id(given: str | None) -> str:
-    """The id that a client gave its request, or a new one if there is none or it is not fit for a log."""
-    return given if given and _ID.fullmatch(given) else uuid.uuid4().hex
+def request_id(sent: str | None) -> str:
+    """The id that a client sent with its request, or a new one if there is none or it is unfit for a log."""
+    return sent if sent and _ID.fullmatch(sent) else uuid.uuid4().hex
 
 
 def count_rows(inputs: Mapping) -> int | None:

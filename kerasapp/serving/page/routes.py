@@ -18,12 +18,7 @@ from kerasapp.serving.engine import Engine
 from kerasapp.serving.protocol.http_names import MODELS_PATH
 from kerasapp.serving.rest.http_messages import json_answer
 
-_TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".svg": "image/svg+xml",
-}
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -37,11 +32,7 @@ _HEADERS = {
 
 
 def routes(engine: Engine) -> list[Route]:
-    """The routes of the page, for `kerasapp.serving.rest.app.create_app`; they take GET and HEAD only.
-
-    Args:
-        engine: its models are listed.
-    """
+    """The routes of the page, for `kerasapp.serving.rest.app.create_app`; they take GET and HEAD only."""
 
     async def models(request: Request) -> Response:
         return json_answer(json.dumps({"models": list_models(engine)}, indent=1).encode())
@@ -71,11 +62,10 @@ def list_models(engine: Engine) -> list[dict]:
     models: dict[str, list] = {}
     for version in engine.registry.all_versions():
         models.setdefault(version.model, []).append(version)
+    for versions in models.values():
+        versions.sort(key=lambda version: -version.number)
     return [
-        {
-            "name": name,
-            "versions": [_describe(version) for version in sorted(versions, key=lambda v: -v.number)],
-        }
+        {"name": name, "versions": [_describe(version) for version in versions]}
         for name, versions in sorted(models.items())
     ]
 

@@ -1,7 +1,8 @@
 """Writes the files that run an export in production: TensorFlow Serving in Docker, Kubernetes and KServe.
 
-The texts are in `templates/`; "@{name}" stands for a value of `Plan`. As there is no Docker and no cluster to
-try them, tests/test_kerasapp_serving_production_manifests.py checks each against the format of its reader.
+The texts are in `templates/`; "@{name}" stands for a value of `template_values`. There is no Docker and no
+cluster to try them: tests/test_kerasapp_serving_production_manifests.py checks each against the format of its
+reader.
 """
 
 import math
@@ -9,7 +10,6 @@ import os
 import re
 import string
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -18,40 +18,12 @@ from kerasapp.serving.models.model_config import read_model_config
 from kerasapp.serving.protocol.errors import ServingError
 from pipelines.atomic import write_text
 
-LABELS = ("stable", "canary")
 REWRITTEN = ("models.config", "batching_parameters.txt")
-KEPT = (
-    "monitoring.config",
-    "prometheus.yml",
-    "docker-compose.yml",
-    "kubernetes.yaml",
-    "kserve.yaml",
-    "Dockerfile",
-    "README.md",
-)
 
+_TEMPLATES = resources.files(__package__).joinpath("templates")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _LONGEST_SLUG = 40  # characters; with the suffixes, names in Kubernetes stay below 63
-_VERSIONS = {"serving": "2.20.0", "prometheus": "v3.13.5", "python": "3.12.12"}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the files say about a model."""
-
-    model: str  # its name
-    slug: str  # its name in Kubernetes
-    stable: int  # the version that the label means
-    canary: int
-    models: str  # the folder that holds the model's folder, relative to the files
-    memory: int  # MiB that a server may use
-    storage: int  # GiB of a volume for the versions
-
-    def values(self) -> dict[str, str]:
-        """The text for each name in a template."""
-        loaded = "\n".join(f"        versions: {number}" for number in sorted({self.stable, self.canary}))
-        pinned = {f"{name}_version": version for name, version in _VERSIONS.items()}
-        return {**{name: str(value) for name, value in asdict(self).items()}, **pinned, "versions": loaded}
+_PINNED = {"serving_version": "2.20.0", "prometheus_version": "v3.13.5", "python_version": "3.12.12"}
 
 
 class _Template(string.Template):
@@ -100,24 +72,29 @@ def write(
         ServingError: the model's name cannot be used, the folder cannot be written to, or its models.config
             is of another model or none.
     """
-    plan = make_plan(version, folder)
+    values = template_values(version, folder)
     check_folder(folder)
-    values = plan.values()
-    texts = {name: render(name, values) for name in ("models.config", *KEPT)}
+    texts = {
+        file.name: _Template(file.read_text("utf-8")).substitute(values) for file in _TEMPLATES.iterdir()
+    }
     texts["batching_parameters.txt"] = batching
     written = []
-    for name in (*REWRITTEN, *KEPT):
+    for name, text in sorted(texts.items()):
         path = folder / name
-        if name in KEPT and path.is_file() and path.read_bytes() != texts[name].encode():
+        if name not in REWRITTEN and path.is_file() and path.read_bytes() != text.encode():
             report(f"{path}: differs and stays as it is; see {name}.new")
             path = folder / f"{name}.new"
-        write_text(path, texts[name])
+        write_text(path, text)
         written.append(path)
     return written
 
 
-def make_plan(version: Path, folder: Path) -> Plan:
-    """The `Plan` for a version and the models.config in `folder`; ServingError as of `write`."""
+def template_values(version: Path, folder: Path) -> dict[str, object]:
+    """What the templates say about a version, by name, with the models.config in `folder`.
+
+    Raises:
+        ServingError: as of `write`.
+    """
     version = version.resolve()
     model = version.parent.name
     check_name(model)
@@ -127,21 +104,17 @@ def make_plan(version: Path, folder: Path) -> Plan:
     if stable not in known:
         stable = before[-1] if before else canary
     mebibytes = sum(path.stat().st_size for path in version.rglob("*") if path.is_file()) / 2**20
-    return Plan(
-        model=model,
-        slug=_slug(model),
-        stable=stable,
-        canary=canary,
-        models=os.path.relpath(version.parents[1], folder.resolve()),
-        memory=64 * math.ceil((1024 + 2 * 4 * mebibytes) / 64),
-        storage=max(1, math.ceil(10 * mebibytes / 1024)),
-    )
-
-
-def render(name: str, values: dict[str, str]) -> str:
-    """The template `name`, filled with values; KeyError if one is missing."""
-    text = resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
-    return _Template(text).substitute(values)
+    return {
+        "model": model,
+        "slug": _slug(model),  # the model's name in Kubernetes
+        "stable": stable,
+        "canary": canary,
+        "versions": "\n".join(f"        versions: {number}" for number in sorted({stable, canary})),
+        "models": os.path.relpath(version.parents[1], folder.resolve()),  # the folder above the model's
+        "memory": 64 * math.ceil((1024 + 2 * 4 * mebibytes) / 64),  # MiB that a server may use
+        "storage": max(1, math.ceil(10 * mebibytes / 1024)),  # GiB of a volume for the versions
+        **_PINNED,
+    }
 
 
 def _slug(model: str) -> str:

@@ -33,24 +33,27 @@ ROWS = 256  # any request may have as many: the commands count the tokens of so 
 BUDGET = 10.0  # seconds for all batches together
 NO_GAIN = 1.05  # with twice the rows, a smaller factor of rows per second is no gain
 
-_HEADER = """\
+_TEMPLATE = """\
 # How requests are batched; read at the start. Fitted to {model}, version {version}:
 {how}
 #
-"""
-_PARAMETERS = """\
 # The most rows of a batch and of a request{why_size}.
-max_batch_size {{ value: {size} }}
+max_batch_size {{ value: {max_batch_size} }}
 # The longest that a request waits for others{why_timeout}.
-batch_timeout_micros {{ value: {timeout} }}
+batch_timeout_micros {{ value: {batch_timeout_micros} }}
 # Batches that run at once: the cores of the machine that measured. Set the number of the server's cores.
-num_batch_threads {{ value: {threads} }}
+num_batch_threads {{ value: {num_batch_threads} }}
 # Batches that wait{why_queue}; more requests are refused at once.
-max_enqueued_batches {{ value: {queue} }}
+max_enqueued_batches {{ value: {max_enqueued_batches} }}
 # Inputs of different lengths do not share a batch: padding repeats their first element, which changes answers
 # (tensorflow/serving#1279). Texts are single strings and need no padding.
 pad_variable_length_inputs: false
 """
+_REASONS = {
+    "why_size": f": the least that gives {ENOUGH:.0%} of the best rows per second, but at least {ROWS}",
+    "why_timeout": ": a twentieth of the time of one row, at most 10 ms",
+    "why_queue": f": as many as run in {QUEUE:g} seconds",
+}
 
 
 @dataclass(frozen=True)
@@ -134,30 +137,28 @@ def choose(timings: list[Timing], cores: int) -> dict[str, int]:
 
 def text(version: Path, timings: list[Timing], cores: int, signature: str) -> str:
     """The text of a batching_parameters.txt, with the measurement as comments."""
-    chosen = choose(timings, cores)
     table = "\n".join(
         f"#   {timing.rows:4d} rows {1000 * timing.seconds:10.1f} ms {timing.rate:10.1f} rows per second"
         for timing in timings
     )
     how = f"# example texts for {signature}, on {cores} cores, median of several batches\n{table}"
-    return _HEADER.format(model=version.parent.name, version=version.name, how=how) + _PARAMETERS.format(
-        size=chosen["max_batch_size"],
-        why_size=f": the least that gives {ENOUGH:.0%} of the best rows per second, but at least {ROWS}",
-        timeout=chosen["batch_timeout_micros"],
-        why_timeout=": a twentieth of the time of one row, at most 10 ms",
-        threads=chosen["num_batch_threads"],
-        queue=chosen["max_enqueued_batches"],
-        why_queue=f": as many as run in {QUEUE:g} seconds",
-    )
+    return _filled(version, how, choose(timings, cores), _REASONS)
 
 
 def unmeasured(version: Path) -> str:
     """The text of a batching_parameters.txt without a measurement: values to start with."""
     how = "# nothing was measured; these are values to start with (`kerasapp export --production` measures)"
-    values = {"size": ROWS, "timeout": 1000, "threads": os.cpu_count() or 1, "queue": 100}
-    reasons = dict.fromkeys(("why_size", "why_timeout", "why_queue"), "")
-    header = _HEADER.format(model=version.parent.name, version=version.name, how=how)
-    return header + _PARAMETERS.format(**values, **reasons)
+    values = {
+        "max_batch_size": ROWS,
+        "batch_timeout_micros": 1000,
+        "num_batch_threads": os.cpu_count() or 1,
+        "max_enqueued_batches": 100,
+    }
+    return _filled(version, how, values, dict.fromkeys(_REASONS, ""))
+
+
+def _filled(version: Path, how: str, values: dict[str, int], reasons: dict[str, str]) -> str:
+    return _TEMPLATE.format(model=version.parent.name, version=version.name, how=how, **values, **reasons)
 
 
 def _example(default, requests, version: Path) -> tuple[str, dict[str, np.ndarray]]:

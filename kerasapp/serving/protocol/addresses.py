@@ -21,13 +21,13 @@ def parse_address(text: str, schemes: Sequence[str], port: int) -> tuple[str, st
     """
     scheme, mark, rest = text.partition("://")
     scheme, rest = (scheme, rest) if mark else (schemes[0], text)
-    host, _, given = rest.rpartition(":") if rest.count(":") == 1 or "]:" in rest else (rest, "", str(port))
+    host, _, number = rest.rpartition(":") if rest.count(":") == 1 or "]:" in rest else (rest, "", str(port))
     bare = host.removeprefix("[").removesuffix("]")
     odd = not bare or set(bare) & set("/?#@ []") or (":" in bare and bare == host)
-    if scheme not in schemes or odd or not given.isdecimal() or not 0 < int(given) < 2**16:
+    if scheme not in schemes or odd or not number.isdecimal() or not 0 < int(number) < 2**16:
         forms = " or ".join(["HOST:PORT", *(f"{name}://HOST:PORT" for name in schemes)])
         raise ValueError(f"{text!r} is not a server's address, {forms}")
-    return scheme, f"{host}:{given}"
+    return scheme, f"{host}:{number}"
 
 
 def join_address(host: str, port: int) -> str:

@@ -11,7 +11,11 @@ class StatusError(Exception):
     Args:
         code: the canonical name of the status, such as "NOT_FOUND". REST and gRPC have a number for each.
         message: what the client reads, in TF Serving's words where TF Serving has this error.
+
+    `http_status` is REST's status, if it is not that of the code.
     """
+
+    http_status: int | None = None
 
     def __init__(self, code: str, message: str):
         super().__init__(f"{code}: {message}")
@@ -20,14 +24,18 @@ class StatusError(Exception):
 
 
 class QueueFullError(StatusError):
-    """The queue is full. REST answers with 503, gRPC with the code."""
+    """The queue is full."""
+
+    http_status = 503
 
     def __init__(self, message: str):
         super().__init__("RESOURCE_EXHAUSTED", message)
 
 
 class BodyTooLargeError(StatusError):
-    """The body of a request has more than `limit` bytes. REST answers with 413."""
+    """The body of a request has more than `limit` bytes."""
+
+    http_status = 413
 
     def __init__(self, limit: int):
         super().__init__("INVALID_ARGUMENT", f"Request body is larger than {limit} bytes")

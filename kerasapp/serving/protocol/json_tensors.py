@@ -41,7 +41,7 @@ _JSON_TYPES = {
 
 
 def quote(value) -> str:  # JsonValueToString
-    """A JSON value as text for an error message, cut where it is long; StatusError as `nested_too_deeply`."""
+    """A JSON value as text for an error message, cut if it is long; may raise `nested_too_deeply`."""
     if isinstance(value, float):
         dtype = np.float32 if abs(value) <= _FLOAT_MAX else np.float64  # RapidJSON's IsFloat
         return _decimals(np.array([value], dtype))[0]
@@ -124,25 +124,22 @@ def _leaves_to_array(leaves: list, dtype: str) -> np.ndarray:
     for leaf in leaves:
         _check_leaf(leaf, dtype)
     if dtype == "string":
-        array = np.empty(len(leaves), object)
-        array[:] = [_string(leaf) for leaf in leaves]
-        return array
+        return np.fromiter(map(_string, leaves), object, len(leaves))
     if dtype not in _DTYPES:  # an empty list; anything in it was refused above
         raise StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: [] to type: {dtype}")
     return np.array(leaves, np.float64 if dtype in _FLOATS else _DTYPES[dtype]).astype(_DTYPES[dtype])
 
 
 def _numbers(leaves: list, dtype: str, types: set) -> np.ndarray | None:
-    """The array, or None where these values need a closer look."""
+    """The array; None if the values must be checked one by one."""
     try:
         if dtype in _INTEGERS and types <= {int}:
             return np.array(leaves, _DTYPES[dtype])
         if dtype in _FLOATS and types <= {int, float}:
             array = np.array(leaves, np.float64)
             limit = _MAX_WHOLE[dtype] if int in types else np.finfo(_DTYPES[dtype]).max
-            return (
-                array.astype(_DTYPES[dtype]) if (np.abs(array[np.isfinite(array)]) <= limit).all() else None
-            )
+            fits = (np.abs(array[np.isfinite(array)]) <= limit).all()
+            return array.astype(_DTYPES[dtype]) if fits else None
     except OverflowError:
         return None
     return np.array(leaves, np.bool_) if dtype == "bool" and types == {bool} else None

@@ -6,16 +6,16 @@ packed bytes) and are slower. Nothing here needs TensorFlow.
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
 
 from kerasapp.serving.protocol.signatures import MAX_RANK
+from kerasapp.serving.protocol.text_proto import Field, message_class
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """A type that a TensorProto can carry: TensorFlow's name, NumPy's type, and the field of the values."""
 
     name: str
@@ -47,9 +47,14 @@ _KINDS = {
 }
 _NUMBERS = {kind.dtype: number for number, kind in _KINDS.items()}
 
-# Fields whose packed form in the wire format is the array's own bytes: dtype -> the field's tag. They are
-# copied as bytes, as otherwise each number would become a Python object.
-_PACKED = {np.dtype(np.float32): 0x2A, np.dtype(np.float64): 0x32, np.dtype(np.bool_): 0x5A}
+# A TensorProto, with the fields as bytes whose packed form in the wire format is the array's own bytes. They
+# are copied at once; otherwise each number would become a Python object.
+_PACKED = {
+    "float_val": (5, Field.TYPE_BYTES),
+    "double_val": (6, Field.TYPE_BYTES),
+    "bool_val": (11, Field.TYPE_BYTES),
+}
+_Packed = message_class({"PackedTensor": _PACKED})
 _MANY = 256  # values; for fewer, Python objects are quicker
 
 
@@ -62,18 +67,11 @@ def array_from_proto(proto, max_bytes: int) -> np.ndarray:
     """A TensorProto as an array; strings are an object array of bytes.
 
     As in TensorFlow, the last value fills up a list that is too short, a list that is too long is cut, and an
-    empty list means zeros. So a few bytes can stand for any number of values, hence the limit.
-
-    Args:
-        proto: the message.
-        max_bytes: the most bytes of the array.
+    empty list means zeros. So a few bytes can stand for any number of values, and `max_bytes` of the array is
+    the limit.
 
     Raises:
         ValueError: an unknown type, an impossible shape, content of another size, or too large an array.
-
-    Example:
-        >>> array_from_proto(TensorProto(dtype=1, tensor_shape=..., float_val=[2.0]), 100)  # doctest: +SKIP
-        array([2., 2., 2.], dtype=float32)
     """
     kind = _KINDS.get(proto.dtype)
     if kind is None:
@@ -120,62 +118,42 @@ def _strings(content: bytes, count: int) -> np.ndarray:  # port::DecodeStringLis
 
 def _values(proto, kind: Kind) -> np.ndarray:
     values = getattr(proto, kind.field)
-    if len(values) > _MANY and kind.dtype in _PACKED:
-        proto.DiscardUnknownFields()  # they may have any form
-        return np.frombuffer(_field(proto.SerializeToString(), _PACKED[kind.dtype]), kind.dtype)
-    if kind.dtype == object:
-        array = np.empty(len(values), object)
-        array[:] = values
-        return array
+    if len(values) > _MANY and kind.field in _PACKED:
+        packed = _Packed.FromString(proto.SerializeToString())
+        return np.frombuffer(getattr(packed, kind.field), kind.dtype)
     if kind.field == "half_val":  # the bits of each number
         return np.fromiter(values, np.int64, len(values)).astype(np.uint16).view(kind.dtype)
     if kind.dtype.kind == "c":  # real and imaginary parts in turn
-        part = np.float32 if kind.name == "complex64" else np.float64
+        part = np.empty(0, kind.dtype).real.dtype
         return np.fromiter(values, part, len(values) // 2 * 2).view(kind.dtype)
     if kind.field == "int_val":  # values that do not fit wrap around, as in a C++ cast
         return np.fromiter(values, np.int64, len(values)).astype(kind.dtype)
     return np.fromiter(values, kind.dtype, len(values))
 
 
-def _field(message: bytes, wanted: int) -> bytes:
-    """The bytes of a field in the wire format. Fields with lower numbers come before it."""
-    position = 0
-    while True:
-        tag, position = message[position], position + 1
-        number, position = _read_varint(message, position)  # a value, or the length of what follows
-        if tag == wanted:
-            return message[position : position + number]
-        position += number if tag & 7 == 2 else 0
-
-
 def array_to_proto(array: np.ndarray, proto) -> None:
-    """Fills a TensorProto with an array. The values go into the typed field, as in TF Serving by default.
+    """Fills an empty TensorProto with an array; strings are an object array of bytes.
 
-    Args:
-        array: strings are an object array of bytes.
-        proto: an empty TensorProto.
+    The values go into the typed field, as in TF Serving by default.
 
     Raises:
         ValueError: the array's type has no place in a TensorProto.
     """
-    number = _NUMBERS.get(array.dtype)
-    if number is None:
+    if array.dtype not in _NUMBERS:
         raise ValueError(f"type {array.dtype}")
-    tag = _PACKED.get(array.dtype)
-    if tag is not None and array.size:
-        raw = array.tobytes()
-        proto.ParseFromString(bytes([tag]) + _varint(len(raw)) + raw)
-    proto.dtype = number
+    proto.dtype = _NUMBERS[array.dtype]
     for size in array.shape:
         proto.tensor_shape.dim.add().size = size
     proto.tensor_shape.SetInParent()
-    if tag is None and array.size:
-        flat = array.reshape(-1)
-        if _KINDS[number].field == "half_val":
-            flat = flat.view(np.uint16)
-        elif array.dtype.kind == "c":
-            flat = flat.view(np.float32 if number == 8 else np.float64)
-        getattr(proto, _KINDS[number].field).extend(flat.tolist())
+    field, flat = _KINDS[proto.dtype].field, array.reshape(-1)
+    if field in _PACKED:
+        proto.MergeFromString(_Packed(**{field: flat.tobytes()}).SerializeToString())
+        return
+    if field == "half_val":
+        flat = flat.view(np.uint16)
+    elif array.dtype.kind == "c":
+        flat = flat.view(flat.real.dtype)
+    getattr(proto, field).extend(flat.tolist())
 
 
 def _read_varint(content: bytes, position: int) -> tuple[int, int]:
@@ -189,12 +167,3 @@ def _read_varint(content: bytes, position: int) -> tuple[int, int]:
         position, shift = position + 1, shift + 7
         if byte < 0x80:
             return number, position
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

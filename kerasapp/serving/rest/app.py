@@ -34,10 +34,9 @@ def create_app(
     metrics_path: str | None = DEFAULT_PATH,
     log: Log | None = None,
 ) -> Observer:
-    """The ASGI application that answers for an engine.
+    """The ASGI application that answers for an engine, whose models may go on loading while it runs.
 
     Args:
-        engine: the limits, and the models, which may go on loading while the application runs.
         executor: where requests to models are parsed, run and written, so that the event loop never waits.
         routes: additional routes; they come before those of TF Serving's interface.
         metrics_path: the path of the metrics; None for no metrics.

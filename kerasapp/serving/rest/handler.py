@@ -30,12 +30,9 @@ def answer(
     """The JSON text that answers a request: ProcessRequest in http_rest_api_handler.cc.
 
     Args:
-        engine: runs the models.
         record: gets what is found out about the request.
-        method: of HTTP, in capitals.
         path: as it was sent, with its query. A model's name may hold a quoted "/" or ":"; TF Serving knows no
             path with a query.
-        body: of the request.
         deadline: the value of `time.monotonic()` at which the run is stopped.
 
     Raises:
@@ -74,7 +71,7 @@ def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, 
 
         def inputs_of(signature_name: str):
             nonlocal held
-            held = stack.enter_context(engine.acquire(*target))
+            held = stack.enter_context(engine.registry.acquire(*target))
             record.version = held.number
             inputs = held.bundle.inputs(signature_name)
             record.signature = signature_name or DEFAULT_SIGNATURE
@@ -94,7 +91,7 @@ def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusE
     document = parse_json(body)
     name = document.get("signature_name") if isinstance(document, dict) else None
     name = name if isinstance(name, str) and name else DEFAULT_SIGNATURE
-    with engine.acquire(*target) as version:
+    with engine.registry.acquire(*target) as version:
         definition = version.bundle.signature_defs.get(name)
     if definition is None:
         return signature_not_found(name)
@@ -108,16 +105,13 @@ def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusE
 
 
 def _status(engine: Engine, model: str, number: int | None, label: str | None) -> bytes:
-    if label is not None:  # as api_rest.md says; get_model_status_impl.cc gives all versions for a label
-        with engine.acquire(model, label=label) as version:
-            number = version.number
     statuses = [
         {
             "version": str(version.number),
             "state": version.state,
             "status": {"error_code": version.code, "error_message": version.message},
         }
-        for version in engine.registry.versions(model, number)
+        for version in engine.registry.versions(model, number, label)
     ]
     return json.dumps({"model_version_status": statuses}, indent=1).encode()
 
@@ -126,7 +120,7 @@ def _metadata(engine: Engine, model: str, number: int | None, label: str | None)
     from google.protobuf.json_format import MessageToDict
     from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 
-    with engine.acquire(model, number, label) as version:
+    with engine.registry.acquire(model, number, label) as version:
         signatures = MessageToDict(
             SignatureDefMap(signature_def=version.bundle.signature_defs),
             preserving_proto_field_name=True,

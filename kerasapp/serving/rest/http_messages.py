@@ -17,13 +17,7 @@ from starlette.responses import Response
 
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.request_record import RequestRecord
-from kerasapp.serving.protocol.errors import (
-    BodyTooLargeError,
-    QueueFullError,
-    StatusError,
-    deadline_exceeded,
-    invalid,
-)
+from kerasapp.serving.protocol.errors import BodyTooLargeError, StatusError, deadline_exceeded, invalid
 from kerasapp.serving.protocol.http_names import HTTP_STATUS, REQUEST_TIMEOUT
 
 RECORD_KEY = "kerasapp.record"  # of an ASGI scope
@@ -34,9 +28,7 @@ Answer = Callable[[Request, RequestRecord], Awaitable[Response]]
 def make_endpoint(answer: Answer, log: Log) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that answers as `answer` does. An error becomes the answer that the client reads.
 
-    Args:
-        answer: gets the request and its record, to which it adds what it finds out.
-        log: gets the errors that nobody expected.
+    `answer` gets the request and its record, to which it adds what it finds out.
     """
 
     async def endpoint(request: Request) -> Response:
@@ -53,9 +45,7 @@ def make_endpoint(answer: Answer, log: Log) -> Callable[[Request], Awaitable[Res
 async def within_deadline(request: Request, timeout: float) -> AsyncIterator[float]:
     """Stops waiting at the request's deadline; gives the deadline, a value of `time.monotonic()`.
 
-    Args:
-        request: the request. Its header X-Request-Timeout can ask for fewer seconds.
-        timeout: the most seconds that it may take.
+    It is `timeout` seconds from now, or fewer, as the header X-Request-Timeout asks.
 
     Raises:
         StatusError: DEADLINE_EXCEEDED; CANCELLED if the client closed the connection; INVALID_ARGUMENT if
@@ -89,12 +79,8 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     A body that is called gzip but is not counts as empty, as in TF Serving's evhttp_request.cc.
 
-    Args:
-        request: the request.
-        limit: the most bytes, both of what was sent and of what is unpacked.
-
     Raises:
-        BodyTooLargeError: the body is larger.
+        BodyTooLargeError: more than `limit` bytes were sent, or are unpacked.
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
@@ -127,10 +113,6 @@ def json_answer(body: bytes, status: int = 200) -> Response:
 
 def error_answer(error: StatusError) -> Response:
     """An error in TF Serving's form, {"error": message}."""
-    status = HTTP_STATUS.get(error.code, 500)
-    if isinstance(error, QueueFullError):
-        status = 503
-    elif isinstance(error, BodyTooLargeError):
-        status = 413
+    status = error.http_status or HTTP_STATUS.get(error.code, 500)
     text = json.dumps({"error": error.message}, indent=4, ensure_ascii=False)
     return json_answer(text.encode(errors="replace"), status)

@@ -43,27 +43,17 @@ class Server(uvicorn.Server):
     requests in flight. A second signal ends the process at once.
 
     Args:
-        app: the application of REST.
-        rpc: the gRPC server (see `kerasapp.serving.rpc.server`), or None.
+        rpc: an `RpcServer`, or None.
         line: is printed once both answer.
         patience: seconds that requests in flight have at the end.
-
-    `stopped_by` is the signal that came.
     """
 
     def __init__(self, app: Observer, rpc, line: str, patience: float):
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=patience,
-        )
-        super().__init__(config)
+        off = {"log_config": None, "access_log": False, "lifespan": "off", "ws": "none"}
+        times = {"timeout_keep_alive": _KEEP_ALIVE, "timeout_graceful_shutdown": patience}
+        super().__init__(uvicorn.Config(app, **off, **times))
         self._app, self._rpc, self._line, self._patience = app, rpc, line, patience
-        self.stopped_by: int | None = None
+        self.stopped_by: int | None = None  # the signal that came
 
     def handle_exit(self, sig: int, frame) -> None:
         """A signal came."""
@@ -98,10 +88,8 @@ class Server(uvicorn.Server):
 
     def _protocol(self) -> asyncio.Protocol:
         """The protocol that answers one connection, as in `uvicorn.Server.startup`."""
-        config = self.config
-        return config.http_protocol_class(
-            config=config, server_state=self.server_state, app_state=self.lifespan.state
-        )
+        states = {"server_state": self.server_state, "app_state": self.lifespan.state}
+        return self.config.http_protocol_class(config=self.config, **states)
 
 
 def _take_waiting(listener: socket.socket) -> list[socket.socket]:

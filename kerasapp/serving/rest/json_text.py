@@ -8,6 +8,7 @@ might read in another way, is read again by `_Reader`, which follows RapidJSON s
 import json
 import math
 import re
+from collections.abc import Callable
 
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.json_tensors import nested_too_deeply, quote
@@ -19,6 +20,22 @@ _MAX_REREAD = 2**20  # bytes; the error of a larger text has no detail
 _LARGE = [re.compile(rb"e\+?[0-9]{3}"), re.compile(rb"E\+?[0-9]{3}")]
 _HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})")
 _BOM = b"\xef\xbb\xbf"
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]*)?")
+_HEX = "[0-9a-fA-F]"
+_STRING = re.compile(
+    rf'(?:[^"\\\x00-\x1f]+|\\["\\/bfnrt]|\\u(?![dD][89abAB]){_HEX}{{4}}'
+    rf"|\\u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}})*"
+)
+# What follows `_STRING` if it is not the closing quotation mark: pattern -> error, in RapidJSON's order.
+_BAD_STRINGS = {
+    r"\0": "Missing a closing quotation mark in string.",
+    r"[^\\]": "Invalid encoding in string.",
+    r"\\[^u]": "Invalid escape character in string.",
+    rf"(?:\\u{_HEX}{{4}})?\\u(?!{_HEX}{{4}})": "Incorrect hex digit after \\u escape in string.",
+    "": "The surrogate pair in string is invalid.",
+}
 
 
 def parse_json(text: bytes):
@@ -88,40 +105,36 @@ def _error(message: str, offset: int) -> StatusError:
 
 
 class _Reader:
-    """RapidJSON's recursive parser; the names of its functions are kept."""
-
-    _SPACE = re.compile(rb"[ \t\n\r]*")
-    _PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
-    _HEX = re.compile(rb"[0-9a-fA-F]{4}")
-    _DIGITS = re.compile(rb"[0-9]*")
-    _ESCAPES = dict(zip(b'"\\/bfnrt', b'"\\/\b\f\n\r\t', strict=True))
+    """RapidJSON's recursive parser, with its messages and offsets."""
 
     def __init__(self, text: bytes):
-        self._text = text + b"\0"  # MemoryStream::Peek gives NUL at the end
+        self._text = text.decode("latin-1") + "\0"  # a character per byte; MemoryStream::Peek ends with NUL
         self._at = 0
 
     def document(self):  # ParseStream, EncodedInputStream
         for byte in _BOM:
-            self._consume(byte)
-        self._skip(self._SPACE)
-        if self._peek() == 0:
+            self._consume(chr(byte))
+        self._skip(_SPACE)
+        if self._peek() == "\0":
             raise self._fail("The document is empty.")
         value = self._value()
-        self._skip(self._SPACE)
-        if self._peek() != 0:
-            raise self._fail("The document root must not be followed by other values.")
+        self._skip(_SPACE)
+        self._expect("\0", "The document root must not be followed by other values.")
         return value
 
-    def _peek(self) -> int:
+    def _peek(self) -> str:
         return self._text[self._at]
 
-    def _consume(self, byte: int) -> bool:
-        if self._text[self._at] != byte:
-            return False
-        self._at += 1
-        return True
+    def _consume(self, character: str) -> bool:
+        found = self._peek() == character
+        self._at += found
+        return found
 
-    def _skip(self, pattern: re.Pattern) -> bytes:
+    def _expect(self, character: str, message: str) -> None:
+        if not self._consume(character):
+            raise self._fail(message)
+
+    def _skip(self, pattern: re.Pattern) -> str:
         match = pattern.match(self._text, self._at)
         self._at = match.end()
         return match[0]
@@ -130,127 +143,75 @@ class _Reader:
         return _error(message, self._at if offset is None else offset)
 
     def _value(self):
-        byte = self._peek()
-        if byte == ord("{"):
-            return self._object()
-        if byte == ord("["):
-            return self._array()
-        if byte == ord('"'):
+        first = self._peek()
+        if first == "{":
+            return _object(self._items("}", self._member, "Missing a comma or } after an object member."))
+        if first == "[":
+            return self._items("]", self._value, "Missing a comma or ] after an array element.")
+        if first == '"':
             return self._string()
-        for word, value in ((b"null", None), (b"true", True), (b"false", False)):
-            if byte == word[0]:
+        for word, value in (("null", None), ("true", True), ("false", False)):
+            if first == word[0]:
                 return self._word(word, value)
         return self._number()
 
-    def _word(self, word: bytes, value):  # ParseNull, ParseTrue, ParseFalse
-        if not all(map(self._consume, word)):
-            raise self._fail("Invalid value.")
+    def _word(self, word: str, value):  # ParseNull, ParseTrue, ParseFalse
+        for character in word:
+            self._expect(character, "Invalid value.")
         return value
 
-    def _object(self) -> dict:
+    def _items(self, end: str, read: Callable, message: str) -> list:  # ParseObject, ParseArray
         self._at += 1
-        self._skip(self._SPACE)
-        if self._consume(ord("}")):
-            return {}
-        pairs = []
-        while True:
-            if self._peek() != ord('"'):
-                raise self._fail("Missing a name for object member.")
-            name = self._string()
-            self._skip(self._SPACE)
-            if not self._consume(ord(":")):
-                raise self._fail("Missing a colon after a name of object member.")
-            self._skip(self._SPACE)
-            pairs.append((name, self._value()))
-            self._skip(self._SPACE)
-            if self._consume(ord("}")):
-                return _object(pairs)
-            if not self._consume(ord(",")):
-                raise self._fail("Missing a comma or } after an object member.")
-            self._skip(self._SPACE)
+        self._skip(_SPACE)
+        items = []
+        while not self._consume(end):
+            if items:
+                self._expect(",", message)
+                self._skip(_SPACE)
+            items.append(read())
+            self._skip(_SPACE)
+        return items
 
-    def _array(self) -> list:
-        self._at += 1
-        self._skip(self._SPACE)
-        if self._consume(ord("]")):
-            return []
-        values = []
-        while True:
-            values.append(self._value())
-            self._skip(self._SPACE)
-            if self._consume(ord("]")):
-                return values
-            if not self._consume(ord(",")):
-                raise self._fail("Missing a comma or ] after an array element.")
-            self._skip(self._SPACE)
+    def _member(self) -> tuple:
+        if self._peek() != '"':
+            raise self._fail("Missing a name for object member.")
+        name = self._string()
+        self._skip(_SPACE)
+        self._expect(":", "Missing a colon after a name of object member.")
+        self._skip(_SPACE)
+        return name, self._value()
 
     def _string(self) -> str:  # ParseStringToStream
         self._at += 1
-        start, parts = self._at, []
-        while True:
-            parts.append(self._skip(self._PLAIN))
-            if self._consume(ord('"')):
-                break
-            if self._peek() != ord("\\"):
-                end = self._peek() == 0
-                raise self._fail(
-                    "Missing a closing quotation mark in string." if end else "Invalid encoding in string."
-                )
-            parts.append(self._escape())
-        try:
-            # The second half of a surrogate pair is allowed alone, as in RapidJSON.
-            return b"".join(parts).decode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:
-            raise self._fail("Invalid encoding in string.", start) from None
-
-    def _escape(self) -> bytes:
-        start = self._at
-        self._at += 2
-        byte = self._text[self._at - 1]
-        if byte in self._ESCAPES:
-            return bytes([self._ESCAPES[byte]])
-        if byte != ord("u"):
-            raise self._fail("Invalid escape character in string.", start)
-        code = self._hex4(start)
-        if 0xD800 <= code <= 0xDBFF:
-            low = self._hex4(start) if self._consume(ord("\\")) and self._consume(ord("u")) else 0
-            if not 0xDC00 <= low <= 0xDFFF:
-                raise self._fail("The surrogate pair in string is invalid.", start)
-            code = 0x10000 + ((code - 0xD800) << 10) + low - 0xDC00
-        return chr(code).encode("utf-8", "surrogatepass")
-
-    def _hex4(self, start: int) -> int:  # ParseHex4
-        match = self._HEX.match(self._text, self._at)
-        if not match:
-            raise self._fail("Incorrect hex digit after \\u escape in string.", start)
-        self._at = match.end()
-        return int(match[0], 16)
+        start, text = self._at, self._skip(_STRING)
+        if self._consume('"'):
+            try:
+                return json.loads('"' + text.encode("latin-1").decode("utf-8", "surrogatepass") + '"')
+            except UnicodeDecodeError:
+                raise self._fail("Invalid encoding in string.", start) from None
+        rest = self._text[self._at :]
+        raise self._fail(
+            next(message for pattern, message in _BAD_STRINGS.items() if re.match(pattern, rest))
+        )
 
     def _number(self) -> int | float:
         start = self._at
-        minus = self._consume(ord("-"))
-        if self._peek() in b"NI":
-            return self._not_finite(-1 if minus else 1)
-        if not self._consume(ord("0")) and not self._skip(self._DIGITS):
+        sign = -1 if self._consume("-") else 1
+        if self._peek() == "N":
+            return math.copysign(self._word("NaN", math.nan), sign)
+        if self._peek() == "I":
+            self._word("Inf", math.inf)
+            return sign * (self._word("inity", math.inf) if self._peek() == "i" else math.inf)
+        match = _NUMBER.match(self._text, self._at)
+        if match is None:
             raise self._fail("Invalid value.")
-        whole = True
-        if self._consume(ord(".")):
-            whole = False
-            if not self._skip(self._DIGITS):
-                raise self._fail("Miss fraction part in number.")
-        if self._consume(ord("e")) or self._consume(ord("E")):
-            whole = False
-            self._consume(ord("+")) or self._consume(ord("-"))
-            if not self._skip(self._DIGITS):
-                raise self._fail("Miss exponent in number.")
+        fraction, exponent = match.groups()
+        if fraction == ".":
+            raise self._fail("Miss fraction part in number.", match.end(1))
+        if exponent and not exponent[-1].isdecimal():
+            raise self._fail("Miss exponent in number.", match.end())
+        self._at = match.end()
         text = self._text[start : self._at]
         if math.isinf(float(text)):
             raise self._fail("Number too big to be stored in double.", start)
-        return int(text) if whole else float(text)
-
-    def _not_finite(self, sign: int) -> float:
-        word, value = (b"NaN", math.nan) if self._peek() == ord("N") else (b"Inf", math.inf)
-        self._word(word, value)
-        if word == b"Inf" and self._peek() == ord("i"):
-            self._word(b"inity", value)
-        return math.copysign(value, sign)
+        return float(text) if fraction or exponent else int(text)

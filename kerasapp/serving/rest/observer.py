@@ -19,24 +19,19 @@ class Observer:
     Each request gets a `RequestRecord` in its scope, under `RECORD_KEY`; whatever answers the request adds
     what it finds out.
 
-    Args:
-        app: the application that answers.
-        engine: its metrics count the requests.
-        log: gets each request once it is answered.
-
-    `draining`: whether each connection is closed after its next answer, so that none is cut off at the end.
+    The engine's metrics count each request, and the log gets it, once it is answered.
     """
 
     def __init__(self, app, engine: Engine, log: Log):
         self._app, self._engine, self._log = app, engine, log
-        self.draining = False
+        self.draining = False  # True: close each connection after its next answer, so that none is cut off
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = next((value for key, value in scope["headers"] if key == _ID), b"")
-        record = scope[RECORD_KEY] = RequestRecord(request_id(given.decode("latin-1")), "REST")
+        sent_id = next((value for key, value in scope["headers"] if key == _ID), b"")
+        record = scope[RECORD_KEY] = RequestRecord(request_id(sent_id.decode("latin-1")), "REST")
         body = _Body(receive)
 
         async def observed(message) -> None:

@@ -45,10 +45,8 @@ _GRACE = 5.0  # seconds after the deadline in which the last event may reach a s
 def routes(engine: Engine, executor: ThreadPoolExecutor, log: Log | None = None) -> list[Route]:
     """The routes of the streams, for `kerasapp.serving.rest.app.create_app`.
 
-    Args:
-        engine: its limits, deadline and batching hold for each token.
-        executor: where the tokens are made, one at a time, so that many streams share it fairly.
-        log: gets the errors that nobody expected.
+    The engine's limits, deadline and batching hold for each token. The executor makes the tokens, one at a
+    time, so that many streams share it fairly. The log gets the errors that nobody expected.
     """
     log = log or Log()
 
@@ -91,17 +89,16 @@ def stream(
     """The text that a request asks for, token by token; the version is held until the generator is closed.
 
     Args:
-        engine: runs the signatures.
         record: gets the version that answers.
         body: JSON, {"prompt": text} with the knobs that a stream of the task takes beside it.
         deadline: the value of `time.monotonic()` at which the work stops.
-        model, number, label: see `Engine.acquire`.
+        model, number, label: see `Registry.acquire`.
 
     Raises:
         StatusError: the request is wrong, the model cannot stream, or the engine cannot run it.
     """
     document = parse_object(body)
-    with engine.acquire(model, number, label) as version:
+    with engine.registry.acquire(model, number, label) as version:
         record.version = version.number
         task = task_of(version)
         inputs = read_inputs(document, task)
@@ -112,7 +109,7 @@ def stream(
         def run(signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
             return engine.run(version, signature, inputs, deadline=deadline)
 
-        yield from spec.found(task.stream.loop)(run, inputs, version.bundle.inputs)
+        yield from spec.resolve(task.stream.loop)(run, inputs, version.bundle.inputs)
 
 
 def task_of(version: Version) -> TaskSpec:
@@ -213,12 +210,12 @@ class _EventStream(StreamingResponse):
 async def _events(
     record: RequestRecord, log: Log, item: Piece | End | None, source: _Source
 ) -> AsyncIterator[bytes]:
-    """The items as server-sent events, from the given one on."""
+    """The items as server-sent events, from `item` on."""
     try:
         while item is not None:
             if isinstance(item, End):
-                told = {"full_text": item.text, "stop_reason": item.stop_reason, "tokens": item.tokens}
-                yield _event(told, "end")
+                data = {"full_text": item.text, "stop_reason": item.stop_reason, "tokens": item.tokens}
+                yield _event(data, "end")
             elif item.text:
                 yield _event({"text": item.text, "tokens": item.tokens})
             item = await source.next()

@@ -9,7 +9,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from kerasapp.serving.engine import Engine
 
 SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
-_SECONDS = 1.0  # between two looks for a change, for Watch
+_SECONDS = 1.0  # between two polls for a change, for Watch
 
 
 class Health(health.HealthServicer):
@@ -17,9 +17,6 @@ class Health(health.HealthServicer):
 
     "" and the two services of TF Serving are SERVING while any model is available. A model's name is SERVING
     while the model has an available version.
-
-    Args:
-        engine: the models.
     """
 
     def __init__(self, engine: Engine):

@@ -19,10 +19,39 @@ _THREADS = 64  # a waiting request holds one, so this is the most requests that 
 
 
 class RpcServer:
-    """A gRPC server that has its port, and answers once it is started; see `create_server`."""
+    """A gRPC server for the models of an engine, which may go on loading; it answers once it is started.
 
-    def __init__(self, server: grpc.Server, port: int, health: Health, executor: ThreadPoolExecutor):
-        self._server, self.port, self._health, self._executor = server, port, health, executor
+    Args:
+        port: 0 for a free one.
+        log: gets each request.
+
+    Raises:
+        ServingError: one line, if the address cannot be had.
+    """
+
+    def __init__(self, engine: Engine, host: str, port: int, log: Log | None = None):
+        from grpc_reflection.v1alpha import reflection
+        from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+        from kerasapp.serving.rpc.services import ModelService, PredictionService  # imports TensorFlow
+
+        log = log or Log()
+        self._executor, self._health = ThreadPoolExecutor(_THREADS, "grpc"), Health(engine)
+        self._server = server = grpc.server(
+            self._executor,
+            options=[
+                ("grpc.max_receive_message_length", engine.limits.body),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),  # a port in use is then an error, not a port shared
+            ],
+        )
+        predictions, models = PredictionService(engine, log), ModelService(engine, log)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(predictions, server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = *SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME
+        reflection.enable_server_reflection(names, server)
+        self.port = _bind(server, host, port)
 
     def start(self) -> None:
         """Starts to answer; does not block."""
@@ -30,57 +59,10 @@ class RpcServer:
         self._server.start()
 
     def stop(self, grace: float | None = None) -> None:
-        """Takes no new call, and returns once those in flight are answered.
-
-        Args:
-            grace: seconds after which calls in flight are cut off; None cuts them off at once.
-        """
+        """Takes no new call, answers those in flight for `grace` seconds (None: 0), and cuts off the rest."""
         self._health.stop()
         self._server.stop(grace).wait()
         self._executor.shutdown(wait=False)
-
-
-def create_server(engine: Engine, host: str, port: int, log: Log | None = None) -> RpcServer:
-    """A gRPC server for the models of an engine.
-
-    Args:
-        engine: the models, which may go on loading, and the limits.
-        host: a name or an address.
-        port: 0 for a free one.
-        log: gets each request.
-
-    Returns:
-        The server, which has its port.
-
-    Raises:
-        ServingError: one line, if the address cannot be had.
-
-    Example:
-        >>> server = create_server(engine, "127.0.0.1", 8500)  # doctest: +SKIP
-        >>> server.start()  # doctest: +SKIP
-    """
-    from grpc_reflection.v1alpha import reflection
-    from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
-
-    from kerasapp.serving.rpc.services import ModelService, PredictionService  # imports TensorFlow
-
-    executor = ThreadPoolExecutor(_THREADS, "grpc")
-    server = grpc.server(
-        executor,
-        options=[
-            ("grpc.max_receive_message_length", engine.limits.body),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),  # a port in use is then an error, not a port shared
-        ],
-    )
-    servicer = Health(engine)
-    common = engine, log or Log()
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(*common), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(*common), server)
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    names = *SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME
-    reflection.enable_server_reflection(names, server)
-    return RpcServer(server, _bind(server, host, port), servicer, executor)
 
 
 def _bind(server: grpc.Server, host: str, port: int) -> int:

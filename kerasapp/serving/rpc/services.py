@@ -55,35 +55,6 @@ class _Service:
         context.abort(_CODES.get(record.status, grpc.StatusCode.UNKNOWN), message)
 
 
-class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; the calls that take tf.train.Example are not served."""
-
-    def Predict(self, request, context):
-        return self._serve("Predict", context, _predict, request)
-
-    def GetModelMetadata(self, request, context):
-        return self._serve("GetModelMetadata", context, _metadata, request)
-
-    def Classify(self, request, context):
-        return self._serve("Classify", context, _not_served, request)
-
-    def Regress(self, request, context):
-        return self._serve("Regress", context, _not_served, request)
-
-    def MultiInference(self, request, context):
-        return self._serve("MultiInference", context, _not_served, request)
-
-
-class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
-    """GetModelStatus; the configuration cannot be changed over the network."""
-
-    def GetModelStatus(self, request, context):
-        return self._serve("GetModelStatus", context, _status, request)
-
-    def HandleReloadConfigRequest(self, request, context):
-        return self._serve("HandleReloadConfigRequest", context, _not_reloaded, request)
-
-
 def _deadline(context: grpc.ServicerContext, timeout: float) -> float:
     remaining = context.time_remaining()  # None: the client has set none
     return time.monotonic() + (timeout if remaining is None else min(timeout, remaining))
@@ -102,24 +73,23 @@ def _not_reloaded(engine: Engine, record: RequestRecord, request, deadline: floa
 
 
 @contextmanager
-def _acquire(
-    engine: Engine, record: RequestRecord, request
-) -> Iterator[Version]:  # ServableRequestFromModelSpec
-    spec = _model_spec(request)  # ServableRequestFromModelSpec
-    if not spec.name:
+def _acquire(engine: Engine, record: RequestRecord, request) -> Iterator[Version]:
+    target = _target(engine, record, request)
+    if not target[0]:  # ServableRequestFromModelSpec
         raise invalid("ModelSpec has no name specified.")
-    record.model = engine.registry.known(spec.name)
-    choice = spec.WhichOneof("version_choice")
-    label = spec.version_label if choice == "version_label" else None
-    with engine.acquire(spec.name, spec.version.value if choice == "version" else None, label) as version:
+    with engine.registry.acquire(*target) as version:
         record.version = version.number
         yield version
 
 
-def _model_spec(request):
+def _target(engine: Engine, record: RequestRecord, request) -> tuple[str, int | None, str | None]:
+    """The model's name, the version and the label; None for what is not asked for."""
     if not request.HasField("model_spec"):
         raise invalid("Missing ModelSpec")
-    return request.model_spec
+    spec = request.model_spec
+    record.model = engine.registry.known(spec.name)
+    number = spec.version.value if spec.HasField("version") else None
+    return spec.name, number, spec.version_label if spec.HasField("version_label") else None
 
 
 def _predict(engine: Engine, record: RequestRecord, request, deadline: float):  # RunPredict
@@ -194,7 +164,7 @@ def _set(names) -> str:
 
 
 def _metadata(engine: Engine, record: RequestRecord, request, deadline: float):  # GetModelMetadataImpl
-    _model_spec(request)
+    _target(engine, record, request)
     if not request.metadata_field:
         raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
     for field in request.metadata_field:
@@ -210,16 +180,31 @@ def _metadata(engine: Engine, record: RequestRecord, request, deadline: float): 
 
 
 def _status(engine: Engine, record: RequestRecord, request, deadline: float):  # GetModelStatusImpl
-    spec = _model_spec(request)
-    record.model = engine.registry.known(spec.name)
-    number = spec.version.value if spec.HasField("version") else None
-    if spec.HasField("version_label"):  # as REST has it
-        with _acquire(engine, record, request) as version:
-            number = version.number
     response = get_model_status_pb2.GetModelStatusResponse()
-    for version in engine.registry.versions(spec.name, number):
+    for version in engine.registry.versions(*_target(engine, record, request)):
         status = response.model_version_status.add(version=version.number)
         status.state = get_model_status_pb2.ModelVersionStatus.State.Value(version.state)
         status.status.error_code = error_codes_pb2.Code.Value(version.code)
         status.status.error_message = version.message
     return response
+
+
+def _method(api: str, answer: Callable) -> Callable:
+    return lambda self, request, context: self._serve(api, context, answer, request)
+
+
+class PredictionService(_Service, prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Predict and GetModelMetadata; the calls that take tf.train.Example are not served."""
+
+    Predict = _method("Predict", _predict)
+    GetModelMetadata = _method("GetModelMetadata", _metadata)
+    Classify = _method("Classify", _not_served)
+    Regress = _method("Regress", _not_served)
+    MultiInference = _method("MultiInference", _not_served)
+
+
+class ModelService(_Service, model_service_pb2_grpc.ModelServiceServicer):
+    """GetModelStatus; the configuration cannot be changed over the network."""
+
+    GetModelStatus = _method("GetModelStatus", _status)
+    HandleReloadConfigRequest = _method("HandleReloadConfigRequest", _not_reloaded)

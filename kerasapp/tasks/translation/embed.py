@@ -89,7 +89,7 @@ def _parser():
         "--output", type=output_file, metavar="FILE.npy", help="write the vectors there, for numpy.load"
     )
     parser.add_argument(
-        "--neighbours", type=number(int, 1, 1000, "a number from 1 to 1000"), metavar="K",
+        "--neighbours", type=number(int, 1, 1000), metavar="K",
         help="print the K lines of --input that are nearest to each TEXT, by the cosine of their vectors",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the neighbours as one JSON object")

@@ -43,7 +43,7 @@ SPEC = TaskSpec(
         ("min_ratio", "max_ratio"),
     ),
     more_commands={
-        "embed": ("turn sentences into vectors, find the nearest, show them in TensorBoard", f"{HERE}.embed"),
+        "embed": ("turn sentences into vectors, and find the nearest ones", f"{HERE}.embed"),
     },
     modules=modules(
         HERE,
