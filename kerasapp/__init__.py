@@ -28,12 +28,5 @@ def __getattr__(name):
     from kerasapp.backend import require_tensorflow
 
     require_tensorflow()
-    if name == "load":
-        from kerasapp.api import load
-
-        return load
-    if name == "train":
-        from kerasapp.training.fit import train
-
-        return train
-    return spec.spec(name.lower()).load("task")
+    functions = {"load": "kerasapp.api:load", "train": "kerasapp.training.fit:train"}
+    return spec.resolve(functions[name]) if name in functions else spec.spec(name.lower()).load("task")

@@ -127,14 +127,11 @@ class Task:
     def serving(self, model):
         """The servable of the serving model, the same for all epochs: its graphs are traced once and read
         the current weights. Another model gets a servable of its own."""
-        if model is not self._serving_model:
-            return self.servable(model)
-        return self._serving
+        return self._serving if model is self._serving_model else self.servable(model)
 
     def _report_of(self, files):
         """A function that reports the stages of reading large files; None for small files."""
-        large = sum(os.path.getsize(file) for file in files if os.path.isfile(file)) > LARGE
-        return report if large else None
+        return report if sum(map(os.path.getsize, filter(os.path.isfile, files))) > LARGE else None
 
     def _rows_of_a_device(self):
         """The rows of a training batch per device, whose states are carried."""
