@@ -29,7 +29,7 @@ ENGLISH = {
         "one, two thousand, three hundred forty-five"
     ),
     "-5, (-0.5), 1-2, 1914–1918": (
-        "minus five, (minus zero point five), one-two, nineteen fourteen to nineteen eighteen"
+        "minus five, (minus zero point five), one to two, nineteen fourteen to nineteen eighteen"
     ),
     "192.168.0.1": "one hundred ninety-two point one six eight point zero point one",
     "at 10:30, 9:05 and 12:00": "at ten thirty, nine oh five and twelve o'clock",
@@ -55,6 +55,87 @@ ENGLISH = {
         "mister smith, saint john, company limited doctor five first.x"
     ),
     "5 ft. from Ft. Worth, the 1st. Armr. and co": "five feet from fort worth, the first. armr. and co",
+    # Signs whose compatibility form means something else
+    "3 ≠ 4, 3 ≤ 4, ∄": "three does not equal four, three less than or equal to four, ∄",
+    "10⁶, 2⁵, 10²³, x⁴, 10⁻³, 2ⁿ": (
+        "ten to the sixth, two to the fifth, ten to the twenty-third, x to the fourth, ten to the minus "
+        "three, "
+        "two to the n"
+    ),
+    "x²y²z², 5³; 1945¹ said¹² that": (
+        "x squared y squared z squared, five cubed; nineteen forty-five one said twelve that"
+    ),
+    "1⅓ cups, ⅔, ⅝ of 2⅛, 1⁄2": (
+        "one and one third cups, two thirds, five eighths of two and one eighth, half"
+    ),
+    "H₂O, 10₂, 3①, 5㎏, 20㎡": "h two o, ten two, three one, five kilograms, twenty square meters",
+    "Windows™, 45º, 25 ℃": "windows trademark, forty-five degrees, twenty-five degrees celsius",
+    "й ё ά": "й ё ά",
+    "four\0 zero": "four\ufffd zero",
+    # Times and dates
+    "3:30pm, 9:00am, 9:00 a.m., 3:05 p.m.": "three thirty pm, nine am, nine a.m., three oh five p.m.",
+    "14:30:15, 9:00-10:30, 9am-5pm, 4:1": (
+        "fourteen thirty and fifteen seconds, nine o'clock to ten thirty, nine am to five pm, four to one"
+    ),
+    "2023-05-06, 12/25/1999, 31/12/99, 06.05.2023": (
+        "may sixth, twenty twenty-three, december twenty-fifth, nineteen ninety-nine, "
+        "december thirty-first, ninety-nine, may sixth, twenty twenty-three"
+    ),
+    "2023-05-06T10:30": "may sixth, twenty twenty-three ten thirty",
+    "August 15, 1999. Jan. 5, Sept 9, 15 August 1999, May 5-7": (
+        "august fifteenth, nineteen ninety-nine. january fifth, september ninth, "
+        "fifteenth august nineteen ninety-nine, may fifth to seventh"
+    ),
+    "March 5,000 miles; May 3.5; I may 5": "march five thousand miles; may three point five; i may five",
+    # Telephones, ranges, fractions
+    "555-123-4567, (555) 123-4567, 555-0142": (
+        "five five five, one two three, four five six seven, five five five, one two three, four five "
+        "six seven, "
+        "five five five, zero one four two"
+    ),
+    "+33 1 23 45 67, +15551234567, 1-800-555-1234": (
+        "plus three three, one, two three, four five, six seven, plus one five five five one two three "
+        "four five "
+        "six seven, one, eight zero zero, five five five, one two three four"
+    ),
+    "978-3-16-148410-0": "nine seven eight, three, one six, one four eight four one zero, zero",
+    "10-20, $10-$20, 5-10%, 1914-18, 100-1000, 1.5-2": (
+        "ten to twenty, ten dollars to twenty dollars, five to ten percent, nineteen fourteen to eighteen, "
+        "one hundred to one thousand, one point five to two"
+    ),
+    "1/2 cup, 1 1/2, 3/4, 2/3, 1/3, 2 5/8, 24/7, 15/20": (
+        "half cup, one and a half, three quarters, two thirds, one third, two and five eighths, "
+        "twenty-four seven, "
+        "fifteen slash twenty"
+    ),
+    # Units
+    "5 kg, 1 kg, 5kg, 1.1 kg, 5 m², 100 km/h, 6'2\"": (
+        "five kilograms, one kilogram, five kilograms, one point one kilograms, five square meters, "
+        "one hundred kilometers per hour, six feet two inches"
+    ),
+    "3 min. later, 10 lbs. of it, 1 in. of rain": "three minutes later, ten pounds of it, one inch of rain",
+    "$5/month and/or km/h, w/o a/c": "five dollars per month and or kilometers per hour, without a slash c",
+    # Roman numbers
+    "Louis XIV, Henry VIII, Elizabeth II, King Charles I, HENRY VI": (
+        "louis the fourteenth, henry the eighth, elizabeth the second, king charles the first, henry "
+        "the sixth"
+    ),
+    "World War II, World War I was, Chapter IV, Act V, MCMXCIX, the XXI century": (
+        "world war two, world war one was, chapter four, act five, nineteen ninety-nine, the "
+        "twenty-first century"
+    ),
+    "I, Book I read, XL, MIX, DC, Malcolm X, xiv, CIVIC": (
+        "i, book i read, xl, mix, dc, malcolm x, xiv, civic"
+    ),
+    # More money
+    "5 000 €, € 5 000, $-5, ¥100, ₹5, 5\u00a0000\u202f000, 5'000": (
+        "five thousand euros, five thousand euros, minus five dollars, one hundred yen, five rupees, "
+        "five million, "
+        "five thousand"
+    ),
+    "p. 45, pp. 3-5, vol. III, e.g. this, i.e. that": (
+        "page forty-five, pages three to five, volume three, for example this, that is that"
+    ),
     # What has no words
     "☃ ~ <x>": "☃ ~ <x>",
 }
@@ -67,6 +148,19 @@ def cleaned(texts, language="english"):
 @pytest.mark.parametrize(("text", "expected"), ENGLISH.items())
 def test_english_by_hand(text, expected):
     assert cleaned([text]) == [expected]
+
+
+DIGITS = {
+    "40927": "four zero nine two seven",
+    "4 0, ４０": "four zero, four zero",
+    "In 1999, 3.5": "in one nine nine nine, three point five",
+    "four zero": "four zero",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), DIGITS.items())
+def test_digits_one_by_one(text, expected):
+    assert cleaned([text], "english_digits") == [expected]
 
 
 def test_a_row_does_not_depend_on_the_batch():
@@ -124,7 +218,7 @@ def test_ten_thousand_characters():
 
 
 def test_an_unknown_language_is_named():
-    with pytest.raises(ValueError, match="'klingon': expected one of english, none"):
+    with pytest.raises(ValueError, match="'klingon': expected one of english_digits, english, none"):
         Cleaner("klingon")
 
 

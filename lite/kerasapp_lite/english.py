@@ -1,11 +1,13 @@
 """Written English to spoken English, as voices trained with the cleaner "english" expect it.
 
-A port of cleaning.py, english.py and numerals.py in kerasapp's pipelines/speech/. A runtime without it has to
-ask its users for text in words. `\\d`, `\\b` and `\\w` match ASCII here, as in RE2.
+A port of cleaning.py and numerals.py in kerasapp's pipelines/speech/, with the same rules: kerasapp writes
+english.json. `\\d`, `\\b` and `\\w` match ASCII here, as in RE2.
 """
 
+import json
 import re
 import unicodedata
+from pathlib import Path
 
 from kerasapp_lite.vocabulary import squeeze
 
@@ -17,79 +19,44 @@ _TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eigh
 _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth"}
 _ORDINALS |= {"nine": "ninth", "twelve": "twelfth"}
 _SCALES = ("trillion", "billion", "million", "thousand", "")
-_CURRENCIES = {
-    "$": ("dollar", "dollars", "cent", "cents"),
-    "£": ("pound", "pounds", "penny", "pence"),
-    "€": ("euro", "euros", "cent", "cents"),
+_SPELT, _ROMAN = "\x1c", "\x1d"  # marks before digits that are read one by one, and before a Roman number
+_LETTERS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+
+_FILE = json.loads((Path(__file__).parent / "english.json").read_text("utf-8"))
+_CURRENCIES = _FILE.pop("currencies")
+_RULES = {
+    name: [(re.compile(pattern, re.ASCII), re.sub(r"\\(\d)", r"\\g<\1>", new)) for pattern, new in rules]
+    for name, rules in _FILE.items()
 }
-_TITLES = {
-    "mr": "mister", "mrs": "missis", "ms": "miz", "dr": "doctor", "drs": "doctors", "st": "saint",
-    "maj": "major", "gen": "general", "rev": "reverend", "lt": "lieutenant", "hon": "honorable",
-    "sgt": "sergeant", "capt": "captain", "col": "colonel", "prof": "professor", "messrs": "messieurs",
-    "ft": "fort", "mt": "mount",
-}  # fmt: skip
-_OTHERS = {
-    "co": "company", "jr": "junior", "sr": "senior", "esq": "esquire", "ltd": "limited",
-    "inc": "incorporated", "vs": "versus", "etc": "et cetera",
-}  # fmt: skip
-_MONEY = "[$£€]"
-_PLAIN = (
-    (rf"(\d) ?– ?({_MONEY}?\d)", r"\1 to \2"), ("[“”„‟«»″]", '"'), ("[‘’‚‛‹›′´`]", "'"), ("[‐‑‒–−]", "-"),
-    ("[—―]", " -- "), ("…", "..."), ("№", "no. "), ("²", " squared "), ("³", " cubed "),
-    (r"(\d) ?½", r"\1 and a half "), ("½", " half "), (r"(\d) ?¼", r"\1 and a quarter "), ("¼", " quarter "),
-    (r"(\d) ?¾", r"\1 and three quarters "), ("¾", " three quarters "),
-)  # fmt: skip
-_LETTERS = (("[æÆ]", "ae"), ("[œŒ]", "oe"), ("[ßẞ]", "ss"))
-_SIGNS = (
-    ("%", " percent "), ("&", " and "), ("@", " at "), (r"\+", " plus "), ("=", " equals "), ("×", " times "),
-    ("÷", " divided by "), ("°", " degrees "), ("/", " slash "), ("_", " "),
-)  # fmt: skip
-_SUM, _HOUR = rf"{_MONEY} ?\d[\d,]*(?:\.\d+)?", r"\b([01]?\d|2[0-3])"
-_SHORT = (("k", "thousand"), ("(?:m|mn)", "million"), ("(?:b|bn)", "billion"), ("tn", "trillion"))
-_BEFORE_NUMBERS = (
-    (rf"(^|[ (\"'])-({_MONEY}?\.?\d)", r"\1minus \2"),
-    (rf"(^|[ (\"'])({_MONEY}?)\.(\d)", r"\1\g<2>0.\3"),  # .5 and $.5
-    (rf"\b(\d[\d,]*(?:\.\d+)?)({_MONEY})($|[^\d.])", r"\2\1\3"),  # 5€
-    *((rf"({_SUM}) ?{short}\b", rf"\1 {name}") for short, name in _SHORT),  # $5m
-    (r"(\d)¢", r"\1 cents"), (r"(\d) ?ft\.", r"\1 feet"), (r"#(\d)", r"number \1"),
-    (r"\bno\. ?(\d)", r"number \1"), (rf"{_HOUR}:00\b", r"\1 o'clock"), (rf"{_HOUR}:0([1-9])\b", r"\1 oh \2"),
-    (rf"{_HOUR}:([1-5]\d)\b", r"\1 \2"), (r"(\d\.\d+)\.(\d)", r"\1 point \2"),
-    (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"), (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),
-    (r"(\d),(\d{4})", r"\1, \2"), (r"(\d{4}),(\d)", r"\1, \2"),
-)  # fmt: skip
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _NUMBER = re.compile(
-    rf"({_MONEY}) ?({_DIGITS})(\.\d+)?( (?:hundred|thousand|million|billion|trillion)\b)?"
-    rf"|({_DIGITS})(\.\d+|(?:st|nd|rd|th|s)\b)?",
+    rf"{_SPELT}(\d+)|{_ROMAN}([ivxlcdm]+)(th)?"
+    rf"|([{''.join(_CURRENCIES)}]) ?({_DIGITS})(\.\d+)?( (?:hundred|thousand|million|billion|trillion)\b)?"
+    rf"|({_DIGITS})(\.\d+|(?:st|nd|rd|ths?|s)\b)?",
     re.ASCII,
 )
 _LONGEST = 3 * len(_SCALES)  # digits of a number that has words; a longer one is spelt
 
 
-def spoken(text):
-    """`text` in small letters without accents, with numbers, money, abbreviations and signs as words."""
-    text = squeeze(unicodedata.normalize("NFC", text))
-    text = unicodedata.normalize("NFKD", _replaced(text, _PLAIN))
-    text = "".join(c for c in text if not "\u0300" <= c <= "\u036f" and unicodedata.category(c) != "Cf")
-    text = _replaced(_replaced(text, _LETTERS).lower(), _BEFORE_NUMBERS)
-    text = squeeze(_replaced(_with_numbers_read(text), _SIGNS))
-    text = _abbreviations(_replaced(text, [(r" +([,.;:!?)])", r"\1")]))
+def spoken(text, one_by_one=False):
+    """`text` in small letters without accents, with numbers, money, abbreviations and signs as words.
+
+    Args:
+        text: the text.
+        one_by_one: read each digit by itself, as the cleaner "english_digits" does.
+    """
+    text = unicodedata.normalize("NFC", text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+    text = _replaced(squeeze(_replaced(text, "grouped")), "signs_of_meaning", "plain")
+    text = _replaced(unicodedata.normalize("NFKD", text), "marks", "cased").lower()
+    text = _with_numbers_read(_replaced(text, "one_by_one" if one_by_one else "before_numbers"))
+    text = _replaced(squeeze(_replaced(text, "signs")), "abbreviations")
     return unicodedata.normalize("NFC", text)
 
 
-def _replaced(text, rules):
-    for pattern, rewrite in rules:
-        text = re.sub(pattern, rewrite, text, flags=re.ASCII)
+def _replaced(text, *lists):
+    for pattern, rewrite in (rule for name in lists for rule in _RULES[name]):
+        text = pattern.sub(rewrite, text)
     return text
-
-
-def _abbreviations(text):
-    shorts = "|".join((*_TITLES, *_OTHERS))
-    rules = [(rf"\b({shorts})\.\b", r"\1. "), (r"\bst\.(\"?$|,)", r"street\1")]
-    rules += [(rf"\b{short}\.", words) for short, words in _TITLES.items()]
-    for short, words in _OTHERS.items():
-        rules += [(rf"\b{short}\.(\"?$)", rf"{words}.\1"), (rf"\b{short}\.", words)]
-    return _replaced(text, rules)
 
 
 def _with_numbers_read(text):
@@ -104,21 +71,29 @@ def _with_numbers_read(text):
 
 
 def _read(found):
-    sign, money, cents, scale, bare, suffix = (group or "" for group in found.groups())
-    written, suffix = money or bare, suffix or cents
+    apart, roman, th, sign, money, cents, scale, bare, suffix = (group or "" for group in found.groups())
+    written, suffix = apart or money or bare or str(_arabic(roman)), suffix or cents or th
     digits = written.replace(",", "")
     value = int(digits[:_LONGEST])
-    spelt = (len(digits) > 1 and digits[0] == "0") or len(digits) > _LONGEST
+    spelt = apart or (len(digits) > 1 and digits[0] == "0") or len(digits) > _LONGEST
     cardinal = _spelt(digits) if spelt else cardinals(value)
-    year = not sign and suffix[:1] != "." and len(written) == 4 and 1100 <= value <= 2099
+    year = not sign and not apart and suffix[:1] != "." and len(written) == 4 and 1100 <= value <= 2099
     counted = years(value) if year else cardinal
     if suffix[:1] == ".":
         counted = f"{cardinal} point {_spelt(suffix)}"
     elif suffix == "s":
         return _plural(counted)
     elif suffix:
-        return f"{_spelt(digits)}th" if spelt else ordinals(value)
+        ordinal = f"{_spelt(digits)}th" if spelt else ordinals(value)
+        return _plural(ordinal) if suffix == "ths" else ordinal
     return _money(sign, value, suffix, scale, counted) if sign else counted
+
+
+def _arabic(roman):
+    """The value of a Roman number: the letters, less twice those before a greater one."""
+    excess = {"i[vx]": 2, "x[lc]": 20, "c[dm]": 200}
+    value = sum(_LETTERS[letter] for letter in roman)
+    return value - sum(worth for pair, worth in excess.items() if re.search(pair, roman))
 
 
 def _money(sign, value, decimals, scale, exact):

@@ -70,8 +70,9 @@ class Synthesizer:
     def ids(self, text):
         """The ids of a text with the end, and the number of characters, without spaces, that are left out."""
         text = normalise(text, "NFC")
-        if self.metadata["cleaning"]["language"] == "english":
-            text = english.spoken(text)
+        language = self.metadata["cleaning"]["language"]
+        if language != "none":
+            text = english.spoken(text, one_by_one=language == "english_digits")
         text = squeeze(normalise(text, self.vocabulary.form))
         known = squeeze("".join(c for c in text if self.vocabulary.ids.get(c, UNKNOWN) != UNKNOWN))
         room = self._bundle.shape("encode", "ids")[1]

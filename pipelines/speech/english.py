@@ -21,6 +21,12 @@ CURRENCIES = {
     "$": ("dollar", "dollars", "cent", "cents"),
     "£": ("pound", "pounds", "penny", "pence"),
     "€": ("euro", "euros", "cent", "cents"),
+    "¥": ("yen", "yen", "sen", "sen"),
+    "₹": ("rupee", "rupees", "paisa", "paise"),
+    "₽": ("ruble", "rubles", "kopeck", "kopecks"),
+    "₩": ("won", "won", "jeon", "jeon"),
+    "₺": ("lira", "lira", "kurush", "kurush"),
+    "₪": ("shekel", "shekels", "agora", "agorot"),
 }
 """The words of a sign: one, several, one hundredth, several hundredths."""
 
@@ -64,6 +70,62 @@ OTHER_ABBREVIATIONS = {
 }
 """Abbreviations with a full stop that may end a sentence."""
 
+BEFORE_NUMBERS = (
+    ("no", "number"),
+    ("nos", "numbers"),
+    ("p", "page"),
+    ("pp", "pages"),
+    ("vol", "volume"),
+    ("fig", "figure"),
+    ("ch", "chapter"),
+    ("sec", "section"),
+    ("art", "article"),
+)
+"""Abbreviations with a full stop that stand before a number."""
+
+UNITS = (
+    ("km/h|kph", "kilometers per hour"),
+    ("mph", "miles per hour"),
+    ("m/s", "meters per second"),
+    ("km", "kilometers"),
+    ("cm", "centimeters"),
+    ("mm", "millimeters"),
+    ("μm", "micrometers"),
+    ("kg", "kilograms"),
+    ("mg", "milligrams"),
+    ("μg", "micrograms"),
+    ("lbs?", "pounds"),
+    ("oz", "ounces"),
+    ("ml", "milliliters"),
+    ("mi", "miles"),
+    ("yd", "yards"),
+    ("ft", "feet"),
+    ("hrs?", "hours"),
+    ("min", "minutes"),
+    ("sec", "seconds"),
+    ("yrs?", "years"),
+    ("kwh", "kilowatt hours"),
+    ("kw", "kilowatts"),
+    ("hz", "hertz"),
+    ("khz", "kilohertz"),
+    ("mhz", "megahertz"),
+    ("ghz", "gigahertz"),
+    ("kb", "kilobytes"),
+    ("mb", "megabytes"),
+    ("gb", "gigabytes"),
+    ("tb", "terabytes"),
+    ("db", "decibels"),
+    ("kcal", "kilocalories"),
+)
+"""Units after a number: the pattern of the abbreviation, and several of the unit."""
+
+LETTER_UNITS = (("m", "meters"), ("g", "grams"), ("l", "liters"))
+"""Units of a single letter: only after a number and a space."""
+
+_FIRST_WORDS = [name.split(" per ")[0] for _, name in UNITS + LETTER_UNITS]
+SINGULAR_UNITS = "|".join(name[:-1] for name in _FIRST_WORDS if name.endswith("s"))
+"""The pattern of one unit without the s of the plural."""
+
 PUNCTUATION = (
     ("[“”„‟«»″]", '"'),
     ("[‘’‚‛‹›′´`]", "'"),
@@ -87,9 +149,6 @@ SIGNS = (
     ("_", " "),
 )
 """Signs that are read as words wherever they stand."""
-
-RAISED = (("²", " squared "), ("³", " cubed "))
-"""Raised digits, which are no numbers of their own."""
 
 FRACTIONS = (
     ("½", "half", "a half"),
