@@ -111,7 +111,7 @@ def test_a_text_in_which_nothing_can_be_read_is_an_error(synthesizer, text):
 
 def test_a_text_that_is_too_long_is_an_error(synthesizer):
     assert synthesizer.check(["a" * LONGEST]) == [None]
-    with pytest.raises(ValueError, match="text 1 has 10,000 characters; at most 600"):
+    with pytest.raises(ValueError, match="text 1 has 10,000 characters as it is spoken; at most 600"):
         synthesizer.synthesize(["a" * 10_000])
     with pytest.raises(tf.errors.InvalidArgumentError, match="text: a row has more than 600 characters"):
         synthesizer.servable.serving_default(tf.constant(["a" * 10_000]))

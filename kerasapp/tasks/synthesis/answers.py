@@ -59,7 +59,7 @@ class SynthesisAnswers(Answers):
         Raises: ValueError for a knob that is unknown or out of range, or a text that cannot be read.
         """
         knobs = columns(knobs, SPEC.knobs, len(texts), "texts")
-        lengths = self._token_counts(texts)
+        lengths = self.lengths(texts)
         for i, reason in enumerate(_reasons(lengths)):
             if reason:
                 raise ValueError(f"text {i + 1} {reason}")
@@ -68,7 +68,11 @@ class SynthesisAnswers(Answers):
 
     def check(self, texts):
         """What is wrong with each text: list of None, or of words such as "has nothing to read aloud"."""
-        return _reasons(self._token_counts(texts))
+        return _reasons(self.lengths(texts))
+
+    def lengths(self, texts):
+        """The characters of each text as it is spoken, those that the model knows: int32 [texts]."""
+        return self._token_counts(texts)
 
 
 def _speech(row):
@@ -104,7 +108,7 @@ def _batches(lengths):
 def _reasons(lengths):
     return [
         "has nothing to read aloud" if n == 0
-        else f"has {n:,} characters; at most {LONGEST:,} are read at once" if n > LONGEST
+        else f"has {n:,} characters as it is spoken; at most {LONGEST:,} are read at once" if n > LONGEST
         else None
         for n in lengths.tolist()
     ]  # fmt: skip

@@ -87,8 +87,8 @@ def _parser():
         help="draw spectrogram, attention and probability of the end for TEXT",
     )  # fmt: skip
     parser.add_argument(
-        "--longest", type=number(int, 20, 600), default=160,
-        metavar="N", help="cut a sentence of more than N characters, at a comma or a space (default: 160)",
+        "--longest", type=number(int, 20, 600), default=160, metavar="N",
+        help="cut a sentence of more than N spoken characters, at a comma or a space (default: 160)",
     )  # fmt: skip
     add_knobs(parser, SPEC.knobs)
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else there")

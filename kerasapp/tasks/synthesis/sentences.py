@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.atomic import replacing
-from pipelines.speech.paragraphs import split_sentences
+from pipelines.speech.paragraphs import split_spoken
 
 PAUSE = 0.2  # seconds of silence between two sentences
 AT_ONCE = 32  # sentences whose speech is in memory
 
 
 class Job(NamedTuple):
-    """What is asked: the synthesizer, its knobs, and the most characters of a sentence."""
+    """What is asked: the synthesizer, its knobs, and the most spoken characters of a sentence."""
 
     synthesizer: object
     knobs: dict
@@ -27,7 +27,7 @@ def sentences_of(job, text, where):
 
     A sentence without anything to read among others is left out, with a note on standard error.
     """
-    sentences = split_sentences(text, job.longest) or [text]
+    sentences = split_spoken(text, job.longest, job.synthesizer.lengths) or [text]
     nothing, *reasons = job.synthesizer.check(["", *sentences])
     for sentence, reason in zip(sentences, reasons, strict=True):
         if reason not in (None, nothing):
