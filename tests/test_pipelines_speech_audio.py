@@ -9,6 +9,7 @@ from waves import RATE, SETTINGS, tone, voice
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines.errors import DataError, UnreadableError
 from pipelines.speech.audio import prepared, read, spec_augment
+from pipelines.speech.chunks import missing_bytes
 
 # === Files ===
 
@@ -46,6 +47,10 @@ def bad_files(folder):
     soundfile.write(folder / "nan.wav", np.array([0.1, np.nan]), RATE, subtype="FLOAT")
     (folder / "folder.wav").mkdir()
     (folder / "failing.wav").symlink_to("/proc/self/mem")  # opens, and its first byte is an error
+    soundfile.write(folder / "whole.wav", voice(2), RATE)
+    (folder / "cut.wav").write_bytes((folder / "whole.wav").read_bytes()[:-1000])
+    soundfile.write(folder / "whole.aiff", voice(2), RATE)
+    (folder / "cut.aiff").write_bytes((folder / "whole.aiff").read_bytes()[:-1000])
     (folder / "short.flac").write_bytes(with_samples(whole, 4 * RATE))
 
 
@@ -60,6 +65,8 @@ def bad_files(folder):
         ("failing.wav", "cannot be read: Input/output error"),
         ("short.flac", "cut short: 16,000 of its 32,000 samples"),
         ("cut.flac", "not a sound file"),
+        ("cut.wav", "cut short: 1,000 bytes of its sound are missing"),
+        ("cut.aiff", "cut short: 1,000 bytes"),
         ("empty.wav", "no length"),
         ("nan.wav", "no number"),
     ],
@@ -82,6 +89,25 @@ def test_a_flac_file_whose_header_does_not_know_its_length_is_read_to_its_end(tm
     (tmp_path / "clip.flac").write_bytes(with_samples(content, samples))
     np.testing.assert_array_equal(read(tmp_path / "clip.flac", RATE), whole)
     assert len(whole) == 9 * RATE
+
+
+@pytest.mark.parametrize("size", [2**31 - 1, 2**32 - 1])
+def test_a_wav_file_whose_header_does_not_know_its_length_is_read_to_its_end(tmp_path, size):
+    soundfile.write(tmp_path / "clip.wav", voice(2), RATE)
+    content = (tmp_path / "clip.wav").read_bytes()
+    place = content.index(b"data") + 4
+    (tmp_path / "clip.wav").write_bytes(content[:place] + size.to_bytes(4, "little") + content[place + 4 :])
+    assert len(read(tmp_path / "clip.wav", RATE)) == 2 * RATE
+
+
+@pytest.mark.parametrize("format", ["WAV", "WAVEX", "RF64", "AIFF", "W64", "AU", "CAF", "OGG"])
+def test_whole_files_of_every_format_miss_nothing(tmp_path, format):
+    soundfile.write(tmp_path / "clip", voice(1), RATE, format=format)
+    assert missing_bytes(tmp_path / "clip") == 0
+    if format in ("WAV", "WAVEX", "RF64", "AIFF"):
+        content = (tmp_path / "clip").read_bytes()
+        (tmp_path / "clip").write_bytes(content[:-7])
+        assert missing_bytes(tmp_path / "clip") == 7
 
 
 # === Silence and loudness ===
@@ -109,6 +135,40 @@ def test_the_loudness_is_that_of_what_sounds():
     assert level(sounding) == pytest.approx(-23, abs=0.2)
     as_recorded = AudioConfig(sample_rate=RATE, f_max=None, trim_db=0, loudness_db=None)
     np.testing.assert_array_equal(prepared(wave, as_recorded), wave)
+
+
+def test_an_offset_changes_nothing():
+    silence = np.zeros(RATE, np.float32)
+    wave = np.concatenate([silence, voice(1.0), silence])
+    expected = prepared(wave, SETTINGS)
+    assert len(expected) < 1.2 * RATE
+    for offset in (0.2, -0.05):
+        found = prepared(wave + np.float32(offset), SETTINGS)
+        assert len(found) == len(expected)
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+    with pytest.raises(DataError, match="silent"):
+        prepared(silence + np.float32(0.2), SETTINGS)
+
+
+@pytest.mark.parametrize("clicks", ["before", "after", "both"])
+def test_a_click_is_cut_with_the_silence(clicks):
+    silence, click = np.zeros(2 * RATE, np.float32), np.array([0.95, -0.95], np.float32)
+    wave = np.concatenate([silence, 0.3 * voice(1.0), silence])
+    expected = prepared(wave, SETTINGS)
+    if clicks != "after":
+        wave[:2] = click
+    if clicks != "before":
+        wave[-2:] = click
+    np.testing.assert_array_equal(prepared(wave, SETTINGS), expected)
+    with pytest.raises(DataError, match="silent"):
+        prepared(np.concatenate([silence, click, silence]), SETTINGS)
+
+
+def test_a_short_burst_close_to_the_speech_stays():
+    burst, closure = tone(0.02, 2000, 0.1), np.zeros(RATE // 10, np.float32)
+    silence = np.zeros(RATE, np.float32)
+    found = prepared(np.concatenate([silence, voice(0.5), closure, burst, silence]), SETTINGS)
+    assert len(found) >= RATE * (0.5 + 0.1 + 0.02)
 
 
 def test_the_peak_limits_the_loudness():

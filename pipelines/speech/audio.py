@@ -20,7 +20,9 @@ import soxr
 import tensorflow as tf
 
 from pipelines.errors import DataError, UnreadableError
+from pipelines.speech.chunks import missing_bytes
 from pipelines.speech.griffin_lim import griffin_lim
+from pipelines.speech.silence import amplitude, centred, sounding
 
 with warnings.catch_warnings():
     # tensorflow-io warns twice that its compiled operations do not load: they load on TensorFlow up to 2.17
@@ -29,8 +31,6 @@ with warnings.catch_warnings():
     import tensorflow_io as tfio
 
 _PEAK = 0.99
-_MOMENT = 0.02  # seconds over which loudness is measured
-_SILENCE_DB = -80.0  # root mean square below full scale that some moment of a clip must exceed
 _LOUDEST = (
     10.0  # nats, far above full scale: a network's spectrogram is clipped there, so that it cannot overflow
 )
@@ -56,12 +56,15 @@ def read(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
             while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                 blocks.append(block)
             size = os.path.getsize(path)
+        missing = missing_bytes(path)
     except (OSError, soundfile.SoundFileError, TypeError, ValueError) as error:
         _check_readable(path)
         reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
         raise DataError(f"{path}: not a sound file that can be read ({reason})") from None
     if not blocks:
         raise DataError(f"{path}: the sound has no length")
+    if missing:
+        raise DataError(f"{path}: cut short: {missing:,} bytes of its sound are missing")
     channels = np.concatenate(blocks)  # [samples, channels]
     if len(channels) < expected <= _DENSEST * size:
         raise DataError(f"{path}: cut short: {len(channels):,} of its {expected:,} samples are there")
@@ -94,41 +97,24 @@ def _check_readable(path: str | os.PathLike) -> None:
 def prepared(wave: np.ndarray, settings: Any) -> np.ndarray:
     """A wave [samples] without its silent ends and at a common loudness, float32 [fewer samples].
 
-    A silent end reaches to the first (or last) 20 ms that are at most `trim_db` quieter than the loudest 20
-    ms; `padding_ms` of it stay. The sound between the ends gets a root mean square of `loudness_db`, or less
-    where a sample would exceed 0.99.
+    A constant offset is taken away. A silent end reaches to the first (or last) 20 ms that are at most
+    `trim_db` quieter than the loudest 20 ms; `padding_ms` of it stay. A click is not the loudest moment, and
+    one that stands apart is cut with the silence. The sound between the ends gets a root mean square of
+    `loudness_db`, or less where a sample would exceed 0.99.
 
     Raises:
         DataError: no 20 ms of the wave are louder than -80 dB below full scale.
     """
-    start, end = _sounding(wave, settings)
+    wave = centred(wave)
+    start, end = sounding(wave, settings)
     level = np.sqrt(np.mean(np.square(wave[start:end], dtype=np.float64)))
     if settings.trim_db:
         padding = round(settings.sample_rate * settings.padding_ms / 1000)
         wave = wave[max(0, start - padding) : end + padding]
     if settings.loudness_db is None:
         return np.array(wave, np.float32)
-    gain = min(_amplitude(settings.loudness_db) / level, _PEAK / np.abs(wave).max())
+    gain = min(amplitude(settings.loudness_db) / level, _PEAK / np.abs(wave).max())
     return np.asarray(wave * gain, np.float32)
-
-
-def _sounding(wave: np.ndarray, settings: Any) -> tuple[int, int]:
-    """The first sample between the silent ends, and the last + 1."""
-    size = round(settings.sample_rate * _MOMENT)
-    sums = np.concatenate([[0.0], np.cumsum(np.square(wave, dtype=np.float64))])
-    starts = np.arange(0, len(wave), size // 4)
-    ends = np.minimum(starts + size, len(wave))
-    levels = np.sqrt(np.maximum(sums[ends] - sums[starts], 0) / size)
-    if not len(levels) or levels.max() <= _amplitude(_SILENCE_DB):
-        raise DataError(f"silent: nothing is louder than {_SILENCE_DB:g} dB below full scale")
-    if not settings.trim_db:
-        return 0, len(wave)
-    loud = np.flatnonzero(levels >= levels.max() * _amplitude(-settings.trim_db))
-    return int(starts[loud[0]]), int(ends[loud[-1]])
-
-
-def _amplitude(decibels: float) -> float:
-    return 10 ** (decibels / 20)
 
 
 def frames(samples: Any, settings: Any) -> Any:
@@ -163,7 +149,7 @@ def log_mel(wave: tf.Tensor, settings: Any) -> tf.Tensor:
     )
     # Not tfio.audio.dbscale: its floor follows the loudest value of a batch, so one clip would change
     # another.
-    return tf.math.log(tf.maximum(mel / _full_scale(settings), _amplitude(settings.floor_db)))
+    return tf.math.log(tf.maximum(mel / _full_scale(settings), amplitude(settings.floor_db)))
 
 
 def log_floor(settings: Any) -> float:
