@@ -21,13 +21,14 @@ from pipelines.speech import audio, digits, transcripts
 from pipelines.speech.cleaning import Cleaner
 from pipelines.speech.clips import PADDING, Clips
 from pipelines.speech.corpus import ClipCorpus, build, intact, load, made_with, usable_utterances
+from pipelines.speech.data_report import report
 from pipelines.speech.features import feature_settings
 from pipelines.speech.recordings import read_recordings
-from pipelines.splits import SPLITS, check_sizes, checked_fractions
+from pipelines.splits import check_sizes, checked_fractions
 from pipelines.text.sequences import Sequences
 from pipelines.text.tokenizers import CharacterTokenizer, Tokenizer
 
-FORMAT = 2  # of the cache: raise it when splits, tokens or statistics of the same clips would differ
+FORMAT = 3  # of the cache: raise it when splits, tokens or statistics of the same clips would differ
 _BLOCK = 1024  # transcripts cleaned at a time
 _SHOWN = 5  # failures that an error's line names
 _MOST_ROWS = 2**20  # no batch has more: a row's masks are seeded by its number in the whole training
@@ -51,14 +52,14 @@ def prepare(
     """Clips to log-mels and transcripts to characters, once: later calls with the same content and settings
     map what the first one wrote. A call that is killed keeps the shards of log-mels that it has finished.
 
-    A clip that is missing, silent, too long or damaged, or whose text cannot be read aloud, is left out and
-    listed in the corpus's `failures`. Clips with the same cleaned transcript are in one split: see
-    `pipelines.splits.assign_splits`.
+    A clip that is missing, silent, damaged, too long or too short for its text, or whose text cannot be read
+    aloud, is left out and listed in the corpus's `failures`. Clips with the same cleaned transcript are in
+    one split: see `pipelines.splits.assign_splits`.
 
     Args:
         directory: in the form of LJSpeech (see `pipelines.speech.recordings`), or "sample:digits".
         settings: the audio settings, `AudioConfig` or a dataclass with its attributes.
-        language: how transcripts are cleaned, "english" or "none" (see `pipelines.speech.cleaning`).
+        language: how transcripts are cleaned, one of `pipelines.speech.cleaning.LANGUAGES`.
         normalisation: of the tokenizer that is learned, "NFC", "NFKC" or "none".
         tokenizer: learned before; without it, that of the characters in the training split's cleaned
             transcripts.
@@ -113,7 +114,7 @@ def prepare(
     floor = audio.log_floor(settings)
     corpus = load(built_once(root, key, fill, intact), content, floor, tokenizer, statistics)
     _check_failures(corpus.failures, len(recordings), max_failures, folder)
-    _report(corpus, len(recordings), progress)
+    report(corpus, [recording.transcript for recording in recordings], language, progress)
     check_sizes(folder, "clip", corpus.sizes, fractions)
     return corpus
 
@@ -156,18 +157,6 @@ def _check_failures(failures: Sequence[tuple[str, str]], count: int, most: float
         raise DataError(
             f"{folder}: {len(failures):,} of {count:,} clips cannot be used, and {limit}: {listed}"
         )
-
-
-def _report(corpus: ClipCorpus, count: int, progress: Callable[[str], None]) -> None:
-    if corpus.failures:
-        progress(f"{len(corpus.failures):,} of {count:,} clips are left out:")
-        for id, reason in corpus.failures:
-            progress(f"  {id}: {reason}")
-    for name in SPLITS:
-        if unknown := corpus.unknown(name):
-            progress(
-                f"{unknown:,} characters of the {name} split are left out: the tokenizer does not know them"
-            )
 
 
 def training_batches(

@@ -14,10 +14,10 @@ def tone(seconds, pitch, rate=RATE):
     return 0.3 * np.sin(2 * np.pi * pitch * time) + 0.01 * np.sin(2 * np.pi * 5 * pitch * time)
 
 
-def write_clips(folder, count, texts=None, seed=0):
-    """Clips of 0.1 to 1 s, each of its own pitch, and their table."""
+def write_clips(folder, count, texts=None, seed=0, seconds=(0.6, 1.2)):
+    """Clips of so many seconds, least and most, each of its own pitch, and their table."""
     (folder / "wavs").mkdir(parents=True)
-    lengths = np.random.default_rng(seed).uniform(0.1, 1, count)
+    lengths = np.random.default_rng(seed).uniform(*seconds, count)
     for number in range(count):
         wave = tone(lengths[number], 100 + number)
         soundfile.write(folder / "wavs" / f"c{number:03d}.flac", wave, RATE)

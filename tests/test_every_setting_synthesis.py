@@ -29,11 +29,11 @@ NEPERS = np.log(10) / 20  # nats of a decibel
 
 
 def write(folder, octave):
-    """Clips of 0.05 to 0.2 s of sound, of which each is louder than the one before, between quiet ends; and
+    """Clips of 0.45 to 0.6 s of sound, of which each is louder than the one before, between quiet ends; and
     a table that has one clip more."""
     (folder / "wavs").mkdir(parents=True)
     for i in range(CLIPS):
-        time = np.arange(round((0.05 + i / 60) * RATE)) / RATE
+        time = np.arange(round((0.45 + i / 60) * RATE)) / RATE
         ends = 1e-4 * np.random.default_rng(i).normal(size=300)
         tone = 0.02 * (i + 2) * np.sin(2 * np.pi * (100 * octave + 10 * i) * time)
         soundfile.write(folder / "wavs" / f"{i}.wav", np.concatenate([ends, tone, ends]), RATE)
@@ -187,9 +187,9 @@ BASE = {
     "data.directory": "clips",
     "data.language": "none",
     "data.split": [0.4, 0.4, 0.2],
-    "data.max_seconds": 0.5,
+    "data.max_seconds": 1.0,
     "data.max_failures": 0.5,
-    "data.batch_frames": 100,
+    "data.batch_frames": 300,
     "audio.sample_rate": RATE,
     "audio.mels": 6,
     "audio.f_max": 1000.0,
@@ -223,10 +223,10 @@ ROWS = {
     "data.normalisation": [Row(characters, "NFKC", without_ligature)],
     "data.split": [Row(shares, [0.6, 0.1, 0.3], becomes([6, 1, 3]))],
     "data.max_seconds": [
-        Row(lambda task: sum(shares(task)), 0.25, lambda before, after: before == CLIPS > after)
+        Row(lambda task: sum(shares(task)), 0.55, lambda before, after: before == CLIPS > after)
     ],
     "data.max_failures": [Row(is_refused, 0.05, becomes(True))],
-    "data.batch_frames": [Row(largest_batch, 50, lambda before, after: before[1] > 50 >= after[1])],
+    "data.batch_frames": [Row(largest_batch, 150, lambda before, after: before[1] > 150 >= after[1])],
     "data.time_mask": [Row(hidden, 3, hides(1))],
     "data.frequency_mask": [Row(hidden, 4, hides(2))],
     "data.cache": [Row(kept_in_cache, "cache")],

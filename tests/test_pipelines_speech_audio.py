@@ -184,6 +184,11 @@ def test_silence_is_refused(wave):
         prepared(wave.astype(np.float32), SETTINGS)
 
 
+def test_a_few_samples_are_no_speech():
+    with pytest.raises(DataError, match=r"too short: 0\.1 ms of sound"):
+        prepared(np.array([0.5], np.float32), SETTINGS)
+
+
 # === Masks ===
 
 

@@ -1,6 +1,7 @@
 """From folders of recordings to log-mels and characters: failures, splits, cache."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_a_transcript_is_in_one_part_and_the_split_does_not_depend_on_the_order(
 
 
 def spoil(folder):
-    """Ten of forty clips that cannot be used, each in its own way; two can after all."""
+    """Eleven of forty clips that cannot be used, each in its own way; one can after all."""
     wavs = folder / "wavs"
     (wavs / "c000.flac").unlink()
     (wavs / "c001.flac").write_bytes(b"no sound")
@@ -93,9 +94,9 @@ def spoil(folder):
     soundfile.write(wavs / "c007.wav", tone(0.5, 200), RATE)
     stereo = np.stack([tone(0.5, 150, 8000), tone(0.5, 200, 8000)], axis=1)
     soundfile.write(wavs / "c008.flac", stereo, 8000)  # another rate, two channels: fine
-    soundfile.write(wavs / "c009.flac", tone(0.03, 200), RATE)  # shorter than a window: fine
+    soundfile.write(wavs / "c009.flac", tone(0.03, 200), RATE)  # nobody speaks as fast
     table = (folder / "metadata.csv").read_text()
-    (folder / "metadata.csv").write_text(table + "c040|\nc041||\n")
+    (folder / "metadata.csv").write_text(table + "c040|\nc041| \n")
     return folder
 
 
@@ -106,18 +107,20 @@ def test_clips_that_cannot_be_used_are_named_and_counted(ready, tmp_path):
     for _ in range(2):  # also where all is in the cache
         corpus = ready(folder, max_failures=0.3, max_seconds=2)
         reasons = dict(corpus.failures)
-        assert sorted(reasons) == [f"c{i:03d}" for i in (0, 1, 2, 3, 4, 5, 6, 7, 40, 41)]
-        assert sum(corpus.sizes.values()) == 32
+        assert sorted(reasons) == [f"c{i:03d}" for i in (0, 1, 2, 3, 4, 5, 6, 7, 9, 40, 41)]
+        assert sum(corpus.sizes.values()) == 31
         assert reasons["c000"] == "the clip is missing" and reasons["c040"] == "it has no transcript"
+        assert reasons["c009"].startswith("0.03 s of sound for ")
+        assert reasons["c009"].endswith(" characters; expected at most 40 per second")
         assert reasons["c005"] == "3.0 s long; expected at most 2 s"
         assert reasons["c003"].startswith("silent") and reasons["c004"] == "the sound has no length"
         assert not any(str(tmp_path) in reason for reason in reasons.values())
-        start = ready.lines.index("10 of 42 clips are left out:") + 1
+        start = ready.lines.index("11 of 42 clips are left out:") + 1
         told = [f"  {id}: {reason}" for id, reason in corpus.failures]
-        assert ready.lines[start : start + 10] == told and len(told) == 10
+        assert ready.lines[start : start + 11] == told and len(told) == 11
     with pytest.raises(
         DataError,
-        match=r"10 of 42 clips cannot be used, and max_failures allows a share of 0\.2: c000: .*; and 5 more",
+        match=r"11 of 42 clips cannot be used, and max_failures allows a share of 0\.2: c000: .*; and 6 more",
     ) as error:
         ready(folder, max_failures=0.2, max_seconds=2)
     assert "\n" not in str(error.value)
@@ -143,7 +146,8 @@ def test_what_cannot_be_used_at_all_is_told_in_one_line(ready, tmp_path):
 
 def test_texts_that_cannot_be_read_aloud_are_failures(ready, tmp_path):
     texts = [f"ab{'c' * i}" for i in range(18)] + ["d" * 601, "e" * 600]
-    folder = write_clips(tmp_path / "data", 20, texts)
+    folder = write_clips(tmp_path / "data", 20, texts, seconds=(16, 17))
+    ready = functools.partial(ready, max_seconds=20)
     corpus = ready(folder, max_failures=0.1)
     assert corpus.failures == [("c018", "601 characters; expected at most 600")]
     assert sum(corpus.sizes.values()) == 19 and "d" not in corpus.tokenizer.characters
@@ -216,6 +220,31 @@ def test_the_cache_is_used_for_equal_content_and_settings_only(ready, tmp_path):
     assert any("three" in text for name in SPLITS for text in after.texts(name))
 
 
+def test_the_speech_that_was_found_and_two_transcripts_are_told(ready, tmp_path):
+    folder = write_clips(tmp_path / "data", 10, [f"Clip {number}." for number in range(10)])
+    soundfile.write(folder / "wavs" / "c003.flac", np.concatenate([np.zeros(4 * RATE), tone(1, 90)]), RATE)
+    settings = dataclasses.replace(AUDIO, trim_db=40.0)
+    for _ in range(2):  # also from the cache
+        corpus = ready(folder, settings=settings, language="english")
+        found, recorded = sum(corpus.seconds.values()), sum(corpus.recorded.values())
+        assert recorded == pytest.approx(sum(soundfile.info(p).duration for p in (folder / "wavs").iterdir()))
+        assert 3.9 < recorded - found < 4
+        told = f"10 clips: {found:.1f} s of speech, after the silent ends of {recorded:.1f} s recorded"
+        start = ready.lines.index(told) + 1
+        examples = zip(corpus.ids("train"), corpus.texts("train"), strict=True)
+        shown = [f'  {id} is learned as "{text}"' for id, text in examples][:2]
+        assert ready.lines[start : start + 2] == shown and shown[0].endswith('."')
+
+
+def test_another_language_in_english_letters_is_told(ready, tmp_path):
+    folder = write_clips(tmp_path / "data", 10, [f"ma má mà mả {number}" for number in range(10)])
+    ready(folder, language="english")
+    told = [line for line in ready.lines if line.startswith("38% of the letters are not English")]
+    assert len(told) == 1 and told[0].endswith("give --data.language none")
+    ready(folder, language="none")
+    assert not any("not English" in line for line in ready.lines)
+
+
 def test_what_a_killed_run_has_finished_is_kept(ready, tmp_path, monkeypatch):
     folder = write_clips(tmp_path / "data", 10)
     read, wanted = audio.read, []
@@ -262,5 +291,7 @@ def test_a_given_tokenizer_leaves_out_what_it_does_not_know(ready, tmp_path):
     other = ready(folder, tokenizer=CharacterTokenizer("ac"))
     assert other.folder != learned.folder and other.tokenizer.characters == "ac"
     assert [other.unknown(name) for name in SPLITS] == [8, 1, 1]
-    assert "8 characters of the train split are left out" in "\n".join(ready.lines)
+    line = next(line for line in ready.lines if line.startswith("8 characters of the train split are"))
+    characters = sum(len(text) for text in other.texts("train"))
+    assert line.endswith(f"left out, {8 / characters:.1%}: the tokenizer does not know b")
     assert set(np.unique(other.split("train").rows(np.arange(8), 1)[0]["tokens"])) == {0, 3, 4, 5}

@@ -25,7 +25,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_by_hand(folder):
-    table = "\ufeffa|Dr. X|doctor  x\r\nb.flac|one\n c |2|\nd||\ne|gone\nf|twice\n"
+    table = "\ufeffa|Dr. X|doctor  x\r\nb.flac|one|\n c |2|\nd||\ne|gone|\nf|twice|\n\n \n"
     found = read_recordings(folder(table, ["a.wav", "b.flac", "c.ogg", "d.WAV", "f.wav", "f.flac"], "clips"))
     assert [(r.id, r.transcript, r.path and r.path.name, r.problem) for r in found] == [
         ("a", "doctor x", "a.wav", ""),
@@ -33,10 +33,59 @@ def test_a_folder_by_hand(folder):
         ("c", "2", "c.ogg", ""),
         ("d", "", "d.WAV", "it has no transcript"),
         ("e", "gone", None, "the clip is missing"),
-        ("f", "twice", "f.flac", "several clips have its name: f.flac, f.wav"),
+        ("f", "twice", None, "several clips have its name: f.flac, f.wav"),
     ]
     contents = [recording.content for recording in found]
     assert contents[4:] == ["", ""] and len(set(contents[:4])) == 4
+
+
+@pytest.mark.parametrize(
+    ("ids", "files"),
+    [
+        (["spk1/a.wav", "spk2/a.wav"], ["spk1/a.wav", "spk2/a.wav"]),
+        (["spk1/a", "wavs/spk2/a"], ["spk1/a.wav", "spk2/a.wav"]),
+        (["a", "b.wav"], ["one/a.wav", "two/below/b.wav"]),
+        (["./wavs/a.wav", "/elsewhere/wavs/b.wav"], ["a.wav", "b.flac"]),
+        (["wavs\\a.wav", "spk\\b"], ["a.wav", "spk/b.WAV"]),
+        (["\u00e9a", "e\u0301b.wav"], ["e\u0301a.wav", "\u00e9b.wav"]),
+        (["a.b", "c.d.wav"], ["a.b.wav", "c.d.wav"]),
+    ],
+)
+def test_clips_are_found_by_path_by_name_and_in_any_form(folder, ids, files):
+    path = folder("".join(f"{id}|text\n" for id in ids), [])
+    for number, file in enumerate(files):
+        (path / "wavs" / file).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path / "wavs" / file, np.full(80, number / 100), 8000)
+    found = read_recordings(path)
+    assert [(r.path, r.problem) for r in found] == [(path / "wavs" / file, "") for file in files]
+    assert found[0].content != found[1].content
+
+
+def test_one_clip_of_two_ids_is_a_problem_of_both(folder):
+    path = folder("spk1/a.wav|one\nspk2/a.wav|two\nb|three\n", ["a.wav", "b.wav"])
+    assert [r.problem for r in read_recordings(path)] == [
+        "a.wav is the clip of spk2/a.wav too",
+        "a.wav is the clip of spk1/a.wav too",
+        "",
+    ]
+
+
+def test_one_name_in_two_folders_is_a_problem(folder):
+    path = folder("a|one\n", [])
+    for place in ("x", "y"):
+        (path / "wavs" / place).mkdir()
+        soundfile.write(path / "wavs" / place / "a.wav", np.zeros(80), 8000)
+    assert read_recordings(path)[0].problem == "several clips have its name: x/a.wav, y/a.wav"
+
+
+def test_a_format_that_is_not_read_is_named(folder):
+    path = folder("a|one\nb.m4a|two\nc|three\n", [])
+    for name in ("a.m4a", "b.m4a", "c.txt"):
+        (path / "wavs" / name).write_bytes(b"x")
+    cure = "not a format that libsndfile reads; convert it to WAV or FLAC"
+    assert [r.problem for r in read_recordings(path)] == [
+        f"a.m4a: {cure}", f"b.m4a: {cure}", "the clip is missing"
+    ]  # fmt: skip
 
 
 def test_what_is_no_clip_is_passed_over(folder):
@@ -63,6 +112,11 @@ def test_a_clip_that_the_system_cannot_read_is_a_problem_of_its_own(folder):
         ("a|x\n\nb|y\n", "metadata.csv: line 2: 1 field; expected"),
         ("a|x|y|z\n", "metadata.csv: line 1: 4 fields; expected"),
         ("a|x\n |y\n", "metadata.csv: line 2: the id is empty"),
+        (
+            "a|x\nb|no|yes\n",
+            "metadata.csv: line 2: 3 fields, and the lines before have 2; expected id|",
+        ),
+        ("a|x|x\nb|y\n", "metadata.csv: line 2: 2 fields, and the lines before have 3; expected"),
         ("a|x\nb|y\na|z\n", "metadata.csv: line 3: the id a was there before"),
         (b"a|x\nb|\xff\n", "metadata.csv: byte 6, line 2: not UTF-8"),
         ("", "metadata.csv: the file is empty"),

@@ -13,7 +13,7 @@ LIMITS = {"reduction": 3, "batch_frames": 500, "batch_size": 9}
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """60 training clips of 8 to 80 frames."""
+    """60 training clips of 48 to 96 frames."""
     folder = tmp_path_factory.mktemp("batches")
     corpus = prepare(
         directory=write_clips(folder / "data", 60), settings=AUDIO, cache=folder, split=(1, 0, 0)

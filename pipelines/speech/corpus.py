@@ -1,6 +1,7 @@
 """Recordings with transcripts as characters and log-mels on disk: written once, and then mapped."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from pipelines.splits import SPLITS, PairDigests, assign_splits
 from pipelines.text.sequences import Sequences
 from pipelines.text.tokenizers import Tokenizer
 
+FASTEST = 40  # characters per second of sound: nobody speaks as fast
 _LEAST_DEVIATION = 0.01  # of a mel channel, in nats: a channel that hardly changes is not blown up
 
 
@@ -31,6 +33,7 @@ class ClipCorpus:
         content: a digest of the transcripts and of the clips' files.
         sizes: the number of clips of "train", "valid" and "test".
         seconds: of sound in each split, after trimming.
+        recorded: seconds of each split as it was recorded.
         failures: (id, reason) of the clips that cannot be used.
         statistics: "mean" and "deviation" of each mel channel, in nats, float32 [mels]: over the frames of
             the training split, unless others were given.
@@ -42,6 +45,7 @@ class ClipCorpus:
     content: str
     sizes: dict[str, int]
     seconds: dict[str, float]
+    recorded: dict[str, float]
     failures: list[tuple[str, str]]
     statistics: dict[str, np.ndarray]
     floor: float
@@ -65,6 +69,11 @@ class ClipCorpus:
         """The number of characters of a split's texts that have no token and were left out."""
         return self._description["unknown"][name]
 
+    def unknown_characters(self, name: str) -> str:
+        """These characters, each once, the most frequent first."""
+        counts = Counter("".join(self.texts(name)))
+        return "".join(c for c, _ in counts.most_common() if c not in self.tokenizer.characters + " ")
+
     @cached_property
     def _description(self) -> dict:
         return _read_description(self.folder)
@@ -81,7 +90,7 @@ class Utterance:
     Attributes:
         id, transcript, text: its name, its transcript, and the cleaned transcript.
         shard, start, frames: the location of its log-mel: number of the shard, first frame there, and length.
-        seconds: of sound.
+        seconds, recorded: of sound, after trimming and before.
     """
 
     id: str
@@ -91,6 +100,7 @@ class Utterance:
     start: int
     frames: int
     seconds: float
+    recorded: float
 
 
 def usable_utterances(
@@ -116,12 +126,13 @@ def usable_utterances(
     utterances, indices = [], iter(readable)
     for number, shard in enumerate(shards):
         start = 0
-        for frames, seconds, problem in zip(shard.frames, shard.seconds, shard.problems, strict=True):
+        rows = zip(shard.frames, shard.seconds, shard.recorded, shard.problems, strict=True)
+        for frames, seconds, recorded, problem in rows:
             index = next(indices)
-            problems[index] = problem
-            if not problem:
-                id, transcript = recordings[index].id, recordings[index].transcript
-                utterances.append(Utterance(id, transcript, texts[index], number, start, frames, seconds))
+            id, transcript, text = recordings[index].id, recordings[index].transcript, texts[index]
+            problems[index] = problem or _too_fast(len(text), seconds)
+            if not problems[index]:
+                utterances.append(Utterance(id, transcript, text, number, start, frames, seconds, recorded))
             start += frames
     failures = [(recording.id, p) for recording, p in zip(recordings, problems, strict=True) if p]
     return utterances, shards, failures
@@ -174,6 +185,7 @@ def build(
         "ids": {name: [utterance.id for utterance in split] for name, split in splits.items()},
         "texts": {name: [utterance.text for utterance in split] for name, split in splits.items()},
         "seconds": {name: sum(utterance.seconds for utterance in split) for name, split in splits.items()},
+        "recorded": {name: sum(utterance.recorded for utterance in split) for name, split in splits.items()},
         "failures": failures,
         "unknown": unknown,
         "bytes": sizes_of(folder),
@@ -200,6 +212,13 @@ def _problem(characters: int, none: str) -> str:
     if characters > LONGEST:
         return f"{characters:,} characters; expected at most {LONGEST}"
     return "" if characters else none
+
+
+def _too_fast(characters: int, seconds: float) -> str:
+    """Why a clip of so many seconds cannot be that of its transcript; or empty."""
+    if characters <= FASTEST * seconds:
+        return ""
+    return f"{seconds:.2f} s of sound for {characters} characters; expected at most {FASTEST} per second"
 
 
 def _channel_statistics(mels: Iterable[np.ndarray]) -> np.ndarray:
@@ -261,6 +280,7 @@ def load(
         content=content,
         sizes={name: len(description["ids"][name]) for name in SPLITS},
         seconds=description["seconds"],
+        recorded=description["recorded"],
         failures=[tuple(failure) for failure in description["failures"]],
         statistics={"mean": mean, "deviation": deviation},
         floor=floor,

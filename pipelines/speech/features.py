@@ -22,7 +22,7 @@ from pipelines.errors import DataError, UnreadableError
 from pipelines.speech import audio
 from pipelines.speech.recordings import Recording
 
-FORMAT = 1  # of a shard: raise it when the log-mels of the same clips would differ
+FORMAT = 2  # of a shard: raise it when the log-mels of the same clips would differ
 CLIPS = 128  # clips per shard
 _THREADS = min(8, os.cpu_count() or 1)
 
@@ -35,12 +35,14 @@ class Shard:
         folder: of the cache.
         frames: of each clip; 0 if it cannot be used.
         seconds: of sound in each clip, after trimming.
+        recorded: seconds of each clip as it was recorded.
         problems: why each clip cannot be used; empty if it can.
     """
 
     folder: Path
     frames: list[int]
     seconds: list[float]
+    recorded: list[float]
     problems: list[str]
 
     def mels(self) -> np.ndarray:
@@ -91,30 +93,34 @@ def _build(folder: Path, recordings: Sequence[Recording], compute, settings, max
     with ThreadPoolExecutor(_THREADS) as pool:
         paths = [recording.path for recording in recordings]
         results = list(pool.map(lambda path: _mel(path, compute, settings, max_seconds), paths))
-    mels, seconds, problems = zip(*results, strict=True)
+    mels, seconds, recorded, problems = zip(*results, strict=True)
     np.save(folder / "mels.npy", np.concatenate(mels))
     description = {
         "frames": [len(mel) for mel in mels],
         "seconds": seconds,
+        "recorded": recorded,
         "problems": problems,
         "bytes": (folder / "mels.npy").stat().st_size,
     }
     (folder / "shard.json").write_text(json.dumps(description))
 
 
-def _mel(path: Path, compute, settings, max_seconds: float) -> tuple[np.ndarray, float, str]:
-    """(log-mel [frames, mels], seconds, problem); no frames if there is a problem."""
+def _mel(path: Path, compute, settings, max_seconds: float) -> tuple[np.ndarray, float, float, str]:
+    """(log-mel [frames, mels], seconds, seconds recorded, problem); no frames if there is a problem."""
     none = np.zeros([0, settings.mels], np.float32)
+    recorded = 0.0
     try:
-        wave = audio.prepared(audio.read(path, settings.sample_rate), settings)
+        wave = audio.read(path, settings.sample_rate)
+        recorded = len(wave) / settings.sample_rate
+        wave = audio.prepared(wave, settings)
     except UnreadableError:
         raise
     except DataError as error:
-        return none, 0.0, str(error).removeprefix(f"{path}: ")
+        return none, 0.0, recorded, str(error).removeprefix(f"{path}: ")
     seconds = len(wave) / settings.sample_rate
     if seconds > max_seconds:
-        return none, 0.0, f"{seconds:.1f} s long; expected at most {max_seconds:g} s"
-    return compute(tf.constant(wave)).numpy(), seconds, ""
+        return none, 0.0, recorded, f"{seconds:.1f} s long; expected at most {max_seconds:g} s"
+    return compute(tf.constant(wave)).numpy(), seconds, recorded, ""
 
 
 def intact(folder: Path) -> bool:
@@ -129,4 +135,4 @@ def intact(folder: Path) -> bool:
 def load(folder: Path) -> Shard:
     """The shard in a folder."""
     description = json.loads((folder / "shard.json").read_text())
-    return Shard(folder, *(description[name] for name in ("frames", "seconds", "problems")))
+    return Shard(folder, *(description[name] for name in ("frames", "seconds", "recorded", "problems")))

@@ -35,11 +35,14 @@ def sounding(wave: np.ndarray, settings: Any) -> tuple[int, int]:
         settings: `sample_rate`, and `trim_db`, 0 for no ends.
 
     Raises:
-        DataError: nothing is louder than -80 dB below full scale, but for clicks.
+        DataError: nothing is louder than -80 dB below full scale, but for clicks; or there are less than 20
+            ms.
     """
     size = round(settings.sample_rate * _MOMENT)
     if not len(wave):
         raise DataError(_SILENT)
+    if len(wave) < size:
+        raise DataError(f"too short: {1000 * len(wave) / settings.sample_rate:.1f} ms of sound")
     sums = np.concatenate([[0.0], np.cumsum(np.square(wave - wave.mean(dtype=np.float64)))])
     starts = np.arange(0, len(wave), size // 4)
     ends = np.minimum(starts + size, len(wave))

@@ -19,13 +19,14 @@ class SynthesisData(DataSection):
     required: ClassVar[str] = "directory"
 
     directory: str | None = None
-    """A folder in LJSpeech's form: metadata.csv with one line per clip, id|transcript|normalised transcript
-    (the last one that is not empty counts), and the clips in wavs/ or clips/, in any format of libsndfile;
-    sample:NAME is shipped with kerasapp"""
+    """A folder in LJSpeech's form: metadata.csv with one line per clip, id|transcript or
+    id|transcript|normalised transcript (the last one that is not empty counts), and the clips in wavs/ or
+    clips/, in any format of libsndfile; an id may be a path there. sample:NAME is shipped with kerasapp"""
 
-    language: Literal["english", "none"] = "english"
-    """How texts are cleaned, in training and in answers. english: lower case, numbers and abbreviations as
-    words; none: only normalisation and white space"""
+    language: Literal["english_digits", "english", "none"] = "english"
+    """How texts are cleaned, in training and in answers. english: lower case; numbers, dates, units and
+    abbreviations as words; english_digits: likewise, each digit by itself; none: only normalisation and white
+    space"""
 
     normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
     """Unicode normalisation of all texts"""
@@ -38,7 +39,8 @@ class SynthesisData(DataSection):
     """Most seconds of a clip; a longer one counts as one that cannot be used"""
 
     max_failures: Fraction = 0.05
-    """Share of the clips that may be missing, silent, too long or damaged; with more, training stops"""
+    """Share of the clips that may be missing, silent, damaged, too long or too short for their text; with
+    more, training stops"""
 
     batch_frames: Annotated[int, Range(least=1, most=10_000_000)] = 6000
     """Most spectrogram frames per training batch, padding included"""
@@ -187,7 +189,9 @@ def digits() -> SynthesisConfig:
     (benchmarks/digit_recogniser.py), and 99.3% in strings of real clips.
     """
     return SynthesisConfig(
-        data=SynthesisData(directory="sample:digits", max_seconds=8.0, batch_frames=8000),
+        data=SynthesisData(
+            directory="sample:digits", language="english_digits", max_seconds=8.0, batch_frames=8000
+        ),
         audio=AudioConfig(sample_rate=8000, mels=64, f_max=4000.0, trim_db=45.0),
         model=SynthesisModelConfig(
             embedding_size=128,
