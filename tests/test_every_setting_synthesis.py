@@ -223,7 +223,7 @@ ROWS = {
     "data.normalisation": [Row(characters, "NFKC", without_ligature)],
     "data.split": [Row(shares, [0.6, 0.1, 0.3], becomes([6, 1, 3]))],
     "data.max_seconds": [
-        Row(lambda task: sum(shares(task)), 0.55, lambda before, after: before == CLIPS > after)
+        Row(lambda task: sum(shares(task)), 0.62, lambda before, after: before == CLIPS > after)
     ],
     "data.max_failures": [Row(is_refused, 0.05, becomes(True))],
     "data.batch_frames": [Row(largest_batch, 150, lambda before, after: before[1] > 150 >= after[1])],
