@@ -148,6 +148,8 @@ def test_an_offset_changes_nothing():
         np.testing.assert_allclose(found, expected, atol=2e-3)
     with pytest.raises(DataError, match="silent"):
         prepared(silence + np.float32(0.2), SETTINGS)
+    quiet = 0.05 * wave + np.float32(0.0009)  # too small an offset to take away, and above the silence
+    assert len(prepared(quiet, SETTINGS)) == len(expected)
 
 
 @pytest.mark.parametrize("clicks", ["before", "after", "both"])
