@@ -67,10 +67,10 @@ def _column(values, knob):
 
 
 def padded(histories):
-    """Arrays [time, ...] as one, float32 [rows, time, ...], zeros after each row's end."""
-    arrays = [np.asarray(history, np.float32) for history in histories]
+    """Arrays [time, ...] as one, float64 [rows, time, ...], zeros after each row's end."""
+    arrays = [np.asarray(history, np.float64) for history in histories]
     shape = max((array.shape for array in arrays), key=len)
-    found = np.zeros([len(arrays), max(map(len, arrays)), *shape[1:]], np.float32)
+    found = np.zeros([len(arrays), max(map(len, arrays)), *shape[1:]])
     for row, array in zip(found, arrays, strict=True):
         if len(array):
             row[: len(array)] = array
