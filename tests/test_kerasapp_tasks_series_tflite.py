@@ -79,6 +79,8 @@ def test_the_vectors_of_an_export_and_of_a_bundle_are_read(version):
     assert [item.expected.count for item in stored[:3]] == [12, 5, 1]
     found, broken = inputs.bundle_vectors(version / "tflite", "series")
     assert broken is None and len(found) == 3
+    history = inputs.columns(found[:1])["history"]  # of no steps, and its width is known
+    assert found[0].inputs["lengths"] == 0 and history.shape == (1, 1, 2)
     for one, other in zip(found, stored, strict=False):
         np.testing.assert_allclose(one.expected.numbers["mean"], other.expected.numbers["mean"], rtol=1e-4)
 

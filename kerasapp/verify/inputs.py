@@ -2,7 +2,8 @@
 
 The module that a task names for the stage "verify" has OUTCOMES (signature -> function of a row's outputs
 that gives its `Outcome`), WORTH (a `Worth` or None), and the functions `stored`, `asked`, `drawn`,
-`held_out`, `figures` and `shown`; `kerasapp.tasks.series.verify` is the shortest.
+`held_out`, `figures` and `shown`; `given` where a bundle's test vectors are not asked as they stand.
+`kerasapp.tasks.series.verify` is the shortest.
 """
 
 import hashlib
@@ -138,8 +139,9 @@ def bundle_vectors(bundle, task):
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [], f"{path.name}: these are no test vectors: {error}"
     described = spec.spec(task)
-    stored, main, defaults = described.load("verify").stored, described.signature, described.defaults
+    judged, main, defaults = described.load("verify"), described.signature, described.defaults
+    given = getattr(judged, "given", lambda request: request["inputs"])
     return [
-        Item(task, main, {**defaults, **request["inputs"]}, "bundle", stored(request["outputs"]))
+        Item(task, main, {**defaults, **given(request)}, "bundle", judged.stored(request["outputs"]))
         for request in requests
     ], None
