@@ -71,7 +71,7 @@ def test_written_forecasts_have_all_their_digits(both):
 
 def test_an_evaluation_scores_against_the_files_own_values(tmp_path, monkeypatch):
     monkeypatch.setattr(series, "SAMPLES", 20)
-    figures, models = [], []
+    figures = []
     for level in (0, LEVEL):
         table = tmp_path / f"{level}.csv"
         table.write_text("a,b\n" + "".join(f"{a + level!r},{b + level!r}\n" for a, b in VALUES.tolist()))
@@ -79,8 +79,8 @@ def test_an_evaluation_scores_against_the_files_own_values(tmp_path, monkeypatch
             data={"files": [str(table)], "horizon": 3}, model={"units": 4, "components": 2}, minimum=1,
             training={"steps": 1, "batch_size": 2},
         )  # fmt: skip
-        models.append(filled(task.build(training=False)))
-        figures.append(task.evaluate(models[-1], "test"))
+        model = filled(task.build(training=False))
+        figures.append(task.predictor(task, model).evaluate("test"))
     assert figures[0]["crps"] > 0.1 and figures[0]["mae"] > 0.1
     for name, value in figures[0].items():
         assert figures[1][name] == pytest.approx(value, rel=1e-4), name
