@@ -175,16 +175,21 @@ def strings(values):
     return tf.constant(texts(values).tolist(), tf.string, [len(values)])
 
 
+def _tensor(array):
+    """What a function takes for an array. One of float64 stays NumPy's: it is then cast to the type of the
+    function's input, where a tensor would be refused."""
+    if array.dtype == object:
+        return strings(array)
+    return array if array.dtype == float else tf.constant(array)
+
+
 def asking(servable):
     """A function (name, inputs) that calls a function or a signature of a servable with arrays and returns
     arrays: what a server does with a signature, in this process."""
 
     def ask(name, inputs):
         function = getattr(servable, name, None) or servable.signatures()[name]
-        tensors = {
-            key: strings(array) if array.dtype == object else tf.constant(array)
-            for key, array in inputs.items()
-        }
+        tensors = {key: _tensor(array) for key, array in inputs.items()}
         return {key: tensor.numpy() for key, tensor in function(**tensors).items()}
 
     return ask

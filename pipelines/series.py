@@ -7,17 +7,19 @@ for before, values in training_windows(corpus.split("train"), streams=32, window
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.batching import batches, ring_windows
 from pipelines.cache import digest
+from pipelines.dates import parse
 from pipelines.errors import DataError
-from pipelines.scaling import Scaling, allowed, fits
+from pipelines.scaling import FARTHEST, Scaling, allowed, fits, near
 from pipelines.splits import SPLITS, checked_fractions
 from pipelines.tables import Table, read
+
+SAME = 0.99  # share of a column's values that makes it nearly constant
 
 
 class SeriesCorpus:
@@ -38,16 +40,38 @@ class SeriesCorpus:
         self.sizes = {name: end - start for name, (start, end) in bounds.items()}
         self.content = digest([table.columns, table.values.tobytes().hex(), bounds])
 
-    @cached_property
+    @property
     def values(self) -> np.ndarray:
-        """All values, not scaled, float32 [time, columns]."""
-        return self.table.values.astype(np.float32)
+        """All values, not scaled, float64 [time, columns]."""
+        return self.table.values
+
+    def remarks(self, splits: Sequence[str] = SPLITS) -> list[str]:
+        """What may be wrong with the data, and is no error, a line each: columns that hardly vary in one of
+        the splits, and uneven dates."""
+        found = []
+        for split in splits:
+            values = self.values[slice(*self.bounds[split])]
+            for name, column in zip(self.table.columns, values.T, strict=True):
+                value, count = _commonest(column)
+                if len(column) > 1 and count >= SAME * len(column):
+                    found.append(
+                        f"column {name}: {count:,} of the {len(column):,} values of the {split} split are"
+                        f" {value:.6g}; metrics of it say little"
+                    )
+        dates = self.table.dates
+        place = dates.uneven() if dates else None
+        if place:
+            found.append(
+                f"the dates are not evenly spaced, as from {dates[place - 1]} to {dates[place]}: each line is"
+                " one step, and forecasts have numbers in place of dates"
+            )
+        return found
 
     def split(self, name: str) -> np.ndarray:
         """The scaled values of "train", "valid" or "test", float32 [time, columns]."""
         start, end = self.bounds[name]
         with tf.init_scope():  # a dataset may ask for it while its own graph is built
-            return self.scaling.scaled(tf.constant(self.values[start:end])).numpy()
+            return self.scaling.scaled(self.values[start:end]).numpy()
 
 
 def prepare(
@@ -72,13 +96,15 @@ def prepare(
 
     Raises:
         DataError: a file or a value cannot be used (see `tables.read`), there are too few values, the
-            transform does not take one of them, a column is constant, or the columns are not those of
-            `scaling`.
+            transform does not take one of them, a column is constant or, where `columns` does not name it,
+            holds row numbers or dates, or the columns are not those of `scaling`.
     """
     fractions = checked_fractions(split)
     table = read(files, scaling.columns if scaling and not columns else columns, date)
     where = f"{files[0]}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")
     transform = scaling.transform if scaling else transform
+    if not columns and not scaling:
+        _check_columns(table, where)
     check_values(table, transform, where)
     if scaling and tuple(scaling.columns) != table.columns:
         raise DataError(f"{where}: the columns {table.columns} are not the model's, {tuple(scaling.columns)}")
@@ -88,11 +114,57 @@ def prepare(
     for name, fraction in zip(SPLITS, fractions, strict=True):
         least, (start, end) = minimum if name == "train" else 1, bounds[name]
         if fraction > 0 and end - start < least:
-            raise DataError(f"{where}: the {name} split has {end - start} steps; at least {least} are needed")
+            raise DataError(
+                f"{where}: the {name} split has {end - start} of the {length} steps; at least {least} are"
+                f" needed: {_more(name, end - start)}"
+            )
     if scaling is None and fractions[0] == 0:
         raise DataError(f"split {tuple(split)} leaves no training split to learn the scaling from")
     scaling = scaling or Scaling.learn(table.values[slice(*bounds["train"])], table.columns, transform, where)
+    check_distance(table, scaling, where)
     return SeriesCorpus(table, scaling, bounds)
+
+
+def _more(split: str, steps: int) -> str:
+    """What helps where a split is too short."""
+    if split != "train":
+        return "give more data, or none to this split, such as --data.split 0.8 0.2 0 or 1 0 0"
+    if steps < 3:
+        return "give more data"
+    return f"give more data, or a shorter --data.window, up to {steps - 1}"
+
+
+def _check_columns(table: Table, where: str) -> None:
+    """Raises: DataError for a column that holds dates, or that counts evenly beside other columns."""
+    for name, values in zip(table.columns, table.values.T, strict=True):
+        shown = ", ".join(f"{value:.10g}" for value in values[:3])
+        steps = np.diff(values)
+        if len(steps) < 2 or not np.all(steps > 0):
+            continue
+        if np.all(values >= 100_000) and all(parse(f"{value:.15g}") for value in values):
+            raise DataError(f"{where}: column {name} holds dates ({shown}, ...): give --data.date {name}")
+        if len(table.columns) > 1 and np.all(steps == steps[0]):
+            raise DataError(
+                f"{where}: column {name} counts evenly ({shown}, ...), as numbers of rows or times do: name"
+                " the columns to learn with --data.columns, and one of dates with --data.date"
+            )
+
+
+def _commonest(values: np.ndarray) -> tuple[float, int]:
+    """The value that is there most often, and how often; (0, 0) of none."""
+    each, counts = np.unique(values, return_counts=True)
+    return (float(each[counts.argmax()]), int(counts.max())) if len(values) else (0.0, 0)
+
+
+def check_distance(table: Table, scaling: Scaling, where: str | os.PathLike) -> None:
+    """Raises: DataError where a value is too far from those of the training for a network to read."""
+    far = ~near(scaling.scaled(table.values).numpy())
+    if np.any(far):
+        step, column = np.argwhere(far)[0]
+        raise DataError(
+            f"{where}: column {table.columns[column]}: {table.values[step, column]:.6g} is more than"
+            f" {FARTHEST:g} deviations from the values of the training"
+        )
 
 
 def check_values(table: Table, transform: str, where: str | os.PathLike) -> None:

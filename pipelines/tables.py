@@ -4,14 +4,21 @@ import csv
 import io
 import math
 import os
+import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from pipelines import dates
 from pipelines.errors import DataError
 from pipelines.files import locate, read_text
+
+MISSING = ("", "nan", "na", "n/a", "null", "none", "nat", "-", "?")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_FINITE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class Table(NamedTuple):
@@ -20,28 +27,44 @@ class Table(NamedTuple):
     Attributes:
         columns: the names of the columns.
         values: float64 [time, columns].
-        dates: datetime64 [time] in the unit of the file, or None.
+        dates: of the steps, or None.
     """
 
     columns: tuple[str, ...]
     values: np.ndarray
-    dates: np.ndarray | None
+    dates: dates.Dates | None
+
+    def following(self, count: int) -> tuple[str, list[str]]:
+        """What the `count` steps after the table are called: ("date", dates) if the table's dates go on by a
+        rule, else ("step", numbers), counted from 1 at the start of the table.
+
+        Example:
+            >>> read(["sample:sunspots"], date="month").following(2)
+            ('date', ['2009-01', '2009-02'])
+        """
+        ahead = self.dates.following(count) if self.dates else None
+        if ahead:
+            return "date", ahead
+        length = len(self.values)
+        return "step", [str(length + step) for step in range(1, count + 1)]
 
 
 def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: str | None = None) -> Table:
     """Reads CSV files as one table, one after the other in time.
 
     A file is UTF-8, plain or gzip, with commas. Its first line names the columns, which are the same in all
-    files.
+    files. Blank lines are left out, except between the values of a file of one column: there they stand for
+    missing values.
 
     Args:
         files: paths, or names such as "sample:sunspots".
         columns: the columns to read, in this order; empty for all but the column of the dates.
-        date: the column of the dates, in ISO 8601 (1749, 1749-01, 1749-01-31), increasing; None for no dates.
+        date: the column of the dates, in one of `pipelines.dates.FORMS`, increasing; None for no dates.
 
     Raises:
-        DataError: a file cannot be read, a column is not there, a value is missing or no number, or a date is
-            no date or not after the one before. Names file, line and column.
+        DataError: a file cannot be read, a column is not there, a value is missing, no number or infinite, or
+            a date is no date, has another form than the one before, or does not come after it. Names file,
+            line and column.
 
     Example:
         >>> read(["sample:sunspots"], date="month").columns
@@ -49,7 +72,7 @@ def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: 
     """
     if not files:
         raise DataError("no files given: expected at least one CSV file")
-    header, rows, dates = None, [], []
+    header, rows, moments = None, [], []
     for path in map(locate, files):
         lines = _lines(path)
         names = _header(path, next(lines, (1, []))[1])
@@ -63,9 +86,9 @@ def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: 
                 raise DataError(f"{where}: {len(cells)} values for {len(header)} columns")
             rows.append([_number(where, name, cells[header.index(name)]) for name in wanted])
             if date is not None:
-                dates.append(_date(where, date, cells[header.index(date)], dates))
+                moments.append(_moment(where, date, cells[header.index(date)], moments))
     values = np.array(rows, np.float64).reshape(len(rows), len(wanted))
-    return Table(tuple(wanted), values, np.array(dates) if dates else None)
+    return Table(tuple(wanted), values, dates.Dates.of(moments) if moments else None)
 
 
 def header(file: str | os.PathLike) -> list[str]:
@@ -78,20 +101,35 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number and the cells of each line, without empty lines."""
     reader = csv.reader(io.StringIO("".join(read_text(path)), newline=""), strict=True)
     try:
+        started, blank = False, None
         for cells in reader:
-            if cells:
-                yield reader.line_num, [cell.strip() for cell in cells]
+            if not cells:
+                blank = blank or reader.line_num
+                continue
+            if blank and started and len(cells) == 1:
+                raise DataError(f"{path}: line {blank}: a value is missing; fill it in or remove the line")
+            yield reader.line_num, [cell.strip() for cell in cells]
+            started, blank = True, None
     except csv.Error as error:
         raise DataError(f"{path}: line {reader.line_num}: not CSV: {error}") from None
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:
-    if len(set(cells)) < len(cells) or not all(cells):
-        raise DataError(
-            f"{path}: line 1: expected the names of the columns, each once, not {','.join(cells)}"
-        )
-    if all(_is_number(cell) for cell in cells):
-        raise DataError(f"{path}: line 1: expected the names of the columns, not numbers")
+    where = f"{path}: line 1"
+    if len(cells) == 1:
+        for separator, name in SEPARATORS.items():
+            if separator in cells[0]:
+                raise DataError(f"{where}: expected commas between the columns, not {name}: {cells[0]}")
+    for place, cell in enumerate(cells, 1):
+        if not cell:
+            raise DataError(
+                f"{where}: column {place} has no name; name it, or leave it out (an index that pandas wrote: "
+                "to_csv(..., index=False))"
+            )
+        if cells.count(cell) > 1:
+            raise DataError(f"{where}: expected the names of the columns, each once; {cell!r} is there twice")
+    if all(_is_number(cell) or dates.parse(cell) for cell in cells):
+        raise DataError(f"{where}: expected the names of the columns, not values: {','.join(cells)}")
     return cells
 
 
@@ -107,45 +145,39 @@ def _wanted(path: Path, header: list[str], columns: Sequence[str], date: str | N
 
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell))
+        return math.isfinite(float(cell)) and "_" not in cell  # only Python reads 1_000
     except ValueError:
         return False
 
 
 def _number(where: str, name: str, cell: str) -> float:
-    if not cell:
-        raise DataError(f"{where}, column {name}: a value is missing; fill it in or remove the line")
-    if not _is_number(cell) or "_" in cell:  # only Python reads 1_000
-        raise DataError(f"{where}, column {name}: {cell!r} is not a number")
-    return float(cell)
+    if _is_number(cell):
+        return float(cell)
+    where = f"{where}, column {name}"
+    if cell.lower() in MISSING:
+        told = f"a value is missing{f' ({cell})' if cell else ''}; fill it in or remove the line"
+    elif cell.lower().lstrip("+-") in ("inf", "infinity"):
+        told = f"{cell} is infinite; write the value, or remove the line"
+    elif _FINITE.fullmatch(cell):
+        told = f"{cell} is beyond the largest number, {sys.float_info.max:.2g}; use a larger unit"
+    elif dates.parse(cell):
+        told = f"{cell!r} is a date, not a number; give --data.date {name} (forecast: --date {name})"
+    elif _is_number(cell.replace(",", ".")):
+        told = f"{cell!r} is not a number; write it with a point and without separators of thousands"
+    else:
+        told = f"{cell!r} is not a number; choose columns of numbers with --data.columns"
+    raise DataError(f"{where}: {told}")
 
 
-def _date(where: str, name: str, cell: str, before: list[np.datetime64]) -> np.datetime64:
-    try:
-        date = np.datetime64(cell if cell[:1].isdigit() else "NaT")  # NumPy reads "today" too
-    except ValueError:
-        date = np.datetime64("NaT")
-    if np.isnat(date):
-        raise DataError(f"{where}, column {name}: {cell!r} is not a date such as 1749, 1749-01 or 1749-01-31")
-    if before and date.dtype != before[-1].dtype:
-        raise DataError(
-            f"{where}, column {name}: {cell!r} does not have the form of the date before, {before[-1]}"
-        )
-    if before and date <= before[-1]:
-        raise DataError(f"{where}, column {name}: {cell} does not come after {before[-1]}")
-    return date
-
-
-def following(dates: np.ndarray | None, length: int, count: int) -> list[str]:
-    """Names of the `count` steps after a table of `length` steps: dates, if the table's are evenly spaced;
-    else numbers, counted from 1 at the start of the table.
-
-    Example:
-        >>> following(np.array(["2008-11", "2008-12"], "datetime64[M]"), 2, 2)
-        ['2009-01', '2009-02']
-    """
-    if dates is not None and len(dates) > 1:
-        steps = np.diff(dates)
-        if np.all(steps == steps[0]):
-            return [str(date) for date in dates[-1] + steps[0] * np.arange(1, count + 1)]
-    return [str(length + step) for step in range(1, count + 1)]
+def _moment(where: str, name: str, cell: str, before: list[dates.Moment]) -> dates.Moment:
+    moment, where = dates.parse(cell), f"{where}, column {name}"
+    if moment is None:
+        raise DataError(f"{where}: {cell!r} is not a date such as {dates.FORMS}")
+    if not before:
+        return moment
+    last = before[-1].text
+    if moment.form != before[-1].form:
+        raise DataError(f"{where}: {cell!r} does not have the form of the date before, {last}")
+    if moment.instant <= before[-1].instant:
+        raise DataError(f"{where}: {cell} does not come after {last}")
+    return moment

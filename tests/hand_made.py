@@ -56,10 +56,13 @@ def quote_tracker():
     return made
 
 
-def forecaster(columns=("level", "flow"), transform="sqrt", date="day", **options):
-    """A `Forecaster` of series with weights that were drawn; it has no data of its own."""
+def forecaster(columns=("level", "flow"), transform="sqrt", date="day", level=0.0, **options):
+    """A `Forecaster` of series with weights that were drawn; it has no data of its own. level: of its values,
+    added to their means."""
     keras.utils.set_random_seed(3)
-    scaling = Scaling(columns, transform, [4.0 + i for i in range(len(columns))], [1.5] * len(columns))
+    scaling = Scaling(
+        columns, transform, [level + 4.0 + i for i in range(len(columns))], [1.5] * len(columns)
+    )
     model = SeriesModel(len(columns), **{"units": 8, "components": 3, **options})
     task = SimpleNamespace(
         servable=lambda model: SeriesServable(model, scaling),

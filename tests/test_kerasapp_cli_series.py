@@ -44,8 +44,26 @@ def test_files_of_a_history_of_its_own(wave_run, wave_file, tmp_path, capsys):
                 "--plot", str(plot), "--samples", "10"]) == 0  # fmt: skip
     assert capsys.readouterr().out == ""
     header, steps, values = table(output.read_text())
-    assert header[0] == "step" and steps == [str(21 + t) for t in range(24)] and values.shape == (24, 16)
+    assert header[0] == "date" and values.shape == (24, 16)  # the run knows the column of the dates
+    assert steps[:12] == [f"2024-01-{day}" for day in range(21, 32)] + ["2024-02-01"]
     assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_steps_without_dates_are_numbered_and_told(wave_run, tmp_path, capsys):
+    history = tmp_path / "history.csv"
+    for content, told in (
+        ("level,flow\n20,5\n21,6\n", f"{history}: no column 'day' of dates; steps are numbered"),
+        ("day,level,flow\n2024-01-01,20,5\n2024-01-02,21,6\n2024-01-04,22,7\n", "the dates follow no rule"),
+    ):
+        history.write_text(content)
+        assert run(["forecast", str(wave_run), "--history", str(history), "--horizon", "2"]) == 0
+        found = capsys.readouterr()
+        count = content.count("\n")
+        assert table(found.out)[0][0] == "step" and table(found.out)[1] == [str(count), str(count + 1)]
+        assert told in found.err
+    history.write_text("level,flow\n20,5\n-1,6\n")
+    assert run(["forecast", str(wave_run), "--history", str(history)]) == 2
+    assert f"{history}: column level: -1, and the transform sqrt takes 0 or above" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from kerasapp.commands.evaluate import data_to_score, options_of, show
+from kerasapp.commands.evaluate import data_to_score, options_of, show, shown
 from kerasapp.config.building import build
 from kerasapp.config.presets import preset
 from kerasapp.errors import ConfigError
@@ -77,3 +77,10 @@ def test_figures_by_length_are_rows_of_the_table(capsys):
     assert ["exact", "0.5000"] in rows
     assert ["exact_by_words", "3", "0.2500", "of", "4"] in rows
     assert ["exact_by_words", "12", "1.0000", "of", "1"] in rows
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(18.2, "18.2000"), (0.0, "0.0000"), (3.21e-6, "3.21e-06"), (-0.0004, "-0.0004")]
+)
+def test_a_small_metric_is_not_shown_as_zero(value, text):
+    assert shown(value) == text

@@ -14,6 +14,7 @@ from kerasapp.inspection import report
 from kerasapp.inspection.request import Request
 from kerasapp.tasks.series import inspection, reading
 from kerasapp.tasks.series.answers import QUANTILES
+from pipelines.dates import Dates, parse
 from pipelines.tables import Table
 
 DRAW = np.random.default_rng(8)
@@ -22,9 +23,12 @@ DAYS = np.datetime64("2024-01-01") + np.arange(30)
 
 
 def history(values=VALUES, before=0, columns=("level", "flow"), dates=DAYS):
-    return inspection.History(
-        "a.csv", len(values), values[:before], Table(columns, values[before:], dates[before:]), []
-    )
+    table = Table(columns, values[before:], dated(dates[before:]))
+    return inspection.History("a.csv", len(values), values[:before], table, [])
+
+
+def dated(days):
+    return Dates(days, parse("2024-01-01").form)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +138,12 @@ def test_what_is_not_shown_is_read_first():
 
 def test_the_last_steps_are_chosen_with_their_parts(monkeypatch):
     monkeypatch.setattr(inspection, "BURN_IN", 6)
-    table = Table(("level", "flow"), VALUES, DAYS)
+    table = Table(("level", "flow"), VALUES, dated(DAYS))
     bounds = {"train": (0, 15), "valid": (15, 22), "test": (22, 30)}
     corpus = SimpleNamespace(table=table, bounds=bounds)
     forecaster = SimpleNamespace(task=SimpleNamespace(corpus=corpus))
     found = inspection.choose(forecaster, Request("--file", None, None, 12))
-    assert found.total == 30 and found.table.dates[0] == DAYS[18]
+    assert found.total == 30 and found.table.dates[0] == "2024-01-19"
     np.testing.assert_array_equal(found.before, VALUES[12:18])
     np.testing.assert_array_equal(found.table.values, VALUES[18:])
     assert found.parts == [

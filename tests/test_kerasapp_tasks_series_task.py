@@ -74,7 +74,7 @@ def test_steps_give_what_prefill_gives(forecaster, values):
     found = servable.prefill(values[np.newaxis, :7], tf.constant([7]))
     for t in range(7, 12):
         states = {name: found[name] for name in servable.state_names}
-        found = step(values=tf.constant(values[t : t + 1]), **states)
+        found = step(values=tf.constant(values[t : t + 1], tf.float32), **states)
     for name, value in whole.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5)
 
@@ -129,6 +129,15 @@ def test_wrong_knobs_and_histories_are_named(forecaster):
         forecaster.forecast([[[1.0, 2.0]]], horizon=0)
     with pytest.raises(ValueError, match="histories: expected arrays"):
         forecaster.forecast([np.zeros([3, 2]), np.zeros([3, 1])])
+    with pytest.raises(
+        ValueError, match=r"\[time, 2\], one per history, not \[2, 1\], \[2, 1\], \[2, 1\], ..."
+    ):
+        forecaster.forecast([[1.0, 2.0]] * 5)  # one history, without the list around it
+
+
+def test_without_a_history_the_models_own_data_go_on(forecaster, values):
+    (found,), (expected,) = forecaster.forecast(samples=5), forecaster.forecast([values], samples=5)
+    np.testing.assert_array_equal(found.mean, expected.mean)
 
 
 @pytest.mark.slow

@@ -23,7 +23,9 @@ def test_columns_are_found_by_their_names(write):
 
 
 def test_the_only_column_has_any_name(write):
-    assert read(write("sunspots\n1\n2\n"), ["level"]).tolist() == [[1], [2]]
+    assert read(write("\nsunspots\n1\n2\n\n"), ["level"]).tolist() == [[1], [2]]
+    with pytest.raises(ValueError, match="line 3: a value is missing"):
+        read(write("sunspots\n1\n\n2\n"), ["level"])
 
 
 @pytest.mark.parametrize(

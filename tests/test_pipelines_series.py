@@ -1,6 +1,8 @@
 """Series in splits by time, and batches of windows that are a function of seed and step."""
 
+import fractions
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ VALUES = np.arange(100, dtype=np.float32)[:, None]  # [time, 1]; the value tells
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("x,y\n" + "".join(f"{t},{(t * 7) % 13}\n" for t in range(200)))
+    path.write_text("x,y\n" + "".join(f"{t * t},{(t * 7) % 13}\n" for t in range(200)))
     return path
 
 
@@ -28,7 +30,7 @@ def test_splits_by_time_and_scaling_of_the_training_split(file):
     corpus = series.prepare([file], split=(0.5, 0.25, 0.25))
     assert corpus.bounds == {"train": (0, 100), "valid": (100, 150), "test": (150, 200)}
     assert corpus.sizes == {"train": 100, "valid": 50, "test": 50}
-    x = np.arange(200)
+    x = np.arange(200) ** 2
     np.testing.assert_allclose(
         corpus.split("test")[:, 0], (x[150:] - x[:100].mean()) / x[:100].std(), rtol=1e-5
     )
@@ -38,7 +40,7 @@ def test_splits_by_time_and_scaling_of_the_training_split(file):
 def test_another_value_is_another_content(file):
     first = series.prepare([file]).content
     assert series.prepare([file]).content == first
-    file.write_text(file.read_text().replace("199,", "198.5,"))
+    file.write_text(file.read_text().replace("39601,", "39601.5,"))
     assert series.prepare([file]).content != first
 
 
@@ -74,8 +76,11 @@ def test_validation_is_fixed_and_covers_the_split():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"minimum": 1000}, "the train split has 160 steps; at least 1000 are needed"),
-        ({"split": (0.999, 0.0005, 0.0005)}, "the valid split has 0 steps; at least 1"),
+        (
+            {"minimum": 1000},
+            "the train split has 160 of the 200 steps; at least 1000 are needed: .* up to 159",
+        ),
+        ({"split": (0.999, 0.0005, 0.0005)}, "the valid split has 0 of the 200 steps; at least 1"),
         ({"split": (0.0, 0.5, 0.5)}, "leaves no training split"),
         ({"transform": "log"}, "column x: 0, and the transform log takes above 0"),
     ],
@@ -95,3 +100,79 @@ def test_other_columns_than_the_models(file):
 def test_a_series_shorter_than_a_window():
     with pytest.raises(DataError, match="100 steps are fewer than one window of 100 and one"):
         batches(1, window=100)
+
+
+def csv(tmp_path, header, *rows):
+    path = tmp_path / "b.csv"
+    path.write_text(f"{header}\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows))
+    return [path]
+
+
+WAVE = [round(math.sin(t), 3) for t in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "message"),
+    [
+        ("i,y", range(40), r"column i counts evenly \(0, 1, 2, ...\).*--data.columns"),
+        ("t,y", range(1704067200, 1704067200 + 40 * 3600, 3600), r"column t counts evenly \(1704067200, "),
+        (
+            "m,y",
+            [f"{2020 + t // 12}{t % 12 + 1:02}" for t in range(40)],
+            "column m holds dates .*--data.date m",
+        ),
+        ("d,y", [f"202401{t:02}" for t in range(1, 32)], "column d holds dates .*--data.date d"),
+    ],
+)
+def test_a_column_that_is_none_of_values_is_named(tmp_path, header, first, message):
+    file = csv(tmp_path, header, *zip(first, WAVE, strict=False))
+    with pytest.raises(DataError, match=message):
+        series.prepare(file, minimum=1)
+    named = series.prepare(file, columns=[header[0], "y"], minimum=1)  # the user has the last word
+    assert named.table.columns == (header[0], "y")
+
+
+def test_a_series_that_only_grows_is_one(tmp_path):
+    assert series.prepare(csv(tmp_path, "y", *([t] for t in range(40))), minimum=1).sizes["train"] == 32
+
+
+def test_what_may_be_wrong_is_remarked(tmp_path):
+    days = [f"2024-01-{day:02}" for day in range(1, 32) if day != 20]
+    rows = [(day, wave, int(i == 4)) for i, (day, wave) in enumerate(zip(days, WAVE, strict=False))]
+    corpus = series.prepare(csv(tmp_path, "day,wave,stuck", *rows), date="day", minimum=1)
+    found = corpus.remarks()
+    stuck = "column stuck: 3 of the 3 values of the {} split are 0; metrics of it say little"
+    assert found[:2] == [stuck.format(name) for name in ("valid", "test")]
+    assert found[2].startswith("the dates are not evenly spaced, as from 2024-01-19 to 2024-01-21: ")
+    assert corpus.remarks(["train"]) == found[2:]
+    mostly = series.prepare(
+        csv(tmp_path, "a", *([int(t == 7)] for t in range(200))), split=(1, 0, 0), minimum=1
+    )
+    expected = "column a: 199 of the 200 values of the train split are 0; metrics of it say little"
+    assert mostly.remarks() == [expected]
+    assert series.prepare(csv(tmp_path, "a", *([wave] for wave in WAVE)), minimum=1).remarks() == []
+
+
+def test_a_value_that_no_network_can_read_is_named(tmp_path):
+    file = csv(tmp_path, "y", *([wave] for wave in WAVE[:39]), [1e40])
+    with pytest.raises(DataError, match=r"column y: 1e\+40 is more than 1e\+15 deviations"):
+        series.prepare(file, minimum=1)
+
+
+@pytest.mark.parametrize("level", [2e9, -3e14, 1e39, 1e-40])
+def test_a_narrow_band_at_a_high_level_keeps_all_its_values(tmp_path, level):
+    """The values are decimals; Python's fractions scale them without any rounding."""
+    texts = [repr(level * (1 + 2e-8 * wave)) for wave in WAVE]
+    corpus = series.prepare(csv(tmp_path, "y", *([text] for text in texts)), split=(1, 0, 0), minimum=1)
+    exact = [fractions.Fraction(text) for text in texts]
+    mean = sum(exact) / len(exact)
+    deviation = float(sum((x - mean) ** 2 for x in exact) / len(exact)) ** 0.5 if level < 1e30 else None
+    scale = fractions.Fraction(deviation or 1) if deviation else max(abs(x - mean) for x in exact)
+    found = corpus.split("train")[:, 0]
+    if deviation:
+        np.testing.assert_allclose(found, [float((x - mean) / scale) for x in exact], atol=2e-5)
+    else:
+        np.testing.assert_allclose(
+            found / abs(found).max(), [float((x - mean) / scale) for x in exact], atol=2e-5
+        )
+    assert len(np.unique(found)) == len(set(texts))

@@ -15,21 +15,22 @@ def test_columns_dates_and_several_files(write):
     table = tables.read([first, second], date="day")
     assert table.columns == ("a", "b")
     np.testing.assert_array_equal(table.values, [[1, -2.5], [300, 0], [7, 0.5]])
-    assert [str(date) for date in table.dates] == ["2024-02-28", "2024-02-29", "2024-03-01"]
-    assert tables.following(table.dates, 3, 2) == ["2024-03-02", "2024-03-03"]
+    assert list(table.dates) == ["2024-02-28", "2024-02-29", "2024-03-01"]
+    assert table.following(2) == ("date", ["2024-03-02", "2024-03-03"])
     chosen = tables.read([first], columns=["b", "a"])
     assert chosen.columns == ("b", "a") and chosen.dates is None
     np.testing.assert_array_equal(chosen.values, [[-2.5, 1], [0, 300]])
-    assert tables.following(None, 3, 2) == ["4", "5"]
+    assert chosen.following(2) == ("step", ["3", "4"])
     assert tables.header(second) == ["day", "a", "b"]
 
 
-def test_gzip_and_the_sample(tmp_path):
+def test_gzip_and_the_sample(tmp_path, write):
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a\n1\n2\n"))
     np.testing.assert_array_equal(tables.read([tmp_path / "a.csv.gz"]).values, [[1], [2]])
+    assert len(tables.read([write("\na\n1\n2\n\n")]).values) == 2  # no value is missing around them
     sunspots = tables.read(["sample:sunspots"], date="month")
     assert sunspots.columns == ("sunspots",) and sunspots.values.shape == (3120, 1)
-    assert tables.following(sunspots.dates, 3120, 2) == ["2009-01", "2009-02"]
+    assert sunspots.following(2) == ("date", ["2009-01", "2009-02"])
     # Of the year with the largest mean, 1957, the yearly number that NOAA gives is 190.2.
     yearly = sunspots.values.reshape(-1, 12).mean(axis=1)
     assert 1749 + yearly.argmax() == 1957 and abs(yearly.max() - 190.2) < 0.5
@@ -37,7 +38,7 @@ def test_gzip_and_the_sample(tmp_path):
 
 def test_uneven_dates_are_not_continued(write):
     table = tables.read([write("d,a\n2024-01-01,1\n2024-01-03,2\n2024-01-04,3\n")], date="d")
-    assert tables.following(table.dates, 3, 1) == ["4"]
+    assert table.following(1) == ("step", ["4"])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,17 @@ def test_uneven_dates_are_not_continued(write):
     [
         ("a,b\n1,2\n3,\n", {}, "line 3, column b: a value is missing"),
         ("a\n1\nfew\n", {}, "line 3, column a: 'few' is not a number"),
-        ("a\n1\nnan\n", {}, "line 3, column a: 'nan' is not a number"),
+        ("a\n1\nnan\n", {}, "line 3, column a: a value is missing (nan)"),
+        ("a\n1\n\n3\n", {}, "line 3: a value is missing"),
+        ("a\n1\n-inf\n", {}, "line 3, column a: -inf is infinite"),
+        ("a\n1\n1e400\n", {}, "line 3, column a: 1e400 is beyond the largest number, 1.8e+308"),
+        ('a\n"1,234.5"\n', {}, "line 2, column a: '1,234.5' is not a number"),
+        ('a\n"1,5"\n', {}, "write it with a point"),
+        ("day,a\n2024-01-01,1\n", {}, "line 2, column day: '2024-01-01' is a date, not a number; give "
+                                      "--data.date day (forecast: --date day)"),
+        ("day;a\n2024-01-01;1\n", {}, "line 1: expected commas between the columns, not semicolons: day;a"),
+        (",a\n0,1\n", {}, "line 1: column 1 has no name"),
+        ("2024-01-01,5\n2024-01-02,6\n", {}, "line 1: expected the names of the columns, not values"),
         ("a\n1\n1_000\n", {}, "line 3, column a: '1_000' is not a number"),
         ("a,b\n1,2\n3\n", {}, "line 3: 1 values for 2 columns"),
         ("1,2\n3,4\n", {}, "line 1: expected the names"),
@@ -56,6 +67,10 @@ def test_uneven_dates_are_not_continued(write):
         ("d,a\ntoday,1\n", {"date": "d"}, "line 2, column d: 'today' is not a date"),
         ("d,a\n2024-13,1\n", {"date": "d"}, "line 2, column d: '2024-13' is not a date"),
         ("d,a\n2024-01,1\n2024-02-01,2\n", {"date": "d"}, "'2024-02-01' does not have the form of"),
+        ("d,a\n20240131,1\n202402,2\n", {"date": "d"}, "'202402' does not have the form of the date before"),
+        ("d,a\n2024-01-31T00:00Z,1\n2024-01-31T01:00,2\n", {"date": "d"}, "does not have the form of"),
+        ("d,a\n2024-03-31T02:30+01:00,1\n2024-03-31T03:00+02:00,2\n", {"date": "d"}, "does not come after"),
+        ("d,a\n1704067200,1\n", {"date": "d"}, "'1704067200' is not a date"),
         ('a\n"1\n', {}, "not CSV"),
         ("", {}, "the file is empty"),
     ],

@@ -111,5 +111,10 @@ def show(report):
                 metric, items = row.values()
                 table.add_row(f"{name} {length:>2}", f"{metric:.4f} of {items}")
         else:
-            table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+            table.add_row(name, shown(value) if isinstance(value, float) else str(value))
     Console().print(table)
+
+
+def shown(value):
+    """A metric with four decimals, or with four digits where these would be zeros."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.4g}"

@@ -14,7 +14,8 @@ SPOKEN = ("mel", "frame_means", "stop")
 def compare(items, found, expected):
     """Compares what a runtime said with what it should have said, input by input.
 
-    Numbers differ by |found - expected| / max(1, |expected|), log-mels by |found - expected|.
+    Numbers differ by |found - expected| / max(1, |expected|), log-mels by |found - expected|, and those that
+    have a unit above 0 by |found - expected| / unit.
 
     Args:
         items: list of `Item`.
@@ -61,19 +62,28 @@ def _differences(found, expected):
     both = [name for name in expected.exact if name in found.exact]
     wrong = next((name for name in both if found.exact[name] != expected.exact[name]), None)
     numbers = [
-        (name, _away(found.numbers[name], value, absolute=name in SPOKEN))
+        (name, _away(found.numbers[name], value, _units(name, expected)))
         for name, value in expected.numbers.items()
         if name in found.numbers and (wrong is None or np.shape(found.numbers[name]) == np.shape(value))
     ]
     return wrong, numbers
 
 
-def _away(found, expected, absolute):
+def _units(name, expected):
+    """What a difference of 1 is in the numbers of an outcome."""
+    if name in SPOKEN:
+        return 1.0
+    relative = np.maximum(1.0, np.abs(np.asarray(expected.numbers[name], np.float64)))
+    unit = expected.units.get(name, 0.0)
+    return np.where(unit > 0, unit, relative)
+
+
+def _away(found, expected, units):
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     if found.shape != expected.shape:
         return np.array([np.inf])
     with np.errstate(invalid="ignore"):
-        away = np.abs(found - expected) / (1.0 if absolute else np.maximum(1.0, np.abs(expected)))
+        away = np.abs(found - expected) / units
     away = np.where(found == expected, 0.0, away)  # two infinities
     return np.where(np.isnan(away), np.inf, away)
 

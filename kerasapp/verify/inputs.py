@@ -2,7 +2,8 @@
 
 The module that a task names for the stage "verify" has OUTCOMES (signature -> function of a row's outputs
 that gives its `Outcome`), WORTH (a `Worth` or None), and the functions `stored`, `asked`, `drawn`,
-`held_out`, `figures` and `shown`; `kerasapp.tasks.series.verify` is the shortest.
+`held_out`, `figures` and `shown`; `given` where a bundle's test vectors are not asked as they stand.
+`kerasapp.tasks.series.verify` is the shortest.
 """
 
 import hashlib
@@ -67,10 +68,10 @@ def _column(values, knob):
 
 
 def padded(histories):
-    """Arrays [time, ...] as one, float32 [rows, time, ...], zeros after each row's end."""
-    arrays = [np.asarray(history, np.float32) for history in histories]
+    """Arrays [time, ...] as one, float64 [rows, time, ...], zeros after each row's end."""
+    arrays = [np.asarray(history, np.float64) for history in histories]
     shape = max((array.shape for array in arrays), key=len)
-    found = np.zeros([len(arrays), max(map(len, arrays)), *shape[1:]], np.float32)
+    found = np.zeros([len(arrays), max(map(len, arrays)), *shape[1:]])
     for row, array in zip(found, arrays, strict=True):
         if len(array):
             row[: len(array)] = array
@@ -138,8 +139,9 @@ def bundle_vectors(bundle, task):
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [], f"{path.name}: these are no test vectors: {error}"
     described = spec.spec(task)
-    stored, main, defaults = described.load("verify").stored, described.signature, described.defaults
+    judged, main, defaults = described.load("verify"), described.signature, described.defaults
+    given = getattr(judged, "given", lambda request: request["inputs"])
     return [
-        Item(task, main, {**defaults, **request["inputs"]}, "bundle", stored(request["outputs"]))
+        Item(task, main, {**defaults, **given(request)}, "bundle", judged.stored(request["outputs"]))
         for request in requests
     ], None

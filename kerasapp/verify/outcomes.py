@@ -11,8 +11,9 @@ class Outcome(NamedTuple):
     """An answer.
 
     text: what is shown of it. exact: name -> text, whole number or list of them, which have to be equal.
-    numbers: name -> float32 array, which has to be near. count: tokens or frames made, 0 where none are.
-    refused: why there is no answer, or None.
+    numbers: name -> array, which has to be near. count: tokens or frames made, 0 where none are.
+    refused: why there is no answer, or None. units: name -> what a difference of 1 is in these numbers, for
+    those that say it (see `comparison.compare`).
     """
 
     text: str = ""
@@ -20,6 +21,7 @@ class Outcome(NamedTuple):
     numbers: dict = {}
     count: int = 0
     refused: str | None = None
+    units: dict = {}
 
 
 def outcomes(task, signature, outputs, rows):

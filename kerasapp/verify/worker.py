@@ -79,7 +79,9 @@ def _saved_model(folder):
     model = tf.saved_model.load(str(folder))
 
     def call(name, inputs):
-        outputs = model.signatures[name](**{key: tf.constant(array) for key, array in inputs.items()})
+        signature = model.signatures[name]
+        specs = signature.structured_input_signature[1]
+        outputs = signature(**{key: tf.constant(array, specs[key].dtype) for key, array in inputs.items()})
         return {key: value.numpy() for key, value in outputs.items()}
 
     return call

@@ -67,4 +67,4 @@ def forecast(forecaster, args, knobs):
         writer.writerow(header)
         for step, (means, quantiles) in enumerate(zip(*found, strict=True), len(history) + 1):
             rows = zip(means, quantiles, strict=True)
-            writer.writerow([step, *(f"{value:.6g}" for mean, row in rows for value in (mean, *row))])
+            writer.writerow([step, *(str(value) for mean, row in rows for value in (mean, *row))])

@@ -9,12 +9,13 @@ from kerasapp_lite.knobs import filled
 from kerasapp_lite.sampling import derived, uniform
 
 HALVINGS, WIDTH, TAIL = 30, 6.0, 2.0**-25
-SHIFT = 3 / 8
+SHIFT, FARTHEST = 3 / 8, 1e15  # as in pipelines/scaling.py
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
 class Forecast(NamedTuple):
-    """mean: [horizon, columns]. quantiles: [horizon, columns, levels], at the levels in the metadata."""
+    """mean: [horizon, columns]. quantiles: [horizon, columns, levels], at the levels in the metadata. Both
+    are of the metadata's "dtype", float32 or float64."""
 
     mean: np.ndarray
     quantiles: np.ndarray
@@ -35,7 +36,9 @@ class Forecaster:
         self._step, self._start = bundle.signature("step"), bundle.zeros("step", bundle.states)
         self._knobs, self._scaling = bundle.knobs, about["scaling"]
         self.columns, self.levels = self._scaling["columns"], about["quantiles"]
-        self._mean, self._deviation = (np.float32(self._scaling[name]) for name in ("mean", "deviation"))
+        self._dtype = about.get("dtype", "float32")  # older bundles do not name it
+        # In float32, values around 2,000,000,000 would all be one.
+        self._mean, self._deviation = (np.float64(self._scaling[name]) for name in ("mean", "deviation"))
         self._components, self._least = about["components"], about["least_deviation"]
 
     def forecast(self, history, **knobs):
@@ -63,9 +66,10 @@ class Forecaster:
             if t + 1 < horizon:
                 found = [self._next(row, one) for row, one in zip(drawn[-1], states, strict=True)]
                 raws, states = np.concatenate([raw for raw, _ in found]), [one for _, one in found]
-        paths = self._restored(np.array(drawn, np.float32))  # [horizon, samples, columns]
+        paths = self._restored(np.array(drawn))  # [horizon, samples, columns]
         levels = np.quantile(paths, self.levels, axis=1)  # [levels, horizon, columns]
-        return Forecast(paths.mean(axis=1), np.moveaxis(levels, 0, -1))
+        found = paths.mean(axis=1), np.moveaxis(levels, 0, -1)
+        return Forecast(*(array.astype(self._dtype) for array in found))
 
     def _read(self, scaled):
         """The raw parameters of the step after a history, and the states."""
@@ -79,15 +83,17 @@ class Forecaster:
         return found["raw"], {name: found[name] for name in self._start}
 
     def _scaled(self, history):
-        values = np.asarray(history, np.float32).reshape(-1, len(self.columns))
+        values = np.asarray(history, np.float64).reshape(-1, len(self.columns))
         transform = self._scaling["transform"]
         self._require(np.isfinite(values), "finite", values)
         if transform == "sqrt":
             self._require(values >= 0, "0 or above", values)
         if transform == "log":
             self._require(values > 0, "above 0", values)
-        moved = {"none": lambda x: x, "sqrt": lambda x: np.sqrt(x + np.float32(SHIFT)), "log": np.log}
-        return (moved[transform](values) - self._mean) / self._deviation
+        moved = {"none": lambda x: x, "sqrt": lambda x: np.sqrt(x + SHIFT), "log": np.log}
+        scaled = (moved[transform](values) - self._mean) / self._deviation
+        self._require(np.abs(scaled) <= FARTHEST, "within 1e15 deviations of the training's values", values)
+        return scaled.astype(np.float32)
 
     def _require(self, holds, expected, values):
         if not np.all(holds):

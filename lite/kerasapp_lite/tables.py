@@ -20,19 +20,26 @@ def read(path, columns):
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader if cells]
+            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 ({error.reason})") from None
     except csv.Error as error:
         raise ValueError(f"{path}: line {reader.line_num}: not CSV: {error}") from None
-    if not lines:
+    full = [place for place, (_, cells) in enumerate(lines) if cells]
+    if not full:
         raise ValueError(f"{path}: the file is empty")
-    header = lines[0][1]
+    header = lines[full[0]][1]
+    if len(header) == 1:  # a blank line between its values is a missing one
+        lines = lines[full[0] : full[-1] + 1]
+    else:
+        lines = [lines[place] for place in full]
     places = _places(path, header, columns)
     rows = []
     for number, cells in lines[1:]:
+        if not cells:
+            raise ValueError(f"{path}: line {number}: a value is missing; fill it in, or leave the line out")
         if len(cells) != len(header):
             raise ValueError(f"{path}: line {number}: {len(cells)} values for {len(header)} columns")
         rows.append([_number(f"{path}: line {number}, column {header[i]}", cells[i]) for i in places])

@@ -7,6 +7,7 @@ import sys
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, output_file
 from kerasapp.errors import ConfigError
+from kerasapp.inspection.request import note
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.spec import SPEC
 from pipelines import tables
@@ -18,7 +19,8 @@ EPILOG = """examples:
 
 Without --history the forecast starts at the end of the data that the model was trained on. It is a CSV table
 with a row per step: the mean of each column, and its quantiles q05 to q95. Five percent of the values are
-expected below q05. The same seed gives the same forecast.
+expected below q05. The same seed gives the same forecast. Steps have dates where those of the history go on
+by a rule (equal distances, the calendar's months, weekdays), else numbers.
 """
 SHOWN = 4  # the picture shows this many horizons of the past,
 LEAST_SHOWN = 60  # and at least this many steps
@@ -35,11 +37,12 @@ def main(argv):
     if args.history is None:
         table = forecaster.task.corpus.table
     else:
-        columns = forecaster.task.tokenizer.columns if args.server is None else ()
-        table = tables.read([args.history], columns, args.date)
+        table = _history(args, forecaster)
     (forecast,) = forecaster.forecast([table.values], **knobs)
-    names = tables.following(table.dates, len(table.values), args.horizon)
-    text = as_csv(forecast, table.columns, names, "step" if table.dates is None else "date")
+    heading, names = table.following(args.horizon)
+    if table.dates and heading != "date":
+        note("the dates follow no rule, such as equal distances or weekdays: steps are numbered")
+    text = as_csv(forecast, table.columns, names, heading)
     if args.output:
         from pipelines.atomic import write_text
 
@@ -52,28 +55,35 @@ def main(argv):
 
 
 def as_csv(forecast, columns, names, first):
-    """A `Forecast` as CSV text; `first` is the heading of the steps' names."""
+    """A `Forecast` as CSV text, with all digits that its numbers have; `first` heads the steps' names."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     kinds = ["mean", *(f"q{100 * share:02.0f}" for share in QUANTILES)]
     writer.writerow([first, *(f"{column}_{kind}" for column in columns for kind in kinds)])
     for name, means, quantiles in zip(names, forecast.mean, forecast.quantiles, strict=True):
         rows = zip(means, quantiles, strict=True)
-        writer.writerow([name, *(f"{value:.6g}" for mean, row in rows for value in (mean, *row))])
+        writer.writerow([name, *(str(value) for mean, row in rows for value in (mean, *row))])
     return file.getvalue()
+
+
+def _history(args, forecaster):
+    """The table of --history, with the model's columns where these are known."""
+    if args.server is not None:
+        return tables.read([args.history], (), args.date)
+    from kerasapp.tasks.series import histories
+
+    return histories.read(forecaster.task, args.history, args.date)
 
 
 def _draw(path, table, forecast, names):
     from kerasapp.tasks.series import plots as plots_series
 
     shown = min(len(table.values), max(LEAST_SHOWN, SHOWN * len(names)))
-    if table.dates is None:
-        before = map(str, range(len(table.values) - shown + 1, len(table.values) + 1))
-    else:
-        before = map(str, table.dates[len(table.dates) - shown :])
+    first = len(table.values) - shown
+    before = table.dates[first:] if table.dates else map(str, range(first + 1, len(table.values) + 1))
     plots_series.forecast(
         path,
-        table.values[len(table.values) - shown :],
+        table.values[first:],
         forecast.quantiles,
         QUANTILES,
         table.columns,
@@ -87,7 +97,10 @@ def _parser():
     parser.add_argument(
         "--history", metavar="FILE", help="CSV file of the past values (default: the model's own data)"
     )
-    parser.add_argument("--date", metavar="NAME", help="column of --history with the dates (default: none)")
+    parser.add_argument(
+        "--date", metavar="NAME",
+        help="column of --history with the dates (default: that of the model's data, if the file has it)",
+    )  # fmt: skip
     add_knobs(parser, SPEC.knobs)
     parser.add_argument("--output", type=output_file, metavar="FILE.csv", help="write the table to a file")
     parser.add_argument(

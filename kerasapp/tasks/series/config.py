@@ -22,7 +22,8 @@ class SeriesData(DataSection):
     """Columns to predict together; empty: all but data.date"""
 
     date: str | None = None
-    """Column of the dates, in ISO 8601, such as 1749-01; null: no dates"""
+    """Column of the dates, such as 1749-01, 174901, 1749-01-31, 17490131 or 1749-01-31T12:30:00+01:00; null:
+    no dates"""
 
     transform: Literal["none", "sqrt", "log"] = "none"
     """Applied to the values before they are scaled: sqrt for counts (0 or above), log for values above 0 that

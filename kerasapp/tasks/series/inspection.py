@@ -10,6 +10,7 @@ from kerasapp.errors import ConfigError
 from kerasapp.inspection.packing import pack, pack_rows
 from kerasapp.inspection.request import note
 from kerasapp.inspection.units import with_units
+from kerasapp.tasks.series import histories
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.calibration import PARAMETERS, bands, integral_transform
 from kerasapp.tasks.series.features import of_series
@@ -17,7 +18,6 @@ from kerasapp.tasks.series.reading import read
 from kerasapp.tasks.series.task import BURN_IN
 from pipelines import tables
 from pipelines.errors import DataError
-from pipelines.series import check_values
 
 TITLE = "what it predicted, and what came"
 PROGRESS = "reading"
@@ -50,7 +50,7 @@ def choose(forecaster, request):
     """The `History` of a `Request`: its file, or the model's own data."""
     task, bounds = forecaster.task, {}
     if request.path:
-        source, table = Path(request.path).name, _table(request.path, task)
+        source, table = Path(request.path).name, histories.read(task, request.path)
     else:
         source, table, bounds = "the model's data", *_own_data(task)
     count = len(table.values)
@@ -76,17 +76,6 @@ def _own_data(task):
         raise DataError(f"{error}; give another series with --file FILE.csv") from None
 
 
-def _table(path, task):
-    """The model's columns of a file, and its dates if it has the column that the run names (data.date)."""
-    date = task.config.data.date
-    dated = date is not None and date in tables.header(path)
-    table = tables.read([path], task.tokenizer.columns, date if dated else None)
-    check_values(table, task.tokenizer.transform, path)
-    if date is not None and not dated:
-        note(f"{path}: no column {date!r} of dates; steps are numbered")
-    return table
-
-
 def inspect(forecaster, history, progress=None):
     """What a model predicts for each step of a `History`, and what happens in it, for page/series.js."""
     model, table = forecaster.model, history.table
@@ -98,7 +87,7 @@ def inspect(forecaster, history, progress=None):
         "model": {"cell": model.cell, **sizes},
         "source": history.source,
         "total": history.total,
-        "dates": None if table.dates is None else [str(date) for date in table.dates],
+        "dates": table.dates and [str(date) for date in table.dates.at],  # ISO 8601
         "parts": history.parts,
         "transform": forecaster.servable.scaling.transform,
         "levels": QUANTILES,
@@ -106,7 +95,7 @@ def inspect(forecaster, history, progress=None):
     }
     contents = _with_columns(contents, table, forecaster.servable.scaling, reading)
     names = table.columns[: len(contents["columns"])]
-    features = of_series(reading.scaled[:, : len(names)], names, table.dates)
+    features = of_series(reading.scaled[:, : len(names)], names, table.dates and table.dates.at)
     return with_units(contents, model, reading.states, reading.gates, features)
 
 

@@ -43,7 +43,6 @@ def read(forecaster, history, progress=None):
     Returns: a `Reading`.
     """
     model, scaling = forecaster.model, forecaster.servable.scaling
-    history = tf.constant(history, tf.float32)
     scaled = scaling.scaled(history).numpy()
     inputs = np.concatenate([np.zeros_like(scaled[:1]), scaled])  # [time + 1, columns]
     states = {name: tf.zeros([model.units]) for name in model.state_names}

@@ -97,10 +97,10 @@ def quantiles(values, counts, levels):
     rank = len(values.shape)
     inside = tf.sequence_mask(counts, tf.shape(values)[1])  # [batch, samples]
     inside = tf.reshape(inside, tf.concat([tf.shape(inside), [1] * (rank - 2)], 0))
-    ordered = tf.where(inside, values, float("inf"))
+    ordered = tf.where(inside, values, tf.constant(math.inf, values.dtype))
     ordered = tf.sort(tf.transpose(ordered, [0, *range(2, rank), 1]), axis=-1)  # [batch, ..., samples]
-    last = tf.cast(counts - 1, tf.float32)
-    place = last[:, tf.newaxis] * tf.constant(levels, tf.float32)  # [batch, levels]
+    last = tf.cast(counts - 1, values.dtype)
+    place = last[:, tf.newaxis] * tf.constant(levels, values.dtype)  # [batch, levels]
     below = tf.cast(tf.floor(place), tf.int32)
     above = tf.minimum(below + 1, counts[:, tf.newaxis] - 1)
     lower, upper = (tf.gather(ordered, at, axis=-1, batch_dims=1) for at in (below, above))

@@ -21,30 +21,36 @@ class SeriesServable(tf.Module):
 
     A history is read from states of zeros, with zeros in the place of what came before it.
 
+    Histories and forecasts are float32, or float64 where the steps of float32 are too coarse for the model's
+    values (see `pipelines.scaling.Scaling.dtype`). Inside, values are scaled and restored in float64.
+
     Args:
         model: a `SeriesModel`.
         scaling: the `pipelines.scaling.Scaling` that it was trained with.
+
+    Attributes:
+        dtype: of histories and forecasts.
     """
 
     def __init__(self, model, scaling):
         super().__init__(name="series")
-        self.scaling = scaling
+        self.scaling, self.dtype = scaling, scaling.dtype
         self.columns = model.columns
         self.state_names = model.state_names
         self._units, self._model = model.units, model
-        history = tf.TensorSpec([None, None, self.columns], tf.float32, "history")
 
-        def function(method, *inputs):
+        def function(method, *inputs, dtype=self.dtype):
+            history = tf.TensorSpec([None, None, self.columns], dtype, "history")
             return tf.function(method, autograph=False, input_signature=[history, *inputs])
 
         self.serving_default = function(self._serving_default, _INT)
         self.forecast = function(self._forecast, _INT, *knob_specs(SPEC.knobs))
-        self.simulate = function(self._simulate, _INT, *knob_specs(SPEC.knobs))
+        self.simulate = function(self._simulate, _INT, *knob_specs(SPEC.knobs), dtype="float64")
         self.score = function(self._score, _INT)
         self.prefill = function(self._prefill, _INT)
 
     def _serving_default(self, history, lengths):
-        """history [batch, time, columns] float32, lengths [batch] int32 -> what `forecast` gives with
+        """history [batch, time, columns], lengths [batch] int32 -> what `forecast` gives with
         the defaults of `SPEC`."""
         return self._forecast(history, lengths, **filled(SPEC.knobs, lengths))
 
@@ -52,28 +58,28 @@ class SeriesServable(tf.Module):
         """What comes after each history, by paths that are drawn.
 
         Args:
-            history: float32 [batch, time, columns]; values after a row's length are ignored.
+            history: `dtype` [batch, time, columns]; values after a row's length are ignored.
             lengths: int32 [batch], from 0 to time.
             horizon, samples, seed: int32 [batch], one value per row: steps ahead, paths, and what the
                 paths are a function of.
 
-        Returns: "mean" float32 [batch, horizon, columns] and "quantiles" float32 [batch, horizon, columns,
+        Returns: "mean" `dtype` [batch, horizon, columns] and "quantiles" `dtype` [batch, horizon, columns,
             7], those of `QUANTILES`, zeros beyond a row's own horizon; "steps" int32 [batch], that horizon.
         """
         drawn = self._simulate(history, lengths, horizon, samples, seed)["paths"]
         counted = tf.sequence_mask(samples, tf.shape(drawn)[1])[:, :, tf.newaxis, tf.newaxis]
-        count = tf.cast(samples, tf.float32)[:, tf.newaxis, tf.newaxis]
+        count = tf.cast(samples, drawn.dtype)[:, tf.newaxis, tf.newaxis]
         mean = tf.reduce_sum(tf.where(counted, drawn, 0.0), axis=1) / count  # [batch, horizon, columns]
         levels = quantiles(drawn, samples, QUANTILES)
         inside = tf.sequence_mask(horizon, tf.shape(drawn)[2])[:, :, tf.newaxis]
         return {
-            "mean": tf.where(inside, mean, 0.0),
-            "quantiles": tf.where(inside[..., tf.newaxis], levels, 0.0),
+            "mean": tf.cast(tf.where(inside, mean, 0.0), self.dtype),
+            "quantiles": tf.cast(tf.where(inside[..., tf.newaxis], levels, 0.0), self.dtype),
             "steps": tf.identity(horizon),
         }
 
     def _simulate(self, history, lengths, horizon, samples, seed):
-        """The paths that `forecast` is made of: "paths" float32 [batch, samples, horizon, columns], as many
+        """The paths that `forecast` is made of: "paths" float64 [batch, samples, horizon, columns], as many
         and as long as the largest of the batch."""
         with tf.control_dependencies(in_range(SPEC.knobs, (horizon, samples, seed))):
             raw, states = self._read(history, lengths)
@@ -122,7 +128,7 @@ class SeriesServable(tf.Module):
         }
 
     def _step_signature(self):
-        """step: "values" float32 [batch, columns], states -> the mixture of the scaled values after them:
+        """step: "values" `dtype` [batch, columns], states -> the mixture of the scaled values after them:
         "log_weights" [batch, components], "means" and "deviations" [batch, components, columns]; states."""
         states = {name: tf.TensorSpec([None, self._units], tf.float32, name) for name in self.state_names}
 
@@ -131,13 +137,13 @@ class SeriesServable(tf.Module):
             raw, states = step(self._model, self.scaling.scaled(values), states)
             return {**mixture(raw, self.columns), **states}
 
-        values = tf.TensorSpec([None, self.columns], tf.float32, "values")
+        values = tf.TensorSpec([None, self.columns], self.dtype, "values")
         return one_step.get_concrete_function(values, **states)
 
     def example_requests(self):
         """A few short requests, (signature, inputs name -> array): to warm up and to compare runtimes."""
         waves = np.sin(np.arange(3)[:, None, None] + np.arange(40)[None, :, None] / 5)  # [3, 40, 1]
-        history = self.scaling.restored(tf.constant(np.repeat(waves, self.columns, 2), tf.float32)).numpy()
+        history = self.scaling.restored(np.repeat(waves, self.columns, 2)).numpy().astype(self.dtype)
         given = {"history": history, "lengths": np.array([0, 17, 40], np.int32)}
         knobs = {
             "horizon": np.array([12, 5, 1], np.int32),
@@ -163,7 +169,11 @@ class SeriesServable(tf.Module):
         }
         with tf.control_dependencies(assertions(conditions)):
             history = tf.identity(history)
-        return self.scaling.scaled(history), tf.reduce_sum(self.scaling.log_slope(history), axis=-1)
+        scaled = tf.where(inside, self.scaling.scaled(history), 0.0)
+        words = f"history: must be within {scalings.FARTHEST:g} deviations of the values of the training"
+        with tf.control_dependencies(assertions({words: scalings.near(scaled)})):
+            scaled = tf.identity(scaled)
+        return scaled, tf.reduce_sum(self.scaling.log_slope(history), axis=-1)
 
     def _read(self, history, lengths):
         """Reads histories: (raw parameters of the step after each, states)."""

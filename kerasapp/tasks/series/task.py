@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.task import Task
+from kerasapp.task import Task, report
 from kerasapp.tasks.series import plots as plots_series
 from kerasapp.tasks.series.answers import QUANTILES, padded
 from kerasapp.tasks.series.losses import MixtureLoss
@@ -86,6 +86,9 @@ class Series(Task):
         streams, window = self.config.training.batch_size, self.config.data.window
         return pipeline.validation_windows(self.corpus.split("valid"), streams=streams, window=window)
 
+    def training_note(self):
+        return "\n".join(self.corpus.remarks()) or None
+
     # === Model ===
 
     def build(self, training=True, carry=True):
@@ -126,6 +129,8 @@ class Series(Task):
             share of values between the quantiles 0.05 and 0.95; "horizon"; "origins", the number of
             forecasts; "items", the number of values that the nats are of.
         """
+        for line in self.corpus.remarks([split]):
+            report(line)
         metrics = self._score(predictor.servable, split)
         return {**metrics, **self._forecasts(predictor.servable, split, progress), "items": metrics["items"]}
 
@@ -161,8 +166,8 @@ class Series(Task):
         start, end = self.corpus.bounds[split]
         first = max(0, start - BURN_IN)
         values = self.corpus.values[max(0, first - 1) : end]
-        scaled = self.tokenizer.scaled(tf.constant(values)).numpy()
-        slope = tf.reduce_sum(self.tokenizer.log_slope(tf.constant(values)), axis=-1).numpy()
+        scaled = self.tokenizer.scaled(values).numpy()
+        slope = tf.reduce_sum(self.tokenizer.log_slope(values), axis=-1).numpy()
         before = np.concatenate([np.zeros_like(scaled[:1]), scaled[:-1]])
         if first:  # the input of the first step is the value before it, not zero
             scaled, slope, before = scaled[1:], slope[1:], before[1:]

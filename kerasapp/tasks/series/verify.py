@@ -5,7 +5,7 @@ import numpy as np
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.spec import SPEC
 from kerasapp.verify.inputs import DRAWN, SEED, spread
-from kerasapp.verify.outcomes import Outcome, floats, scored
+from kerasapp.verify.outcomes import Outcome, scored
 
 PAST = 200  # steps of a history
 
@@ -20,9 +20,17 @@ def forecast_of(row):
 
 def forecast(mean, quantiles):
     """The `Outcome` of a forecast, without steps beyond its horizon."""
-    mean, quantiles = floats(mean), floats(quantiles)
+    mean, quantiles = np.asarray(mean, np.float64), np.asarray(quantiles, np.float64)
     numbers = {"mean": mean, "quantiles": quantiles}
-    return Outcome(f"{len(mean)} steps", {"steps": len(mean)}, numbers, len(mean))
+    bands = width(quantiles)
+    units = {"mean": bands, "quantiles": bands[..., np.newaxis]}
+    return Outcome(f"{len(mean)} steps", {"steps": len(mean)}, numbers, len(mean), units=units)
+
+
+def width(quantiles):
+    """How wide the widest band of each column is, [columns], of quantiles [horizon, columns, levels]: what a
+    difference between two forecasts is measured by, whatever the level of the values."""
+    return np.max(quantiles[..., -1] - quantiles[..., 0], axis=0, initial=0.0)
 
 
 OUTCOMES = {"forecast": forecast_of, "score": lambda row: scored(row, "steps")}
@@ -33,6 +41,12 @@ def stored(outputs):
     return forecast(outputs["mean"], outputs["quantiles"])
 
 
+def given(request):
+    """The inputs of a bundle's test vector. A history without steps gets a row of padding, for its width."""
+    width = len(request["outputs"]["mean"][0])
+    return {**request["inputs"], "history": request["inputs"]["history"] or [[0.0] * width]}
+
+
 def asked(settings, origin):
     """The knobs of histories other than test vectors: the defaults."""
     return {}
@@ -40,10 +54,8 @@ def asked(settings, origin):
 
 def drawn(task, count):
     """Histories that are random walks."""
-    import tensorflow as tf
-
     walks = np.random.default_rng(SEED).normal(0, 0.3, [count, DRAWN, len(task.tokenizer.columns)])
-    return task.tokenizer.restored(tf.constant(walks.cumsum(axis=1), tf.float32)).numpy().tolist()
+    return task.tokenizer.restored(walks.cumsum(axis=1)).numpy().tolist()
 
 
 def held_out(task, split, count, scored):

@@ -1,0 +1,26 @@
+"""Files of histories for a model that is there: its columns, and the dates of its data."""
+
+from kerasapp.inspection.request import note
+from pipelines import tables
+from pipelines.series import check_distance, check_values
+
+
+def read(task, path, date=None):
+    """The `Table` of a file with the columns of a model.
+
+    Args:
+        task: the `Series` task.
+        path: a CSV file.
+        date: the column of the dates. None for the one that the run names (data.date), if the file has it.
+
+    Raises: DataError for a file that the model cannot read; it names line and column.
+    """
+    if date is None and task.config.data.date is not None:
+        if task.config.data.date in tables.header(path):
+            date = task.config.data.date
+        else:
+            note(f"{path}: no column {task.config.data.date!r} of dates; steps are numbered")
+    table = tables.read([path], task.tokenizer.columns, date)
+    check_values(table, task.tokenizer.transform, path)
+    check_distance(table, task.tokenizer, path)
+    return table
