@@ -34,5 +34,6 @@ def test_choose_is_that_of_the_servable(knobs):
     noise = (rng.integers(0, 2**24, 300) * 2.0**-24).astype("float32")
     columns = (np.full(300, value, kind) for value, kind in zip(knobs, ("float32", "int32", "float32")))
     sampling = decoding.Sampling(*map(tf.constant, columns), seed=tf.zeros([300], tf.int32))
-    expected = decoding.choose(tf.constant(logits), sampling, tf.constant(noise)).numpy()
+    prepared = decoding.prepare(sampling, tf.constant(noise))
+    expected = decoding.choose(tf.constant(logits), *prepared, sampling).numpy()
     assert [choose(row, n, *knobs) for row, n in zip(logits, noise)] == expected.tolist()

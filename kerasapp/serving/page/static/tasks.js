@@ -26,13 +26,25 @@ export async function write(section, model, inputs, signal, tell) {
   written.classList.add("writing");
   text.setAttribute("aria-busy", "true"); // read out when it is whole, not token by token
   const start = performance.now();
+  let coming = ""; // what has come since the last picture
+  let tokens = 0;
+  let picture = 0;
+
+  function draw() {
+    picture = 0;
+    const atEnd = text.scrollTop + text.clientHeight > text.scrollHeight - 8;
+    written.append(coming);
+    coming = "";
+    if (atEnd) text.scrollTop = text.scrollHeight;
+    tell(`Writing: ${count(tokens, "token")} …`);
+  }
+
   try {
     for await (const event of stream(model, inputs, signal)) {
       if (event.stop_reason === undefined) {
-        const atEnd = text.scrollTop + text.clientHeight > text.scrollHeight - 8;
-        written.append(event.text);
-        if (atEnd) text.scrollTop = text.scrollHeight;
-        tell(`Writing: ${count(event.tokens, "token")} …`);
+        coming += event.text;
+        tokens = event.tokens;
+        picture ||= requestAnimationFrame(draw); // one layout per picture, not per token
       } else {
         const seconds = (performance.now() - start) / 1000;
         const next = section.querySelector("#generation-next").checked;
@@ -43,6 +55,8 @@ export async function write(section, model, inputs, signal, tell) {
     }
     throw new Error("The connection to the server broke off.");
   } finally {
+    cancelAnimationFrame(picture);
+    written.append(coming);
     written.classList.remove("writing");
     text.setAttribute("aria-busy", "false");
   }
