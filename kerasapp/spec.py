@@ -53,9 +53,10 @@ class TaskSpec:
     """The description of a task.
 
     name: as in `kerasapp train NAME`. command: the one that answers. summary: what it does, for `--help`.
-    signature: the signature of an export with every knob. input: its input that holds the user's text.
-    takes: "text", or "numbers": arrays [time, columns], with their "lengths" as another input.
-    unit: the time of an answer is measured per unit. knobs: the signature's other inputs.
+    signature: the signature of an export that takes every knob. input: its input that holds what the user
+    gives. takes: what that is: "text", or "numbers": arrays [time, columns], with their "lengths" as another
+    input. unit: what an answer is counted in, such as "token": `kerasapp verify` shows the time of one.
+    knobs: the signature's other inputs.
     files: what a run stores in addition to its configuration, such as a tokenizer.
     more_commands: other commands of the task, name -> (summary, module with `main(argv)`).
     evaluation: options of `kerasapp evaluate` for this task; one of the type Path names a file to write.
@@ -64,7 +65,7 @@ class TaskSpec:
         `kerasapp.answers.Answers`), "predictor" (a `kerasapp.task.Predictor`), "command" (`main(argv)`),
         "verify" (see `kerasapp.verify.inputs`). Optional: "tflite" (see
         `kerasapp.export.tflite`), "phone" (a bundle run by `kerasapp_lite`, see `kerasapp.verify.worker`),
-        "inspection" (see `kerasapp.commands.inspect`).
+        "inspection" (see `kerasapp.inspection.request`).
     """
 
     name: str
@@ -107,7 +108,8 @@ class TaskSpec:
 
 
 def modules(package: str, *places: str) -> dict[str, str]:
-    """Stage -> place, of a package whose modules are named as their stages, as "config task:Mine"."""
+    """Stage -> place, for a package whose modules have the names of their stages: of "config task:Mine" they
+    are `package.config`, and `Mine` in `package.task`."""
     return {place.partition(":")[0]: f"{package}.{place}" for place in " ".join(places).split()}
 
 

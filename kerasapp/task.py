@@ -21,7 +21,12 @@ class Task:
     A subclass has `name`, `corpus`, `load_tokenizer(folder)`, `training_data(start_step)`, `build(training)`,
     `loss()`, `servable(model)`, `measure(predictor, split, progress, **options)`, `validate(model)`,
     `summarise(model)`; `monitor`, the name of the validation metric that chooses the best model, and
-    `direction`: 1 where higher is better, else -1.
+    `direction`: 1 where higher is better, else -1. For `datasets()` it has `_steps_per_pass()`, the number of
+    batches in which a pass goes over the training split, and `_validation_data()`, a finite dataset.
+
+    The corpus has `sizes`, split -> number of what it holds; `content`, a digest of the data; `tokenizer`. A
+    task with nothing to learn from its data returns None from `load_tokenizer`, and replaces
+    `save_tokenizer`.
 
     Args:
         preset: name of a preset; by default, without `config`, the task's default one.

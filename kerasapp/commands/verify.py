@@ -1,4 +1,4 @@
-"""`kerasapp verify`: compares the answers of all runtimes of an export to the same inputs."""
+"""`kerasapp verify`: asks all runtimes of an export the same, and compares their answers."""
 
 import dataclasses
 import sys

@@ -10,7 +10,8 @@ def config_module(task: str) -> ModuleType:
     """The configuration module of a task. Raises: ConfigError for an unknown task.
 
     It has CONFIG (its dataclass, whose section `data` is a `kerasapp.config.data.DataSection`), PRESETS (name
-    -> function, the first is the default), and tuples of keys: PATHS (they name files), CUT (the PATHS that
+    -> function, the first is the default; of its docstring the first line is for `--help`, and one line is a
+    command that begins with "kerasapp "), and tuples of keys: PATHS (they name files), CUT (the PATHS that
     data.split cuts), VOCABULARY (they define a token or a frame) and optionally REMOVED (keys of earlier
     versions).
     """

@@ -8,7 +8,7 @@ from kerasapp.config.checks import Range, Rate, Section
 
 @dataclass(frozen=True)
 class RecurrentConfig(Section):
-    """Base of the sections `model` whose network is a stack of recurrent layers."""
+    """The network: recurrent layers. A section `model` with more keys is a subclass."""
 
     name: ClassVar[str] = "model"
 

@@ -1,9 +1,18 @@
 """What every runtime is asked: the export's test vectors, lines of the user's, and held-out data.
 
 The module that a task names for the stage "verify" has OUTCOMES (signature -> function of a row's outputs
-that gives its `Outcome`), WORTH (a `Worth` or None), and the functions `stored`, `asked`, `drawn`,
-`held_out`, `figures` and `shown`; `given` where a bundle's test vectors are not asked as they stand.
-`kerasapp.tasks.series.verify` is the shortest.
+that gives its `Outcome`), WORTH (a `kerasapp.verify.worth.Worth`, or None), and these functions
+(`kerasapp.tasks.series.verify` is the shortest):
+
+    stored(outputs): the `Outcome` in a test vector of a bundle.
+    asked(settings, origin): name -> value of the knobs for inputs that are no test vectors, where these are
+        not the defaults. settings: `kerasapp.verify.checking.Settings`. origin: see `Item`.
+    drawn(task, count): inputs at random, where there are no held-out data.
+    held_out(task, split, count, scored): {"texts", "references", "scored"} (see `kerasapp.verify.held_out`).
+    figures(answered): the quality of (`Item`, its `Outcome`, that of Keras), name -> number; {} without
+        held-out data among them.
+    shown(figures): these figures in words.
+    given(request): optional: the inputs of a bundle's test vector, where they are not asked as they stand.
 """
 
 import hashlib
