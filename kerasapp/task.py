@@ -21,8 +21,8 @@ class Task:
     A subclass has `name`, `corpus`, `load_tokenizer(folder)`, `training_data(start_step)`, `build(training)`,
     `loss()`, `servable(model)`, `measure(predictor, split, progress, **options)`, `validate(model)`,
     `summarise(model)`; `monitor`, the name of the validation metric that chooses the best model, and
-    `direction`: 1 where higher is better, else -1. For `datasets()` it has `_steps_per_pass()`, the number of
-    batches in which a pass goes over the training split, and `_validation_data()`, a finite dataset.
+    `direction`: 1 where higher is better, else -1. For `datasets()` it has `steps_per_pass()`, the number of
+    batches in which a pass goes over the training split, and `validation_data()`, a finite dataset.
 
     The corpus has `sizes`, split -> number of what it holds; `content`, a digest of the data; `tokenizer`. A
     task with nothing to learn from its data returns None from `load_tokenizer`, and replaces
@@ -75,8 +75,8 @@ class Task:
         Each iteration of the training dataset, as in each epoch of `fit`, goes once over the training split,
         in another order or from another offset.
         """
-        train = each_pass(self.training_data, self._steps_per_pass())
-        return train, self._validation_data() if self.corpus.sizes["valid"] else None
+        train = each_pass(self.training_data, self.steps_per_pass())
+        return train, self.validation_data() if self.corpus.sizes["valid"] else None
 
     # === Model ===
 

@@ -118,7 +118,7 @@ def test_from_python_as_from_the_command_line(tmp_path, text_file, monkeypatch, 
     assert "run: going on with this run\n" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="this run is finished"):
         kerasapp.train(small_task("play.txt"), "run")
-    with pytest.raises(ConfigError, match=r"training.steps: 6 -> 8"):
+    with pytest.raises(ConfigError, match=r"this run is finished; name another --run \(with --from"):
         kerasapp.train(small_task("play.txt", steps=8), "run")
     assert kerasapp.train(small_task("play.txt", steps=8, overwrite=True), "run").step == 8
     monkeypatch.chdir("/")

@@ -9,7 +9,7 @@ from kerasapp.commands import config_flags
 from kerasapp.commands.arguments import Parser, knob_type
 from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
-from kerasapp.config import building, parsing, presets
+from kerasapp.config import building, checks, parsing, presets
 from kerasapp.errors import ConfigError
 
 EPILOG = """examples:
@@ -89,7 +89,9 @@ def data_to_score(stored, flags):
     before, after = building.flatten(stored), building.flatten(config)
     for key in (*module.VOCABULARY, *getattr(module, "FIXED", ())):
         if before[key] != after[key]:
-            raise ConfigError(f"--{key}: the model has its own, {before[key]}")
+            raise ConfigError(
+                f"--{key}: the model has its own ({checks.show(before[key])}); leave the flag out"
+            )
     if all(before[key] == after[key] for key in module.CUT):
         return config
     # The run's own validation and test files do not belong to the other files.

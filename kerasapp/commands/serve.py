@@ -88,7 +88,7 @@ def _parser():
 
 
 def _grpc_port(text):
-    return -1 if text == "none" else number(int, -1, 65535)(text)
+    return -1 if text == "none" else number(int, 0, 65535)(text)
 
 
 def _options(args):

@@ -98,10 +98,9 @@ def _parser(task, name):
     module, config = config_module(task), preset(task, name)
     description = "Trains a model. A preset gives the defaults; a file replaces some, flags replace both."
     summaries = [
-        textwrap.fill(
-            function.__doc__.splitlines()[0], 80, initial_indent=f"  {known:<21} ", subsequent_indent=24 * " "
-        )
+        textwrap.fill(summary, 80, initial_indent=f"  {known:<21} ", subsequent_indent=24 * " ")
         for known, function in module.PRESETS.items()
+        for summary in [(function.__doc__ or "").partition("\n")[0]]
     ]
     parser = Parser(f"train {task}", "\n".join([description, "", "presets:", *summaries]))
     parser.usage = USAGE.format(task=task)

@@ -41,5 +41,6 @@ def preset(task: str, name: str | None = None):
 
 def recipe(task: str, name: str) -> str:
     """The command that a preset's docstring gives."""
-    lines = map(str.strip, config_module(task).PRESETS[name].__doc__.splitlines())
-    return next(line for line in lines if line.startswith("kerasapp "))
+    lines = map(str.strip, (config_module(task).PRESETS[name].__doc__ or "").splitlines())
+    plain = f"kerasapp train {task} --preset {name}"
+    return next((line for line in lines if line.startswith("kerasapp ")), plain)

@@ -49,6 +49,7 @@ def convert(task, model, precisions, folder):
     Raises: ConfigError for an operation that is not built into TensorFlow Lite, for a converter that fails or
         crashes, and, for int8, for training data that cannot be read.
     """
+    task.described().load("phone")  # an export is not published before its bundle has answered
     graphs, jobs = task.described().load("tflite"), {}
     for precision in precisions:
         functions = graphs.signatures(task, model, precision)

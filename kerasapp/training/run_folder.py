@@ -76,15 +76,16 @@ def _goes_on(folder, config):
     stored = stored_config(folder)
     if stored is None or config.training.overwrite:
         return False
+    if (folder / "finished").exists():
+        raise ConfigError(
+            f"{folder}: this run is finished; name another --run (with --from {folder} it starts from these "
+            "weights), or give --training.overwrite true to delete it"
+        )
     differing = parsing.differing_keys(stored, config)
     if differing:
         raise ConfigError(
             f"{folder}: holds a run of another configuration ({', '.join(differing)}); give its values to "
             "resume it, another --run, or --training.overwrite true to delete it"
-        )
-    if (folder / "finished").exists():
-        raise ConfigError(
-            f"{folder}: this run is finished; name another --run, or give --training.overwrite true"
         )
     print(f"{folder}: going on with this run", file=sys.stderr)
     return True

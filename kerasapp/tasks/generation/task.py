@@ -90,11 +90,11 @@ class Generation(Task):
         )
         return windows.map(lambda tokens, _: tokens) if c.training.adversarial else windows
 
-    def _steps_per_pass(self):
+    def steps_per_pass(self):
         streams, window = self.config.training.batch_size, self.config.data.window
         return pipeline.steps_per_pass(len(self.tokens("train")), streams=streams, window=window)
 
-    def _validation_data(self):
+    def validation_data(self):
         streams, window = self.config.training.batch_size, self.config.data.window
         return pipeline.validation_windows(self.tokens("valid"), streams=streams, window=window)
 

@@ -79,10 +79,10 @@ class Series(Task):
             start_step=start_step,
         )
 
-    def _steps_per_pass(self):
+    def steps_per_pass(self):
         return pipeline.steps_per_pass(self.corpus.sizes["train"], window=self.config.data.window)
 
-    def _validation_data(self):
+    def validation_data(self):
         streams, window = self.config.training.batch_size, self.config.data.window
         return pipeline.validation_windows(self.corpus.split("valid"), streams=streams, window=window)
 

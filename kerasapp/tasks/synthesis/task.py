@@ -100,10 +100,10 @@ class Synthesis(Task):
             frequency_mask=data.frequency_mask,
         )
 
-    def _steps_per_pass(self):
+    def steps_per_pass(self):
         return pipeline.steps_per_pass(self.corpus.split("train"), **self._batch_limits())
 
-    def _validation_data(self):
+    def validation_data(self):
         return self._batches("valid")
 
     def _batch_limits(self):
