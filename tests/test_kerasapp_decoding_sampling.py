@@ -130,6 +130,21 @@ def test_choose_of_a_large_vocabulary_inverts_its_cumulative_distribution(size):
     assert np.all(ends[rows, chosen] - weights[rows, chosen] / weights.sum(axis=1) <= noise + 1e-6)
 
 
+def test_choose_of_a_large_vocabulary_stays_within_the_block_that_holds_the_noise():
+    """A block and its part of the whole are summed in two ways: noise at a boundary may fall between them,
+    and must not take a token that has no probability, here both ends of each block."""
+    rng = np.random.default_rng(0)
+    weights = rng.random([200, 12, 100], "float32")
+    weights[:, :, :25] = weights[:, :, 75:] = 0
+    ends = np.cumsum(weights.sum(axis=2, dtype="float64"), axis=1)
+    shares = np.floor(ends / ends[:, -1:] * 2**24)[:, :-1, np.newaxis] + np.arange(-3, 3)
+    noise = (shares.reshape(-1) * 2.0**-24).astype("float32")
+    with np.errstate(divide="ignore"):
+        logits = np.log(np.repeat(weights.reshape(200, 1200), 11 * 6, axis=0))
+    chosen = choose(tf.constant(logits), tf.ones([len(noise), 1]), tf.constant(noise)).numpy()
+    assert np.isfinite(logits[np.arange(len(noise)), chosen]).all()
+
+
 def test_choose_of_a_large_vocabulary_at_temperature_zero_is_greedy():
     logits = np.random.default_rng(0).normal(size=[20, 1234]).astype("float32")
     chosen = choose_filtered(logits, sampling(20, temperature=0.0), tf.fill([20], 0.99))

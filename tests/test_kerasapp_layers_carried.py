@@ -57,6 +57,21 @@ def test_outside_training_nothing_is_carried_or_disturbed():
     assert np.abs(memory).max() > 0
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_a_masked_step_changes_no_state(training):
+    layer = LSTM(4, **ALL)
+    carried = Carried(layer, streams=3, reset=0.0)
+    mask = tf.sequence_mask([12, 5, 1], 12)
+    carried.build(X.shape)
+    outputs, *states = carried.run(X, training, mask)
+    for row, length in enumerate([12, 5, 1]):
+        expected, *after = layer(X[row : row + 1, :length])
+        np.testing.assert_allclose(outputs[row, :length], expected[0], atol=1e-6)
+        for found, memory, state in zip(states, carried.memory, after, strict=True):
+            np.testing.assert_allclose(found[row], state[0], atol=1e-6)
+            np.testing.assert_allclose(memory[row], state[0] if training else 0, atol=1e-6)
+
+
 def test_reset_rows_begin_from_zeros():
     layer = LSTM(4, **ALL)
     carried = Carried(layer, streams=3, reset=1.0)

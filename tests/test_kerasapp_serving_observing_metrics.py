@@ -52,6 +52,7 @@ def test_the_text_has_the_form_of_tf_servings(metrics):
         ":tensorflow:core:graph_runs{} 1",
         ':tensorflow:cc:saved_model:load_attempt_count{model_path="/models/adder/2",status="fail"} 1',
         ':tensorflow:cc:saved_model:load_latency{model_path="/models/adder/1"} 250000',
+        ':tensorflow:serving:model_warmup_latency_sum{model_path="/models/adder/1",status="OK"} 500000',
     ):
         assert line in lines
 

@@ -42,11 +42,14 @@ def test_the_figures_are_those_of_the_model_after_the_steps_before(task):
 
     origins, horizon = task.origins("test")
     assert horizon == HORIZON and origins.tolist() == [48, 52, 57]
-    servable, errors = task.servable(model), []
+    servable, errors, inside = task.servable(model), [], []
     for origin in origins:
         history = values[np.newaxis, origin - BURN_IN : origin]
         knobs = [tf.constant([value]) for value in (BURN_IN, HORIZON, series.SAMPLES, 0)]
         paths = servable.simulate(tf.constant(history), *knobs)["paths"].numpy()[0]
-        errors.append(np.abs(np.median(paths, axis=0) - values[origin : origin + HORIZON]))
+        seen, (low, high) = values[origin : origin + HORIZON], np.quantile(paths, [0.05, 0.95], axis=0)
+        errors.append(np.abs(np.median(paths, axis=0) - seen))
+        inside.append((low <= seen) & (seen <= high))
     assert figures["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert figures["coverage_90"] == pytest.approx(np.mean(inside)) and 0 < np.mean(inside) < 1
     assert (figures["origins"], figures["horizon"]) == (3, HORIZON)

@@ -28,6 +28,13 @@ def test_a_callback_gets_the_metrics_of_each_epoch(tmp_path):
     assert recorder.params == {"verbose": 0, "epochs": 3, "steps": 2}
 
 
+def test_a_last_epoch_that_is_cut_short_counts_too(tmp_path):
+    recorder = Recorder()
+    train(DenseTask(steps=5), tmp_path / "run", callbacks=[recorder])  # in epochs of 2
+    assert [epoch for epoch, _ in recorder.calls[1:-1]] == [0, 1, 2]
+    assert recorder.params == {"verbose": 0, "epochs": 3, "steps": 2}
+
+
 def test_a_run_that_goes_on_inside_an_epoch_is_one_training_to_a_callback(tmp_path):
     keys = {"steps": 12, "steps_per_epoch": 4, "save_seconds": 1e-6}
     with pytest.raises(Killed):

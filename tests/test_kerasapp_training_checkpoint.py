@@ -3,6 +3,7 @@
 import csv
 import shutil
 import signal
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from dense_task import AtStep, DenseTask, Killed, Recorder, kill
 
 from kerasapp.errors import ConfigError, Interrupted
+from kerasapp.training import checkpoint
 from kerasapp.training.checkpoint import Saver
 from kerasapp.training.fit import train
 
@@ -71,6 +73,20 @@ def test_saves_come_as_often_as_asked(tmp_path, monkeypatch):
     saves.clear()
     train(task(), tmp_path / "often")
     assert saves == list(range(12))
+
+
+def test_the_next_save_comes_so_long_after_the_last(tmp_path, monkeypatch):
+    saves, save, clock = [], Saver.save, SimpleNamespace(now=0.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr(checkpoint, "time", clock)
+    monkeypatch.setattr(Saver, "save", lambda self: saves.append(self.state.step) or save(self))
+
+    class Step(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            clock.now += 25
+
+    train(task(steps_per_epoch=11, save_seconds=60.0), tmp_path / "run", callbacks=[Step()])
+    assert saves == [0, 3, 6, 9, 11]  # after 75 s each, and at the end
 
 
 def test_a_finished_run_that_was_killed_before_its_mark_trains_no_step_more(tmp_path):

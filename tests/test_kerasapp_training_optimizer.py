@@ -64,19 +64,20 @@ def test_a_run_has_the_optimiser_of_its_configuration(tmp_path, key):
     assert np.abs(found[0] - found[1]).max() > 1e-6
 
 
-def test_a_short_runs_average_forgets_its_first_weights():
+@pytest.mark.parametrize("average", [0.999, 0.5])  # the second is reached within 50 steps
+def test_a_short_runs_average_forgets_its_first_weights(average):
     variable = keras.Variable([0.0])
-    optimizer = make_optimizer(TrainingConfig(steps=1, average=0.999, learning_rate=0.5))
+    optimizer = make_optimizer(TrainingConfig(steps=1, average=average, learning_rate=0.5))
     optimizer.build([variable])
     expected, seen = 0.0, []
     for step in range(50):
         optimizer.apply([np.ones([1], "float32")])
         seen.append(float(variable[0]))
-        momentum = min(0.999, (1 + step) / (10 + step)) if step else 0.0
+        momentum = min(average, (1 + step) / (10 + step)) if step else 0.0
         expected = momentum * expected + (1 - momentum) * seen[-1]
-    average = float(optimizer._model_variables_moving_average[0][0])
-    assert average == pytest.approx(expected, rel=1e-5)
-    assert abs(average - seen[-1]) < 5 < abs(seen[0] - seen[-1])
+    found = float(optimizer._model_variables_moving_average[0][0])
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert abs(found - seen[-1]) < 5 < abs(seen[0] - seen[-1])
 
 
 @pytest.mark.parametrize("on", [True, False])

@@ -61,6 +61,15 @@ def test_mel_to_audio_has_the_mel_that_it_was_given(settings):
     assert near < own * 1.05 + 0.01
 
 
+def test_a_mel_that_is_far_too_loud_is_a_loud_sound():
+    """exp(200) is infinite in float32, and sound would be no number."""
+    settings = SETTINGS[0]
+    loud, louder = (np.full([20, settings.mels], level, "float32") for level in (10.0, 200.0))
+    found = mel_to_audio(louder, parameters(settings))
+    assert np.abs(found).max() == 1.0
+    np.testing.assert_array_equal(found, mel_to_audio(loud, parameters(settings)))
+
+
 def test_write_wav_is_read_back():
     file, sound = io.BytesIO(), np.array([0.0, 0.5, -0.5, 1.0, -1.0, 3.0], "float32")
     write_wav(file, sound, 8000)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from beam_reference import STEPS, Plain, allowed, model
 
-from kerasapp_lite.translation import Search, search
+from kerasapp.tasks.translation.spec import SPEC
+from kerasapp_lite import knobs
+from kerasapp_lite.translation import Search, Translator, search
+from kerasapp_lite.vocabulary import Characters
 
 
 def look_of(tables, offset, source):
@@ -40,3 +43,38 @@ def test_search_is_the_plain_search(seed):
         assert [i - 1 for i in ids] == list(own) and finished == ended
         np.testing.assert_allclose(score, own_score, rtol=2e-5, atol=2e-5)
         np.testing.assert_allclose(alignment, oracle.alignment(own, ended)[:, :source], atol=1e-6)
+
+
+class Yielding:
+    """A bundle of the letters a and b, whose model writes "a" and would always rather end."""
+
+    states = ["h"]
+    knobs = knobs.read({"knobs": [knob.described() for knob in SPEC.knobs if knob.on_phone]})
+    metadata = {"limits": {"spare": 10, "target": 6}}
+    shapes = {("encode", "ids"): [1, 20], ("step_beam", "ids"): [4]}
+
+    def vocabulary(self, name):
+        return Characters("ab")
+
+    def shape(self, signature, name):
+        return self.shapes[signature, name]
+
+    def signature(self, name):
+        return self._encode if name == "encode" else self._step
+
+    def _encode(self, ids, length):
+        return {"keys": ids, "h": np.zeros([1, 1], "float32")}
+
+    def _step(self, ids, keys, h):
+        logits = np.tile(np.array([9, 9, 9, 5, 1, 0], "float32"), (len(ids), 1))
+        return {"logits": logits, "alignment": np.ones([len(ids), 20], "float32") / 20, "h": h}
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_the_greatest_length_goes_before_the_least(beam_size):
+    """The bundle's limit is 6 tokens; of 10 characters and a ratio of 1 the least would be 10."""
+    translator, ratios = Translator(Yielding()), {"min_ratio": 1.0, "max_ratio": 1.0}
+    (found,) = translator.translate("ab" * 5, beam_size=beam_size, n_best=1, **ratios)
+    assert (found.text, found.finished) == ("aaaaaa", True)
+    (found,) = translator.translate("ab", beam_size=beam_size, n_best=1, **ratios)
+    assert (found.text, found.finished) == ("aa", True)

@@ -41,6 +41,13 @@ def test_a_long_chain_is_one_group():
     assert np.bincount(splits[999:], minlength=3).tolist() == [201, 400, 400]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_large_groups_come_first_so_that_the_rest_makes_up_for_them(seed):
+    groups = [(f"s{seed}-{i}", f"t{seed}-{i}-{j}") for i in range(130) for j in range(3)]
+    others = [(f"x{seed}-{i}", f"y{seed}-{i}") for i in range(10)]
+    assert np.bincount(splits_of(groups + others, [0.9, 0.05, 0.05])).tolist() == [360, 20, 20]
+
+
 def test_pairs_alone_meet_the_fractions_exactly():
     pairs = [(f"s{i}", f"t{i}") for i in range(1000)]
     for fractions in ([0.9, 0.05, 0.05], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]):

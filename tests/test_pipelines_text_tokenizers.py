@@ -47,6 +47,7 @@ def test_characters_by_hand():
     assert (tokenizer.size, tokenizer.line_break_id) == (8, 4)
     assert tokenizer.encode(tf.constant(["cab?", "", "\nb"])).to_list() == [[7, 5, 6, 1], [], [4, 6]]
     assert CharacterTokenizer("ba").line_break_id == 4  # no line break: the first learned character
+    assert CharacterTokenizer("a\n\t").line_break_id == 5  # the tab comes before it
 
 
 def test_round_trip_gives_the_normalised_text(tokenizer):
@@ -206,6 +207,14 @@ def test_save_and_load(tokenizer, tmp_path):
 def test_fingerprints_tell_tokenizers_apart():
     prints = {CharacterTokenizer(*a).fingerprint() for a in [("ab",), ("ba",), ("abc",), ("ab", "none")]}
     assert len(prints) == 3  # "ab" and "ba" are the same
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC", "none"])
+def test_a_file_keeps_the_form_of_its_tokenizer(subwords, form, tmp_path):
+    for tokenizer in (CharacterTokenizer("1a", form), SubwordTokenizer(subwords.model, form)):
+        tokenizer.save(tmp_path / "tokenizer.json")
+        loaded = Tokenizer.load(tmp_path / "tokenizer.json")
+        assert (loaded.normalisation, loaded.fingerprint()) == (form, tokenizer.fingerprint())
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"kind": "words", "normalisation": "NFC"}'])
