@@ -89,9 +89,7 @@ def data_to_score(stored, flags):
     before, after = building.flatten(stored), building.flatten(config)
     for key in (*module.VOCABULARY, *getattr(module, "FIXED", ())):
         if before[key] != after[key]:
-            raise ConfigError(
-                f"--{key}: the model has its own ({checks.show(before[key])}); leave the flag out"
-            )
+            raise ConfigError(f"--{key}: the model has its own ({checks.show(before[key])}); omit it")
     if all(before[key] == after[key] for key in module.CUT):
         return config
     # The run's own validation and test files do not belong to the other files.
