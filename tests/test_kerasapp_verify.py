@@ -36,7 +36,7 @@ def verify(export, *words, capsys):
 def test_all_runtimes_of_generation_hold(tiny_bundle, tmp_path, capsys):
     lines = tmp_path / "lines.txt"
     lines.write_text("Nurse:\n\n人生如梦\n", encoding="utf-8")
-    words = ("--items", "10", "--data", str(lines))
+    words = ("--items", "20", "--data", str(lines))
     code, report, _ = verify(tiny_bundle.parent.parent, *words, capsys=capsys)
     assert code == 0 and report["ok"] and report["split"] == "test"
     assert list(report["runtimes"]) == ALL
