@@ -1,6 +1,7 @@
 """The errors that the command line prints as one line, and what their messages share."""
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -18,6 +19,11 @@ class CheckError(RuntimeError):
 
 class Interrupted(Exception):
     """The user stopped a run, which is saved and can be resumed."""
+
+
+def note(line: str) -> None:
+    """Prints a line to standard error, at once."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -1,14 +1,13 @@
 """What the tasks share: configuration, data, the model that is stored and served, its servable."""
 
 import os
-import sys
 from functools import cached_property
 
 import tensorflow as tf
 
 from kerasapp import spec
 from kerasapp.config import building, presets
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from kerasapp.knobs import texts
 from pipelines.batching import each_pass
 
@@ -136,7 +135,7 @@ class Task:
 
     def _report_of(self, files):
         """A function that reports the stages of reading large files; None for small files."""
-        return report if sum(map(os.path.getsize, filter(os.path.isfile, files))) > LARGE else None
+        return note if sum(map(os.path.getsize, filter(os.path.isfile, files))) > LARGE else None
 
     def _rows_of_a_device(self):
         """The rows of a training batch per device, whose states are carried."""
@@ -198,11 +197,6 @@ def asking(servable):
         return {key: tensor.numpy() for key, tensor in function(**tensors).items()}
 
     return ask
-
-
-def report(line):
-    """Prints a line to standard error, at once."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def filled(knobs, texts):

@@ -9,9 +9,9 @@ from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser
 from kerasapp.commands.loading import load
 from kerasapp.errors import CheckError, ConfigError
+from kerasapp.export.precisions import PRECISIONS
 
 FOLDER = "saved_models"
-PRECISIONS = ("float32", "float16", "dynamic", "int8")  # as in kerasapp.export.tflite, which needs TensorFlow
 EPILOG = """examples:
   kerasapp export runs/tinyshakespeare
   kerasapp export runs/mine --name stories --to /srv/models

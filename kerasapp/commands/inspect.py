@@ -10,8 +10,8 @@ from kerasapp.commands.lines import Line, unusable
 from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
-from kerasapp.inspection.request import Request, note
+from kerasapp.errors import ConfigError, note
+from kerasapp.inspection.request import Request
 
 MOST = 1_000_000  # characters that are read of a file
 

@@ -25,7 +25,7 @@ def write(task, model, servable, precisions, folder, name):
         task: the task that built the model.
         model: the serving model (see `Task.serving_model`).
         servable: its servable, for the test vectors.
-        precisions: some of `tflite.PRECISIONS`.
+        precisions: some of `kerasapp.export.precisions.PRECISIONS`.
         folder: the bundle's folder; it must not exist.
         name: the model's name.
 

@@ -22,15 +22,8 @@ import tensorflow as tf
 
 from kerasapp.errors import ConfigError
 from kerasapp.export import tflite_worker
+from kerasapp.export.precisions import QUANTISATION
 from kerasapp.export.tflite_file import compact, engines, least_runtime, require_builtin
-
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
-QUANTISATION = {  # of matrix products; everything else is computed in float32
-    "float32": {"weights": "float32", "inputs": "float32"},
-    "float16": {"weights": "float16", "inputs": "float32"},
-    "dynamic": {"weights": "int8", "inputs": "int8, by their range in each call"},
-    "int8": {"weights": "int8", "inputs": "int8, by their range in the training data", "outputs": "int8"},
-}
 
 
 def convert(task, model, precisions, folder):
@@ -41,7 +34,7 @@ def convert(task, model, precisions, folder):
     Args:
         task: the task that built the model.
         model: the serving model (see `Task.serving_model`).
-        precisions: some of `PRECISIONS`.
+        precisions: some of `kerasapp.export.precisions.PRECISIONS`.
         folder: an existing folder.
 
     Returns: (precision -> {"file", "ops", "quantisation", "least_runtime", "engines"},

@@ -8,10 +8,9 @@ the progress bar says; FLAG, that of a text, or None; SCRIPTS, files of kerasapp
         and all that the task's script shows; `progress` is a function that gets the share done, now and then.
 """
 
-import sys
 from typing import NamedTuple
 
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 
 SENTENCES = 50  # most sentences of a file
 ALTERNATIVES = 5  # likeliest tokens that are shown at each position
@@ -45,8 +44,3 @@ def readable(predictor, request, sentences):
         if reason:
             note(f"{request.flag}: sentence {i} {reason}, and is left out")
     return read
-
-
-def note(text):
-    """Prints a line to standard error, at once."""
-    print(text, file=sys.stderr, flush=True)

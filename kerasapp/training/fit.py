@@ -11,9 +11,8 @@ import keras
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from kerasapp.layers.stack import RecurrentStack
-from kerasapp.task import report
 from kerasapp.training.callbacks import NumberGuard, RunCallbacks, load_callbacks
 from kerasapp.training.checkpoint import RunState, Saver
 from kerasapp.training.logger import Logger
@@ -57,9 +56,8 @@ def fit(task, run, resuming, callbacks=(), initial=None):
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     task.prepare()  # data that cannot be used neither make nor delete anything
-    note = task.training_note()
-    if note:
-        report(note)
+    if remark := task.training_note():
+        note(remark)
     if not resuming:
         clear(run)
     task.save_tokenizer(run)
@@ -131,14 +129,14 @@ def _stop_signals():
     """Within, Ctrl-C and SIGTERM are only noted, so that a step is never cut in two; a second one kills."""
     noted = []
 
-    def note(number, frame):
+    def keep(number, frame):
         noted.append(number)
         signal.signal(number, previous[number])
 
     previous = {}
     with contextlib.suppress(ValueError):  # not the main thread: the program around us handles signals
         for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, note)
+            previous[number] = signal.signal(number, keep)
     try:
         yield lambda: bool(noted)
     finally:

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 from kerasapp import spec
+from kerasapp.export.precisions import PRECISIONS
 from kerasapp.serving.client import Client
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
 
 EXACT = ("keras", "saved_model", "cc_loader", "rest", "grpc")  # the arithmetic of all is float32
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
 ENGINES = {"tflite": "interpreter", "compiled": "compiled"}  # of LiteRT, by the first part of a name
 LONGEST = 3600.0  # seconds that a runtime may take for all: what takes longer hangs
 REQUEST = 600.0  # seconds of a request to a server

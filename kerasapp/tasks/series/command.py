@@ -6,8 +6,7 @@ import sys
 
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, output_file
-from kerasapp.errors import ConfigError
-from kerasapp.inspection.request import note
+from kerasapp.errors import ConfigError, note
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.spec import SPEC
 from pipelines import tables

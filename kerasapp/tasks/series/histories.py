@@ -1,6 +1,6 @@
 """Files of histories for a model that is there: its columns, and the dates of its data."""
 
-from kerasapp.inspection.request import note
+from kerasapp.errors import note
 from pipelines import tables
 from pipelines.series import check_distance, check_values
 

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from kerasapp.inspection.packing import pack, pack_rows
-from kerasapp.inspection.request import note
 from kerasapp.inspection.units import with_units
 from kerasapp.tasks.series import histories
 from kerasapp.tasks.series.answers import QUANTILES

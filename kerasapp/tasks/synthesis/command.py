@@ -21,9 +21,9 @@ from kerasapp.commands.arguments import (
 from kerasapp.commands.lines import Line, reading, unusable
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from kerasapp.tasks.synthesis.audio_config import mel_edges
-from kerasapp.tasks.synthesis.sentences import Job, draw, note, sentences_of, speak, write_speech
+from kerasapp.tasks.synthesis.sentences import Job, draw, sentences_of, speak, write_speech
 from kerasapp.tasks.synthesis.spec import SPEC
 
 EPILOG = """examples:

@@ -1,12 +1,12 @@
 """The speech of texts, sentence by sentence: as WAV files, as pictures, and what is wrong with it."""
 
 import json
-import sys
 from contextlib import ExitStack
 from typing import NamedTuple
 
 import numpy as np
 
+from kerasapp.errors import note
 from pipelines.atomic import replacing
 from pipelines.speech.paragraphs import split_spoken
 
@@ -139,7 +139,3 @@ def joined(speeches, pause, reduction):
 
 def _short(text):
     return json.dumps(text if len(text) <= 30 else f"{text[:29]}…", ensure_ascii=False)
-
-
-def note(text):
-    print(text, file=sys.stderr, flush=True)

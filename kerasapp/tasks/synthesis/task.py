@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.task import Task, report
+from kerasapp.errors import note
+from kerasapp.task import Task
 from kerasapp.tasks.synthesis import plots as plots_audio
 from kerasapp.tasks.synthesis.losses import GuidedAttentionLoss, SpectrogramLoss, StopLoss
 from kerasapp.tasks.synthesis.metrics import mel_cepstral_distortion, mel_l1
@@ -69,7 +70,7 @@ class Synthesis(Task):
             max_seconds=c.max_seconds,
             max_failures=c.max_failures,
             cache=c.cache,
-            progress=report,
+            progress=note,
         )
 
     @cached_property
