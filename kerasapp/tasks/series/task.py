@@ -24,6 +24,7 @@ SCORED_AT_ONCE = 1024  # steps between two calls of the scoring graph
 BURN_IN = 2000  # most steps of the past that are read before a split or a forecast
 ORIGINS = 50  # most forecasts that are scored in a split
 AT_ONCE = 10  # forecasts per batch
+SAMPLES = SPEC.defaults["samples"]  # random paths per forecast
 SHOWN = 200  # most steps of the past in TensorBoard's picture
 
 
@@ -145,7 +146,7 @@ class Series(Task):
         """Writes a picture of a forecast that starts where the training split ends."""
         end = self.corpus.bounds["train"][1]
         history = self.corpus.values[max(0, end - BURN_IN) : end]
-        knobs = [tf.constant([value]) for value in (self.config.data.horizon, SPEC.defaults["samples"], 0)]
+        knobs = [tf.constant([value]) for value in (self.config.data.horizon, SAMPLES, 0)]
         answer = self.serving(model).forecast(history[tf.newaxis], tf.constant([len(history)]), *knobs)
         picture = plots_series.forecast_image(
             history[-SHOWN:],
@@ -209,5 +210,5 @@ class Series(Task):
     def _paths(self, servable, origins, horizon):
         """Paths from several steps; the history of each is all before it, up to `BURN_IN` steps."""
         inputs = padded([self.corpus.values[max(0, origin - BURN_IN) : origin] for origin in origins])
-        knobs = (np.full(len(origins), value, np.int32) for value in (horizon, SPEC.defaults["samples"], 0))
+        knobs = (np.full(len(origins), value, np.int32) for value in (horizon, SAMPLES, 0))
         return servable.simulate(inputs["history"], inputs["lengths"], *knobs)["paths"].numpy()
