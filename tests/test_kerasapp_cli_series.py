@@ -92,7 +92,7 @@ def test_evaluate_and_its_parts(wave_run, capsys):
     assert figures["split"] == "valid" and figures["items"] == 160
     assert {"nats_per_value", "crps", "coverage_90"} <= set(figures)
     assert run(["evaluate", str(wave_run), "--data.transform", "log"]) == 2
-    assert "the model has its own (sqrt)" in capsys.readouterr().err
+    assert 'the model has its own ("sqrt")' in capsys.readouterr().err
 
 
 def test_an_export_answers_without_kerasapp(wave_export):

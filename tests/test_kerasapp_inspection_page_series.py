@@ -10,6 +10,7 @@ from report_pages import facts, launched, opening
 
 from kerasapp.inspection import report
 from kerasapp.tasks.series import inspection
+from pipelines.dates import Dates, parse
 from pipelines.tables import Table
 
 COUNT = 700
@@ -23,7 +24,11 @@ PARTS = [{"name": "training", "start": 0, "end": 500}, {"name": "test", "start":
 @pytest.fixture(scope="module")
 def contents():
     history = inspection.History(
-        "the model's data", COUNT, VALUES[:0], Table(("a", "b"), VALUES, DATES), PARTS
+        "the model's data",
+        COUNT,
+        VALUES[:0],
+        Table(("a", "b"), VALUES, Dates.of([parse(str(date)) for date in DATES])),
+        PARTS,
     )
     return inspection.inspect(hand_made.forecaster(("a", "b")), history)
 

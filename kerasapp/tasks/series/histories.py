@@ -15,12 +15,11 @@ def read(task, path, date=None):
 
     Raises: DataError for a file that the model cannot read; it names line and column.
     """
-    if date is None and task.config.data.date is not None:
-        if task.config.data.date in tables.header(path):
-            date = task.config.data.date
-        else:
-            note(f"{path}: no column {task.config.data.date!r} of dates; steps are numbered")
-    table = tables.read([path], task.tokenizer.columns, date)
+    named = task.config.data.date if date is None else None
+    has_dates = named is not None and named in tables.header(path)
+    table = tables.read([path], task.tokenizer.columns, named if has_dates else date)
+    if named is not None and not has_dates:
+        note(f"{path}: no column {named!r} of dates; steps are numbered")
     check_values(table, task.tokenizer.transform, path)
     check_distance(table, task.tokenizer, path)
     return table
