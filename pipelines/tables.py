@@ -49,7 +49,12 @@ class Table(NamedTuple):
         return "step", [str(length + step) for step in range(1, count + 1)]
 
 
-def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: str | None = None) -> Table:
+def read(
+    files: Sequence[str | os.PathLike],
+    columns: Sequence[str] = (),
+    date: str | None = None,
+    may_lack_dates: bool = False,
+) -> Table:
     """Reads CSV files as one table, one after the other in time.
 
     A file is UTF-8, plain or gzip, with commas. Its first line names the columns, which are the same in all
@@ -60,6 +65,7 @@ def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: 
         files: paths, or names such as "sample:sunspots".
         columns: the columns to read, in this order; empty for all but the column of the dates.
         date: the column of the dates, in one of `pipelines.dates.FORMS`, increasing; None for no dates.
+        may_lack_dates: whether files without the column `date` are read, without dates.
 
     Raises:
         DataError: a file cannot be read, a column is not there, a value is missing, no number or infinite, or
@@ -79,6 +85,8 @@ def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: 
         if header not in (None, names):
             raise DataError(f"{path}: line 1: the columns {', '.join(names)} are not {', '.join(header)}")
         header = names
+        if may_lack_dates and date not in header:
+            date = None
         wanted = _wanted(path, header, columns, date)
         for number, cells in lines:
             where = f"{path}: line {number}"
@@ -89,12 +97,6 @@ def read(files: Sequence[str | os.PathLike], columns: Sequence[str] = (), date: 
                 moments.append(_moment(where, date, cells[header.index(date)], moments))
     values = np.array(rows, np.float64).reshape(len(rows), len(wanted))
     return Table(tuple(wanted), values, dates.Dates.of(moments) if moments else None)
-
-
-def header(file: str | os.PathLike) -> list[str]:
-    """The names in the first line of a CSV file. Raises: DataError, as `read`."""
-    path = locate(file)
-    return _header(path, next(_lines(path), (1, []))[1])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

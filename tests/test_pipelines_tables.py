@@ -21,7 +21,9 @@ def test_columns_dates_and_several_files(write):
     assert chosen.columns == ("b", "a") and chosen.dates is None
     np.testing.assert_array_equal(chosen.values, [[-2.5, 1], [0, 300]])
     assert chosen.following(2) == ("step", ["3", "4"])
-    assert tables.header(second) == ["day", "a", "b"]
+    table = tables.read([second], columns=["a"], date="month", may_lack_dates=True)
+    assert table.columns == ("a",) and table.dates is None
+    assert list(tables.read([second], date="day", may_lack_dates=True).dates) == ["2024-03-01"]
 
 
 def test_gzip_and_the_sample(tmp_path, write):

@@ -15,10 +15,9 @@ def read(task, path, date=None):
 
     Raises: DataError for a file that the model cannot read; it names line and column.
     """
-    named = task.config.data.date if date is None else None
-    has_dates = named is not None and named in tables.header(path)
-    table = tables.read([path], task.tokenizer.columns, named if has_dates else date)
-    if named is not None and not has_dates:
+    named = task.config.data.date
+    table = tables.read([path], task.tokenizer.columns, date or named, may_lack_dates=date is None)
+    if date is None and named is not None and table.dates is None and len(table.values):
         note(f"{path}: no column {named!r} of dates; steps are numbered")
     check_values(table, task.tokenizer.transform, path)
     check_distance(table, task.tokenizer, path)
