@@ -19,11 +19,11 @@ _TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eigh
 _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth"}
 _ORDINALS |= {"nine": "ninth", "twelve": "twelfth"}
 _SCALES = ("trillion", "billion", "million", "thousand", "")
-_SPELT, _ROMAN = "\x1c", "\x1d"  # marks before digits that are read one by one, and before a Roman number
 _LETTERS = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
 
 _FILE = json.loads((Path(__file__).parent / "english.json").read_text("utf-8"))
 _CURRENCIES = _FILE.pop("currencies")
+_SPELT, _ROMAN = map(_FILE.pop, ("spelt_mark", "roman_mark"))  # before digits to spell, and Roman numbers
 _RULES = {
     name: [(re.compile(pattern, re.ASCII), re.sub(r"\\(\d)", r"\\g<\1>", new)) for pattern, new in rules]
     for name, rules in _FILE.items()

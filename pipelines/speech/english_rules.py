@@ -52,9 +52,10 @@ SIGNS_OF_MEANING: Rules = (
     ("(\\d)º", r"\1°"),
     (r"(\d)([₀-₉])", r"\1 \2"),
     ("[⁻₋]", " minus "),
-    (r"(^|[^\d/.,])1[/⁄]2($|[^\d/])", r"\1½\2"),
-    (r"(^|[^\d/.,])1[/⁄]4($|[^\d/])", r"\1¼\2"),
-    (r"(^|[^\d/.,])3[/⁄]4($|[^\d/])", r"\1¾\2"),
+    *(
+        (rf"(^|[^\d/.,]){over}[/⁄]{under}($|[^\d/])", rf"\1{sign}\2")
+        for over, under, sign in ((1, 2, "½"), (1, 4, "¼"), (3, 4, "¾"))
+    ),
     (rf"(\d) ?([{_FRACTION_SIGNS}])", r"\1 and \2"),
     (f"[{_FRACTION_SIGNS}{_NUMBERED_SIGNS}]", r" \0 "),
 )
@@ -224,8 +225,7 @@ _COUNTED: Rules = (
 _SEPARATORS: Rules = (
     (r"(\d\.\d+)\.(\d)", r"\1 point \2"),  # 192.168.0.1
     # A comma before more or fewer than three digits separates no thousands; twice, for "1,2,3"
-    (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),
-    (r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),
+    *2 * ((r"(\d),(\d{1,2}(?:\D|$))", r"\1, \2"),),
     (r"(\d),(\d{4})", r"\1, \2"),
     (r"(\d{4}),(\d)", r"\1, \2"),
 )
@@ -262,7 +262,7 @@ ABBREVIATIONS: Rules = _abbreviations()
 
 
 def as_json() -> str:
-    """The rules, and the words of money, as `kerasapp_lite` reads them."""
+    """The rules, their marks, and the words of money, as `kerasapp_lite` reads them."""
     lists = {
         "grouped": GROUPED,
         "signs_of_meaning": SIGNS_OF_MEANING,
@@ -274,7 +274,8 @@ def as_json() -> str:
         "signs": SIGNS,
         "abbreviations": ABBREVIATIONS,
     }
-    return json.dumps({**lists, "currencies": english.CURRENCIES}, indent=1) + "\n"
+    others = {"currencies": english.CURRENCIES, "spelt_mark": SPELT, "roman_mark": ROMAN}
+    return json.dumps({**lists, **others}, indent=1) + "\n"
 
 
 if __name__ == "__main__":
