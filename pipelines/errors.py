@@ -1,4 +1,4 @@
-"""The exceptions for data that cannot be used."""
+"""The exceptions for data that cannot be used, and what their messages share."""
 
 
 class DataError(ValueError):
@@ -11,3 +11,8 @@ class DataError(ValueError):
 
 class UnreadableError(DataError):
     """The system cannot read a file: its content is unknown and may be valid."""
+
+
+def shortened(text: str) -> str:
+    """A text as messages show it: 30 characters at most."""
+    return text if len(text) <= 30 else f"{text[:29]}…"

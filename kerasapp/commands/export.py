@@ -8,7 +8,7 @@ from pathlib import Path
 from kerasapp.artefact import find
 from kerasapp.commands.arguments import Parser
 from kerasapp.commands.loading import load
-from kerasapp.errors import CheckError, ConfigError
+from kerasapp.errors import CheckError, ConfigError, note
 from kerasapp.export.precisions import PRECISIONS
 
 FOLDER = "saved_models"
@@ -113,7 +113,7 @@ def _verified(staged):
     from kerasapp.commands import verify
     from kerasapp.verify import checking, table
 
-    print("verifying, usually under a minute (skip with --no-verify) ...", file=sys.stderr, flush=True)
+    note("verifying, usually under a minute (skip with --no-verify) ...")
     report = checking.verify(staged, checking.QUICK)
     verify.show(report, sys.stderr)
     if not report["ok"]:
@@ -129,9 +129,9 @@ def write_production(version, folder, measure):
 
     try:
         if measure:
-            print("measuring batches, some 15 seconds ...", file=sys.stderr, flush=True)
+            note("measuring batches, some 15 seconds ...")
         batching = tuning.measured(version.resolve()) if measure else tuning.unmeasured(version.resolve())
-        manifests.write(version, folder, batching, report=lambda line: print(line, file=sys.stderr))
+        manifests.write(version, folder, batching, report=note)
     except ServingError as error:
         raise ConfigError(f"--production: {error}") from None
 

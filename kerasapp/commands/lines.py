@@ -6,6 +6,7 @@ import sys
 import zlib
 from pathlib import Path
 
+from kerasapp.errors import note
 from pipelines.atomic import replacing
 from pipelines.errors import DataError
 
@@ -139,7 +140,7 @@ def texts_of(source, check, progress):
         reasons = [one or other for one, other in zip(reasons, check(texts), strict=True)]
         for number, reason in enumerate(reasons, count + 1):
             if reason:
-                print(f"line {number}: {reason}", file=sys.stderr, flush=True)
+                note(f"line {number}: {reason}")
 
         def inside(share, before=before, read=read):
             progress(None if read is None else before + share * (read - before))
@@ -152,4 +153,4 @@ def report(count, failures, seconds, done):
     """Prints to standard error how many sentences were answered, and how fast; `done` as "translated"."""
     words = f"{count:,} sentence{'s' * (count != 1)} in {seconds:.1f} s"
     words += f": {count / max(seconds, 1e-9):,.1f} per second"
-    print(words + f"; {failures:,} could not be {done}" * (failures > 0), file=sys.stderr)
+    note(words + f"; {failures:,} could not be {done}" * (failures > 0))

@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from kerasapp.commands.arguments import Parser
 from kerasapp.config import parsing
 from kerasapp.config.building import build, check_same_shape, sections, shape
 from kerasapp.config.presets import config_module, default_preset, preset
-from kerasapp.errors import ConfigError, Interrupted
+from kerasapp.errors import ConfigError, Interrupted, note
 from kerasapp.training import run_folder
 
 OPTIONS = {
@@ -133,5 +132,5 @@ def train(config, folder, resuming, initial):
         command = f"kerasapp train {config.task} --run {shlex.quote(str(folder))}"
         raise Interrupted(f"stopped and saved in {folder}; to go on: {command}") from None
     best = "the last model is kept" if state.best is None else f"best {task.monitor} {state.best:.4f}"
-    print(f"{folder}: {state.step} steps in {state.seconds:.0f} s, {best}", file=sys.stderr)
+    note(f"{folder}: {state.step} steps in {state.seconds:.0f} s, {best}")
     return 0

@@ -8,12 +8,11 @@ import itertools
 import os
 import shutil
 import socket
-import sys
 
 from kerasapp import spec
 from kerasapp.config import building, parsing
 from kerasapp.config.presets import config_module
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 
 SAMPLE = "sample:"  # begins the name of a text that is shipped
 LOCK = "lock"
@@ -87,7 +86,7 @@ def _goes_on(folder, config):
             f"{folder}: holds a run of another configuration ({', '.join(differing)}); give its values to "
             "resume it, another --run, or --training.overwrite true to delete it"
         )
-    print(f"{folder}: going on with this run", file=sys.stderr)
+    note(f"{folder}: going on with this run")
     return True
 
 
@@ -145,7 +144,7 @@ def _lock_file(path):
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise
-            print(f"{path.parent}: this file system has no locks; train there only once", file=sys.stderr)
+            note(f"{path.parent}: this file system has no locks; train there only once")
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 break

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pipelines.errors import DataError
+from pipelines.errors import DataError, shortened
 from pipelines.files import lines, read_text
 from pipelines.text.sentences import squeeze_string
 
@@ -69,10 +69,10 @@ def _check_third_column(path: Path, rows: Sequence[Sequence[str]]) -> None:
     strange = [row for row in pairs if _has_letters(row[1]) and not _has_letters(row[2])]
     if len(strange) > _MOST_STRANGE * len(pairs):
         number, written, normalised = strange[0]
-        found = f'no letters, such as "{normalised}" for "{_short(written)}"'
+        found = f'no letters, such as "{normalised}" for "{shortened(written)}"'
     elif len(pairs) >= _LEAST_ROWS and _is_label(pairs):
         number, written, normalised = pairs[0]
-        found = f'labels, such as "{_short(normalised)}" for "{_short(written)}"'
+        found = f'labels, such as "{shortened(normalised)}" for "{shortened(written)}"'
     else:
         return
     raise DataError(
@@ -90,7 +90,3 @@ def _is_label(pairs: Sequence[tuple[int, str, str]]) -> bool:
 
 def _has_letters(text: str) -> bool:
     return any(character.isalpha() for character in text)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 30 else f"{text[:29]}…"

@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasapp.errors import note
 from pipelines.atomic import replacing
+from pipelines.errors import shortened
 from pipelines.speech.paragraphs import split_spoken
 
 PAUSE = 0.2  # seconds of silence between two sentences
@@ -138,4 +139,4 @@ def joined(speeches, pause, reduction):
 
 
 def _short(text):
-    return json.dumps(text if len(text) <= 30 else f"{text[:29]}…", ensure_ascii=False)
+    return json.dumps(shortened(text), ensure_ascii=False)

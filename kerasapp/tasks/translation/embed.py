@@ -1,7 +1,6 @@
 """`kerasapp embed`: one vector per sentence, by a model without attention; nearest sentences; a projector."""
 
 import json
-import sys
 import time
 
 import numpy as np
@@ -19,7 +18,7 @@ from kerasapp.commands.arguments import (
 from kerasapp.commands.lines import Line, reading, report, texts_of, unusable
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from kerasapp.tasks.translation import projector
 from kerasapp.tasks.translation.spec import SPEC
 from pipelines.atomic import replacing
@@ -139,7 +138,7 @@ def _write(args, texts, vectors, failures, queries=None):
             np.save(file, vectors)
     if args.projector is not None:
         shown = projector.write(args.projector, texts, vectors)
-        print(f"{shown:,} sentences; to see them: tensorboard --logdir {args.projector}", file=sys.stderr)
+        note(f"{shown:,} sentences; to see them: tensorboard --logdir {args.projector}")
     if queries is not None:
         found = [
             {"text": text, "neighbours": nearest(query, texts, vectors, args.neighbours)}
