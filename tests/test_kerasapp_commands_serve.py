@@ -61,6 +61,7 @@ def test_batching_with_tf_servings_parameters(asked):
         ("--monitoring-config-file {here}/wrong.txt", "wrong.txt: line 1"),
         ("--grpc-port 70000", "--grpc-port"),
         ("--grpc-port any", "--grpc-port"),
+        ("--grpc-port -1", "--grpc-port: '-1' is not a whole number from 0 to 65535"),
         ("--max-batch 0", "--max-batch"),
         ("--timeout -1", "--timeout"),
         ("--log loud", "--log"),

@@ -10,7 +10,7 @@ from refusals import refusal
 
 from kerasapp.commands import train
 from kerasapp.config import parsing
-from kerasapp.config.presets import preset
+from kerasapp.config.presets import config_module, preset, recipe
 from kerasapp.tasks.generation.config import GenerationConfig
 
 
@@ -211,3 +211,16 @@ def test_flags_load_neither_tensorflow_nor_keras():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("docs", [None, "A preset.\n\nWithout a command."])
+def test_a_preset_without_a_command_in_its_docstring_is_shown_with_its_flag(monkeypatch, capsys, docs):
+    def plain():
+        return preset("generation")
+
+    plain.__doc__ = docs
+    monkeypatch.setitem(config_module("generation").PRESETS, "plain", plain)
+    assert recipe("generation", "plain") == "kerasapp train generation --preset plain"
+    with pytest.raises(SystemExit):
+        parse("--help")
+    assert "  plain " in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Files for phones: built-in operations alone, the answers of the servable, states of their own."""
 
+import dataclasses
 import functools
 import os
 
@@ -238,6 +239,17 @@ def test_a_crash_of_the_converter_is_an_error_that_names_it(tmp_path, tiny_run, 
         "error: --tflite dynamic, generation with lstm: TensorFlow's converter crashed (SIGSEGV)"
     )
     assert os.listdir(folder / "tiny") == []
+
+
+def test_a_task_whose_bundle_nobody_could_ask_is_refused_before_it_is_converted(tmp_path, monkeypatch):
+    task = kerasapp.Generation(preset="tinyshakespeare")
+    known = task.described()
+    without = dataclasses.replace(known, modules={**known.modules})
+    del without.modules["phone"]
+    monkeypatch.setattr(type(task), "described", lambda _: without)
+    monkeypatch.setattr(tflite, "run_converter", lambda *_: pytest.fail("it was converted"))
+    with pytest.raises(ConfigError, match="generation has no phone"):
+        tflite.convert(task, None, ["float32"], tmp_path)
 
 
 def test_what_the_converter_refuses_is_an_error_with_its_words(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from kerasapp.commands import config_flags
 from kerasapp.commands.arguments import Parser
 from kerasapp.config import parsing
 from kerasapp.config.building import build, check_same_shape, sections, shape
-from kerasapp.config.presets import config_module, default_preset, preset
+from kerasapp.config.presets import config_module, default_preset, preset, recipe
 from kerasapp.errors import ConfigError, Interrupted, note
 from kerasapp.training import run_folder
 
@@ -99,7 +99,7 @@ def _parser(task, name):
     summaries = [
         textwrap.fill(summary, 80, initial_indent=f"  {known:<21} ", subsequent_indent=24 * " ")
         for known, function in module.PRESETS.items()
-        for summary in [(function.__doc__ or "").partition("\n")[0]]
+        for summary in [(function.__doc__ or "").partition("\n")[0] or recipe(task, known)]
     ]
     parser = Parser(f"train {task}", "\n".join([description, "", "presets:", *summaries]))
     parser.usage = USAGE.format(task=task)
