@@ -19,6 +19,7 @@ from kerasapp.tasks.synthesis.voice import FILES, Voice
 from kerasapp.training.precision import policy
 from pipelines import synthesis as pipeline
 from pipelines.errors import DataError
+from pipelines.speech import report
 from pipelines.speech.cleaning import Cleaner
 
 SAMPLED = 8  # validation texts that are read aloud per epoch, at most
@@ -72,6 +73,17 @@ class Synthesis(Task):
             cache=c.cache,
             progress=note,
         )
+
+    def data_report(self):
+        data = self.config.data
+        found = data.directory, data.language, self.config.audio.hop_ms
+        return report.report(self.corpus, *found, data.cure, data.allow_unknown)
+
+    def unknown(self, split):
+        return [report.unknown(self.corpus, split)]
+
+    def remarks(self, split):
+        return [*report.failures(self.corpus), *super().remarks(split)]
 
     @cached_property
     def cleaner(self):
