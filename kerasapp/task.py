@@ -73,9 +73,8 @@ class Task:
         report.tables["splits"] = {split: {"items": size} for split, size in sizes.items() if size}
         batch = tf.nest.flatten(next(iter(self.training_data().take(1))))
         for row in range(min(2, *map(len, batch))):
-            report.examples.append(
-                "; ".join(shortened(str(part[row].numpy().tolist()), 70) for part in batch)
-            )
+            values = (str(part[row].numpy().tolist()) for part in batch)
+            report.examples.append("; ".join(shortened(value, 70) for value in values))
         return report
 
     def unknown(self, split):
@@ -94,6 +93,20 @@ class Task:
         """
         train = each_pass(self.training_data, self.steps_per_pass())
         return train, self.validation_data() if self.corpus.sizes["valid"] else None
+
+    # What `data.extend_vocabulary` needs of a task whose tokens are characters (`training.extension`): the
+    # names of the layers with weights per token -> the place of their tokenizer among `tokenizers_in`.
+    vocabulary_layers = {}
+
+    @staticmethod
+    def tokenizers_in(tokenizer):
+        """The `pipelines.text.tokenizers.Tokenizer`s in what `load_tokenizer` returns: a list."""
+        return [tokenizer]
+
+    @staticmethod
+    def with_tokenizers(tokenizer, tokenizers):
+        """What `load_tokenizer` returns, with other tokenizers in it."""
+        return tokenizers[0]
 
     # === Model ===
 

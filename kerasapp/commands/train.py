@@ -166,6 +166,7 @@ def _task(config, folder, resuming, initial):
             "data.extend_vocabulary: extends the vocabulary of another run: name it with --from"
         )
     from kerasapp import api, threads
+    from kerasapp.training.extension import extended
 
     threads.run_side_by_side()
     task_class = spec.spec(config.task).load("task")
@@ -175,5 +176,5 @@ def _task(config, folder, resuming, initial):
         return task_class(config=config), None
     before = api.load(initial)
     if extends:
-        return before.task.extended(config, before.model)
+        return extended(before.task, config, before.model)
     return task_class(config=config, tokenizer=before.task.tokenizer), before.model

@@ -42,6 +42,7 @@ class Generation(Task):
 
     name = "generation"
     monitor, direction = "nats_per_character", -1  # lower is better
+    vocabulary_layers = {"embedding": 0, "logits": 0}
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)

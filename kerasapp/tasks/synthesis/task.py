@@ -45,6 +45,7 @@ class Synthesis(Task):
 
     name = "synthesis"
     monitor, direction = "teacher_mel_l1", -1  # lower is better
+    vocabulary_layers = {"embedding": 0}
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -98,6 +99,14 @@ class Synthesis(Task):
     @classmethod
     def load_tokenizer(cls, folder):
         return Voice.load(folder)
+
+    @staticmethod
+    def tokenizers_in(tokenizer):
+        return [tokenizer.tokenizer]
+
+    @staticmethod
+    def with_tokenizers(tokenizer, tokenizers):
+        return tokenizer._replace(tokenizer=tokenizers[0])
 
     def training_data(self, start_step=0):
         """Endless dataset of ({"tokens", "mel_in"}, {"mel_out", "stop", "alignment"}), from any step on (see

@@ -44,6 +44,7 @@ class Translation(Task):
 
     name = "translation"
     direction = 1  # higher is better
+    vocabulary_layers = {"source_embedding": 0, "target_embedding": 1}
 
     @property
     def monitor(self):
@@ -107,6 +108,14 @@ class Translation(Task):
         source, target = (Tokenizer.load(Path(folder) / name) for name in SPEC.files)
         joint = source.fingerprint() == target.fingerprint()
         return (source, source) if joint else (source, target)  # an export holds a joint one once
+
+    @staticmethod
+    def tokenizers_in(tokenizer):
+        return list(tokenizer)
+
+    @staticmethod
+    def with_tokenizers(tokenizer, tokenizers):
+        return tuple(tokenizers)
 
     def training_data(self, start_step=0):
         """Endless dataset of ({"source", "target_in"}, target_out), int32 [batch, time], from any step on."""
