@@ -104,9 +104,10 @@ class DataReport:
         for unknown in found:
             self.unknown.append(unknown)
             if unknown.share > UNKNOWN_REFUSED and not allowed:
-                self.refusals.append(f"{unknown}; {cure}, or allow it with --data.allow_unknown true")
+                self.refusals.append(f"{unknown}; {cure}; to train all the same: --data.allow_unknown true")
             elif told := unknown_warning(unknown):
-                self.warnings.append(f"{told}; {cure}")
+                again = any(warning.endswith(cure) for warning in self.warnings)
+                self.warnings.append(told if again else f"{told}; {cure}")
 
     def add_lengths(self, name: str, lengths: np.ndarray, limit: int | None = None) -> None:
         """Adds a row to the table "lengths": of `lengths` [items], and the limit that they should keep."""
@@ -156,7 +157,7 @@ class DataReport:
             sizes = ", ".join(f"{name} {_shown(size)}" for name, size in self.vocabulary.items())
             found += _row("vocabulary", sizes)
         for unknown in self.unknown:
-            if unknown.count:
+            if unknown.count and not any(str(unknown) in warning for warning in self.warnings):
                 found += _row("unknown", str(unknown))
         if self.unknown and not any(unknown.count for unknown in self.unknown):
             found += _row("unknown", "no character of any split")

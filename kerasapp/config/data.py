@@ -75,4 +75,4 @@ class TextSection(DataSection):
     def cure(self) -> str:
         """What helps against characters that the vocabulary does not have."""
         advice = "with --from, --data.extend_vocabulary true adds those of the training split"
-        return advice + ("; --data.tokenizer subwords spells any" if hasattr(self, "tokenizer") else "")
+        return advice + ("; without it, --data.tokenizer subwords spells any" * hasattr(self, "tokenizer"))

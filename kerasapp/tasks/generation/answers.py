@@ -30,8 +30,9 @@ class GenerationAnswers(Answers):
         """The characters of prompts that the model does not know, each once, in their order: a string."""
         answer = self._ask("tokenize", {"text": texts(prompts)})
         found = {}
-        for ids, text in zip(answer["ids"], answer["normalised"], strict=True):
+        normalised = answer.get("normalised", texts(prompts))  # older exports do not give it
+        for ids, text in zip(answer["ids"], normalised, strict=True):
             if UNKNOWN in ids:  # only where each character has one id
-                known = zip(text.decode(), ids)
+                known = zip(text.decode("utf-8", "replace"), ids)
                 found |= {character: None for character, token in known if token == UNKNOWN}
         return "".join(found)

@@ -28,9 +28,8 @@ def main(argv):
         raise ConfigError(f"--stream takes one --prompt, not {len(prompts)}")
     generator, knobs = remote.predictor(args, SPEC), knobs_of(args, SPEC.knobs)
     if args.prompt and (unknown := generator.unknown(prompts)):
-        note(
-            f"--prompt: the model does not know {', '.join(map(visible, unknown))}, and reads each as unknown"
-        )
+        named = ", ".join(map(visible, unknown))
+        note(f"--prompt: the model does not know {named}; it reads each as an unknown character")
     if args.stream:
         stream = generator.stream if args.server is None else generator.server.stream
         pieces = stream(prompts[0], **knobs)  # at once: with an error nothing is written

@@ -31,7 +31,7 @@ A line of input is a sentence and gives a line of output, an empty one an empty 
 translated gives an empty line too; its number, from 1, and the reason are on standard error, and the exit
 code is 2 at the end. A TEXT that looks like a flag comes after --.
 
-A translation that reaches its greatest length (--max-ratio) is cut there; a line on standard error says which.
+A translation that reaches its greatest length (--max-ratio) is cut there; standard error says which.
 
 --scores writes lines "score TAB translation". --n-best writes these for TEXT; for lines of input it writes as
 Moses does "LINE ||| translation ||| score", LINE counted from 0. --json writes a JSON object per sentence:
