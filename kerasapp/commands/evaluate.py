@@ -50,7 +50,9 @@ def main(argv):
     with progress_bar(f"{split} split") as progress:
         metrics = predictor.evaluate(split, progress=progress, **options)
     items = metrics.pop("items")
-    report = {"split": split, "items": items, "seconds": round(time.monotonic() - started, 3), **metrics}
+    seconds = round(time.monotonic() - started, 3)
+    files = list(config.data.files_of(split))
+    report = {"split": split, "files": files, "items": items, "seconds": seconds, **metrics}
     if args.json:
         print(json.dumps(report))
     else:
@@ -112,6 +114,8 @@ def show(report):
                 found = ((metric, number) for metric, number in row.items() if metric != "items")
                 for metric, number in found:
                     table.add_row(f"{name} {key:>2}" if of else f"{key} {metric}", shown(number) + of)
+        elif isinstance(value, list):
+            table.add_row(name, ", ".join(value))
         else:
             table.add_row(name, shown(value) if isinstance(value, float) else str(value))
     Console().print(table)

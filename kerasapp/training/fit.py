@@ -33,7 +33,8 @@ def train(task, run, callbacks=(), initial=None):
 
     Args:
         task: a task, such as `kerasapp.Generation(preset="tinyshakespeare")`.
-        run: the run's folder; gets config.yaml, the tokenizer, checkpoints/, logs/, history.csv, best.keras.
+        run: the run's folder; gets config.yaml, data_report.json, the tokenizer, checkpoints/, logs/,
+            history.csv, best.keras.
         callbacks: Keras callbacks, after those that `training.callbacks` names. The logs at the end of an
             epoch have "loss", "learning_rate" and, as "val_NAME", the metrics of validation. Setting
             `self.model.stop_training` ends the run. Their own state is not in the checkpoints.
@@ -56,10 +57,10 @@ def fit(task, run, resuming, callbacks=(), initial=None):
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     task.prepare()  # data that cannot be used neither make nor delete anything
-    if remark := task.training_note():
-        note(remark)
     if not resuming:
+        report = tell(task)
         clear(run)
+        report.save(run)
     task.save_tokenizer(run)
     mirrored = config.strategy == "mirrored"
     with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
@@ -88,6 +89,17 @@ def fit(task, run, resuming, callbacks=(), initial=None):
             _fit_to_the_end(task, run, learner, state, saver, listed)
     (run / "finished").write_text("", encoding="utf-8")  # seen without TensorFlow
     return state
+
+
+def tell(task):
+    """Prints the data report of a task to standard error, and returns it.
+
+    Raises: `DataError` where the data are refused.
+    """
+    report = task.data_report()
+    note("\n".join(report.lines()))
+    report.check()
+    return report
 
 
 def _fit_to_the_end(task, run, learner, state, saver, callbacks):

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.errors import note
 from kerasapp.task import Task
 from kerasapp.tasks.series import plots as plots_series
 from kerasapp.tasks.series.answers import QUANTILES, padded
@@ -18,6 +17,7 @@ from kerasapp.tasks.series.servable import SeriesServable
 from kerasapp.tasks.series.spec import SPEC
 from kerasapp.training.precision import policy
 from pipelines import series as pipeline
+from pipelines import series_report
 from pipelines.scaling import Scaling
 
 SCORED_AT_ONCE = 1024  # steps between two calls of the scoring graph
@@ -88,8 +88,11 @@ class Series(Task):
         streams, window = self.config.training.batch_size, self.config.data.window
         return pipeline.validation_windows(self.corpus.split("valid"), streams=streams, window=window)
 
-    def training_note(self):
-        return "\n".join(self.corpus.remarks()) or None
+    def data_report(self):
+        return series_report.report(self.corpus, self.config.data.files)
+
+    def remarks(self, split):
+        return self.corpus.remarks([split])
 
     # === Model ===
 
@@ -133,8 +136,6 @@ class Series(Task):
             count deviations of the column in the training split, and "columns" has each column's "crps",
             "mae" and "coverage_90" in its own unit.
         """
-        for line in self.corpus.remarks([split]):
-            note(line)
         metrics = self._score(predictor.servable, split)
         return {**metrics, **self._forecasts(predictor.servable, split, progress), "items": metrics["items"]}
 
