@@ -22,6 +22,7 @@ from pipelines.errors import DataError
 FILE = "data_report.json"
 WIDTH = 80  # columns of the text
 UNKNOWN_TOLD, UNKNOWN_REFUSED = 0.01, 0.1  # shares of unknown characters above which they are told, refused
+UNKNOWN_FEW = 10  # unknown characters of a split that are never refused: a split may be tiny
 _NAMED = 12  # unknown characters that a line names
 _FEW = 5  # things left out that the text names
 _LABEL = 12  # columns of the names at the left
@@ -103,7 +104,7 @@ class DataReport:
         """
         for unknown in found:
             self.unknown.append(unknown)
-            if unknown.share > UNKNOWN_REFUSED and not allowed:
+            if unknown.share > UNKNOWN_REFUSED and unknown.count > UNKNOWN_FEW and not allowed:
                 self.refusals.append(f"{unknown}; {cure}; to train all the same: --data.allow_unknown true")
             elif told := unknown_warning(unknown):
                 again = any(warning.endswith(cure) for warning in self.warnings)
