@@ -80,7 +80,7 @@ def prepare(
     if fractions[0] == 0 and (tokenizer is None or statistics is None):
         raise DataError(f"split {tuple(split)} leaves no training clips to learn characters and levels from")
     root = cache_root(cache)
-    folder = _located(os.fspath(directory), root, progress)
+    folder = _located(os.fspath(directory), root, fractions, progress)
     progress(f"checking {folder}")
     recordings = read_recordings(folder)
     cleaner = Cleaner(language)
@@ -118,9 +118,9 @@ def prepare(
     return corpus
 
 
-def _located(directory: str, root: Path, progress: Callable[[str], None]) -> Path:
+def _located(directory: str, root: Path, fractions: Sequence[float], progress: Callable[[str], None]) -> Path:
     if directory == digits.NAME:
-        return digits.folder_of(root, progress)
+        return digits.folder_of(root, fractions, progress)
     if directory.startswith(SAMPLE):
         raise DataError(f"{directory}: no such sample of recordings; there is {digits.NAME}")
     return Path(os.path.expanduser(directory))

@@ -79,6 +79,13 @@ def test_figures_by_length_are_rows_of_the_table(capsys):
     assert ["exact_by_words", "12", "1.0000", "of", "1"] in rows
 
 
+def test_metrics_of_each_column_have_a_line_each(capsys):
+    show({"crps": 0.5, "columns": {"load": {"crps": 812.5, "mae": 0.0004}}})
+    rows = [line.replace("│", "").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["crps", "0.5000"] in rows
+    assert ["load", "crps", "812.5000"] in rows and ["load", "mae", "0.0004"] in rows
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(18.2, "18.2000"), (0.0, "0.0000"), (3.21e-6, "3.21e-06"), (-0.0004, "-0.0004")]
 )

@@ -48,8 +48,10 @@ def test_the_json_has_all_and_stands_alone(tmp_path):
 def test_a_refusal_is_an_error():
     report = DataReport("cipher")
     report.check()
-    report.add_unknown([Unknown("the test split", 10, 2, {"x": 2})], "do this", allowed=False)
-    with pytest.raises(DataError, match=r"2 of 10 characters of the test split \(20%\) .*: x 2; do this; to"):
+    report.add_unknown([Unknown("the test split", 10, 10, {"x": 10})], "do this", allowed=False)
+    report.check()  # of a tiny split
+    report.add_unknown([Unknown("the test split", 55, 11, {"x": 11})], "do this", allowed=False)
+    with pytest.raises(DataError, match=r"11 of 55 characters of the test split \(20%\) .*: x 11; do this; "):
         report.check()
 
 

@@ -34,16 +34,9 @@ def test_the_speech_that_was_found_and_two_transcripts_are_told(found, tmp_path)
         recorded = sum(soundfile.info(path).duration for path in (folder / "wavs").iterdir())
         assert sum(split["s recorded"] for split in splits) == pytest.approx(recorded)
         assert 3.9 < sum(split["s of silence cut"] for split in splits) < 4
-        assert [split["clips"] for split in splits] == [8, 1, 1]
-        ids = corpus.ids("train")[:2]
-        assert [line.split(", ")[0] for line in told.examples] == [
-            f'{id}: "clip {number}."' for id, number in zip(ids, map(_spoken, ids), strict=True)
-        ]
-        assert told.warnings == told.refusals == told.dropped == []
-
-
-def _spoken(id):
-    return "zero one two three four five six seven eight nine".split()[int(id[-1])]
+        shown = list(zip(corpus.ids("train"), corpus.texts("train"), strict=True))[:2]
+        assert [line.rpartition(", ")[0] for line in told.examples] == [f'{i}: "{t}"' for i, t in shown]
+        assert shown[0][1].startswith("clip ") and told.refusals == told.dropped == []
 
 
 def test_clips_left_out_are_counted_and_the_first_named(found, tmp_path):
@@ -60,17 +53,17 @@ def test_clips_left_out_are_counted_and_the_first_named(found, tmp_path):
 
 def test_another_language_in_english_letters_is_told(found, tmp_path):
     folder = write_clips(tmp_path / "data", 10, [f"ma má mà mả {number}" for number in range(10)])
-    (told,) = found(folder, "english")[0].warnings
+    (told,) = [line for line in found(folder, "english")[0].warnings if "not English" in line]
     assert told.startswith("38% of the letters are not English") and told.endswith("--data.language none")
-    assert found(folder, "none")[0].warnings == []
+    assert not any("not English" in line for line in found(folder, "none")[0].warnings)
 
 
 def test_letters_without_a_token_are_named_and_many_are_refused(found, tmp_path):
-    folder = write_clips(tmp_path / "data", 10, [f"ab {'c' * i}" for i in range(10)])
+    folder = write_clips(tmp_path / "data", 10, [f"abb {'c' * i}" for i in range(10)])
     told, corpus = found(folder, tokenizer=CharacterTokenizer("ac "))
-    assert [dict(unknown.letters) for unknown in told.unknown] == [{"b": 8}, {"b": 1}, {"b": 1}]
+    assert [dict(unknown.letters) for unknown in told.unknown] == [{"b": 16}, {"b": 2}, {"b": 2}]
     characters = sum(len(text.replace(" ", "")) for text in corpus.texts("train"))
-    assert told.unknown[0].share == 8 / characters > 0.1
-    assert told.refusals[0].endswith("b 8; the cure; to train all the same: --data.allow_unknown true")
+    assert told.unknown[0].share == 16 / characters > 0.1
+    assert told.refusals[0].endswith("b 16; the cure; to train all the same: --data.allow_unknown true")
     again, _ = found(folder, tokenizer=CharacterTokenizer("ac "), allowed=True)
     assert again.refusals == [] and len(again.warnings) == 3

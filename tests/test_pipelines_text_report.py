@@ -33,7 +33,7 @@ def test_unknown_characters_are_counted_in_every_split(write, tmp_path):
         if count > 1:
             line = (data.warnings + data.refusals)[0]
             assert line.startswith(f"{count} of 100 characters of the test split ({count}%) are not in the")
-            assert f"ж {count - 1}, U+00A0 1" in line and "the cure" in line
+            assert f"ж {count - 1}" in line and "U+00A0 1" in line and "the cure" in line
         assert found(path, tmp_path, allowed=True, tokenizer=known).refusals == []
     spelt = write("abc de ж\n" * 200, "spelt.txt")
     assert not any(u.count for u in found(spelt, tmp_path, kind="subwords", vocabulary_size=300).unknown)
