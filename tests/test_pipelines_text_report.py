@@ -17,7 +17,7 @@ def test_the_sizes_are_those_of_the_splits(write, tmp_path):
     assert data.tables["splits"]["train"] == {
         "characters": 560, "tokens": 560, "characters per token": 1.0, "windows": 56
     }  # fmt: skip
-    assert data.tables["lengths"]["train line, tokens"] == {"median": 3, "95%": 3, "longest": 3}
+    assert data.tables["lengths"]["train line, tokens"] == {"median": 2, "95%": 3, "longest": 3}
     assert data.examples == ['"abc⏎de⏎abc"', '"abc⏎de⏎abc"'] and data.vocabulary == {"tokens": 10}
     assert data.warnings == data.refusals == [] and "no character of any split" in "\n".join(data.lines())
 
