@@ -16,11 +16,13 @@ BURN_IN, STREAMS = 5, 3
 
 
 def nats_of_piece(model, tokens, line_break, start, end, burn_in):
-    """-ln p of tokens[start:end], read from `burn_in` tokens before them on, the model at rest."""
+    """-ln p of tokens[start:end], read from `burn_in` tokens before them on, the model at rest; an unknown
+    one (1) is one of all code points but those that the model knows."""
     first = max(0, start - burn_in)
     before = np.concatenate([[line_break], tokens])[first:end]  # of each token, the one before it
     log_p = tf.nn.log_softmax(model(before[np.newaxis].astype(np.int32))[0]).numpy().astype(np.float64)
-    return -log_p[np.arange(start - first, end - first), tokens[start:end]].sum()
+    nats = -log_p[np.arange(start - first, end - first), tokens[start:end]].sum()
+    return nats + (tokens[start:end] == 1).sum() * np.log(0x110000 - 0x800 - (log_p.shape[1] - 4))
 
 
 def test_each_stream_reads_the_tokens_before_its_own(tmp_path, monkeypatch):
