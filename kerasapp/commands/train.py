@@ -160,13 +160,12 @@ def train(config, folder, resuming, initial):
 def _task(config, folder, resuming, initial):
     """The task of a run, with the vocabulary that it goes on with or starts from, and the model to start
     from, or None."""
-    extends = getattr(config.data, "extend_vocabulary", False)
-    if extends and not (initial or resuming):
+    if getattr(config.data, "extend_vocabulary", False) and not (initial or resuming):
         raise ConfigError(
             "data.extend_vocabulary: extends the vocabulary of another run: name it with --from"
         )
     from kerasapp import api, threads
-    from kerasapp.training.extension import extended
+    from kerasapp.training.extension import going_on
 
     threads.run_side_by_side()
     task_class = spec.spec(config.task).load("task")
@@ -175,6 +174,4 @@ def _task(config, folder, resuming, initial):
     if not initial:
         return task_class(config=config), None
     before = api.load(initial)
-    if extends:
-        return extended(before.task, config, before.model)
-    return task_class(config=config, tokenizer=before.task.tokenizer), before.model
+    return going_on(before.task, config, before.model)
