@@ -148,4 +148,6 @@ def best_metrics(run):
     from kerasapp.training.checkpoint import saved_state
 
     metrics = {name: value for name, value in best[-1].items() if name != "best"}
+    if not (run / "finished").is_file():
+        metrics["training"] = "was interrupted; this is the best model until then"
     return {**metrics, "data": saved_state(run).get("data")}
