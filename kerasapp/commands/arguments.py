@@ -1,6 +1,7 @@
 """What the commands' parsers share: one-line errors, types of flags, texts that look like flags."""
 
 import argparse
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -98,7 +99,7 @@ def knob_type(knob):
 
 def output_file(text):
     """A type for `add_argument`: a path where a file can be written, checked before any work is done."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{path} is a folder; a file's name is expected")
     if not path.parent.is_dir():
@@ -108,7 +109,7 @@ def output_file(text):
 
 def output_folder(text):
     """A type for `add_argument`: a folder that exists, or whose parent exists."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if not path.is_dir() and path.exists():
         raise argparse.ArgumentTypeError(f"{path} is a file; a folder is expected")
     if not path.is_dir() and not path.parent.is_dir():
