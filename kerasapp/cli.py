@@ -70,7 +70,7 @@ def run(argv):
             lines = [f"  {name:<12} {summary}" for name, summary in commands().items()]
             print(HELP.format(commands="\n".join(lines)))
             return 0 if argv else 2
-        if argv[0] == "--version":
+        if argv[0] in ("--version", "-V", "version"):
             print(f"kerasapp {importlib.metadata.version('kerasapp')}")
             return 0
         return _command(argv[0]).main(argv[1:]) or 0
