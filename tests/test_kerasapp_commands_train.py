@@ -283,7 +283,7 @@ def test_another_script_is_refused_unless_the_vocabulary_grows(folder, tiny_run,
 def test_a_vocabulary_grows_from_a_run_alone(folder, capsys):
     words = ["train", "generation", "--data.files", "other.txt", "--data.extend_vocabulary", "true"]
     assert run([*words, "--run", "a"]) == 2
-    assert "data.extend_vocabulary: extends the vocabulary of a run; name it" in capsys.readouterr().err
+    assert "data.extend_vocabulary: extends the vocabulary of another run: name it" in capsys.readouterr().err
     assert not (folder / "a").exists()
 
 
