@@ -1,5 +1,6 @@
 """What the tasks share: configuration, data, the model that is stored and served, its servable."""
 
+import json
 import os
 from functools import cached_property
 
@@ -39,6 +40,7 @@ class Task:
     """
 
     name: str
+    data_report_file = None  # of the training, once a run is trained or loaded; an export takes it along
 
     def __init__(self, preset=None, *, config=None, tokenizer=None, minimum=None, **sections):
         self.config = building.build(config or presets.preset(self.name, preset), sections)
@@ -151,10 +153,22 @@ class Task:
         split = split or self.config.data.default_split
         if not self.corpus.sizes[split]:
             raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
+        if self._has_changed():
+            note(
+                f"the data have changed since the training: parts of the {split} split may have been trained "
+                "on, and scores on these are too good"
+            )
         for line in self.remarks(split):
             note(line)
         options = {knob.name: knob.default for knob in self.described().evaluation} | options
         return self.measure(predictor, split, progress or (lambda share: None), **options)
+
+    def _has_changed(self):
+        """Whether the data are others than at the training; False where nothing is known of it."""
+        if self.data_report_file is None:
+            return False
+        content = json.loads(self.data_report_file.read_text("utf-8")).get("content")
+        return content is not None and content != self.fingerprint()
 
     def serving_model(self, model):
         """The model as it is stored and served, float32, without training's layers; one for all calls."""

@@ -64,6 +64,7 @@ class DataReport:
         task: the task's name.
 
     Attributes:
+        content: a digest of the data, by which a later reader knows whether they have changed.
         read: what was read: name -> number, text or list of texts.
         tables: name -> row -> column -> number or text, such as "splits" and "lengths".
         dropped: what is not used, a dict each; see `drop`.
@@ -76,6 +77,7 @@ class DataReport:
 
     def __init__(self, task: str):
         self.task = task
+        self.content: str | None = None
         self.read: dict[str, Any] = {}
         self.tables: dict[str, dict[str, dict[str, Any]]] = {}
         self.dropped: list[dict[str, Any]] = []
@@ -129,6 +131,7 @@ class DataReport:
         unknown = [{**each._asdict(), "share": each.share} for each in self.unknown]
         return {
             "task": self.task,
+            "content": self.content,
             "read": self.read,
             **self.tables,
             "dropped": self.dropped,

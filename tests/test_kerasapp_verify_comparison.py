@@ -5,24 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from kerasapp import spec
-from kerasapp.verify import table, verdict
 from kerasapp.verify.comparison import compare
 from kerasapp.verify.inputs import Item, columns, main_item
+from kerasapp.verify.loops import Spec
 from kerasapp.verify.measuring import BATCH, LEAST, measure, signatures
 from kerasapp.verify.outcomes import Outcome, outcomes
 
 ITEM = Item("generation", "score", {"text": "a"}, "vectors")
-
-
-def figures(task, items, found, expected):
-    return spec.spec(task).load("verify").figures(list(zip(items, found, expected, strict=True)))
-
-
-def worth(figure):
-    """The `Worth` of the task that is judged by a figure; None for no figure."""
-    judged = (task.load("verify").WORTH for task in spec.specs())
-    return next((one for one in judged if one and one.figure == figure), None)
 
 
 def scored(*nats):
@@ -57,7 +46,9 @@ def test_the_first_item_that_differs_is_told():
 
 def test_what_only_one_of_two_refuses_differs():
     refused, answer = Outcome(refused="too long"), Outcome("x", {"text": "x"})
-    assert compare([ITEM] * 2, [refused, refused], [refused, answer])["equal"] == 0.5
+    both = compare([ITEM] * 2, [refused, refused], [refused, answer])
+    assert (both["items"], both["refused"], both["equal"]) == (1, 1, 0.0)  # what both refuse is not compared
+    assert both["never_rounded"] == both["first_difference"]
     found = compare([ITEM], [answer], [refused])
     assert found["first_difference"]["expected"] == "refused: too long"
     assert found["first_difference"]["found"] == "x"
@@ -79,6 +70,31 @@ def test_a_spectrogram_may_be_a_thousandth_off_in_the_mean_and_no_more_than_20_a
     assert compare([ITEM], spoken(-7.0012), spoken(-7.0))["first_difference"]["output"] == "mel"
     assert compare([ITEM], spoken(-7.0, peak=0.015), spoken(-7.0))["first_difference"] is None
     assert compare([ITEM], spoken(-7.0, peak=0.03), spoken(-7.0))["first_difference"]["output"] == "mel"
+
+
+def test_a_wave_is_off_by_the_root_mean_square_of_its_difference():
+    wave = np.sin(np.arange(800) / 9).astype(np.float32)
+    expected = [Outcome("", {"frames": 4}, {"sound": 0.2 * wave})]
+    near = compare([ITEM], [Outcome("", {"frames": 4}, {"sound": 0.19 * wave})], expected)
+    assert near["first_difference"] is None and near["largest_difference"] == 0.0
+    assert near["sound_difference"] == pytest.approx(0.05, rel=1e-4)
+    for wrong in (0 * wave, -0.2 * wave, 0.2 * wave[:-1]):
+        found = compare([ITEM], [Outcome("", {"frames": 4}, {"sound": wrong})], expected)
+        assert found["first_difference"]["output"] == "sound"
+
+
+def test_an_output_that_is_missing_differs_where_all_have_to_be_there():
+    one, other = Outcome("x", {"text": "x"}), Outcome("x", {"text": "x", "tokens": 4}, {"nats": [1.0]})
+    assert compare([ITEM], [one], [other])["first_difference"] is None
+    assert compare([ITEM], [one], [other], whole=True)["first_difference"]["output"] == "tokens"
+
+
+def test_what_rounding_does_not_explain_is_told_apart():
+    other = Outcome("x", {"text": "x", "read": [4, 5]})
+    rounded = compare([ITEM], [Outcome("y", {"text": "y", "read": [4, 5]})], [other])
+    assert rounded["first_difference"] and rounded["never_rounded"] is None
+    swapped = compare([ITEM], [Outcome("x", {"text": "x", "read": [5, 4]})], [other])
+    assert swapped["never_rounded"]["output"] == "read"
 
 
 # === Outcomes ===
@@ -126,119 +142,22 @@ def test_where_the_time_is_over_the_others_are_not_asked():
     assert len(found.alone) == LEAST and len(found.batched) == LEAST
 
 
-# === Quality and verdict ===
+def test_a_loop_calls_signatures_with_real_values_behind_a_row_and_is_in_no_batch():
+    seen = []
 
+    def call(name, inputs):
+        seen.append((name, {key: value.tolist() for key, value in inputs.items()}))
+        if name == "tokenize":
+            return {"ids": [[4, 9]], "lengths": [2], "context": [4], "normalised": ["ab"]}
+        return {"text": [b"ab"]}
 
-def test_bits_a_character_are_those_of_the_held_out_texts():
-    items = [
-        Item("generation", "score", {"text": "abcd"}, origin)
-        for origin in ("held-out", "held-out", "vectors")
+    specs = {"tokenize": {"text": Spec([-1], "string")}}
+    specs["detokenize"] = {"ids": Spec([-1, -1], "int32"), "lengths": Spec([-1], "int32")}
+    item = Item("generation", "round trip", {"text": "ab"}, "fixed")
+    found = measure(signatures(call, specs), [item], started=0.0)
+    assert seen == [
+        ("tokenize", {"text": [b"ab"]}),
+        ("detokenize", {"ids": [[4, 9, 9, 9, 9]], "lengths": [2]}),
     ]
-    found = figures("generation", items, scored(4.0, 8.0, 99.0), scored(1.0, 1.0, 1.0))
-    assert found == {"bits_per_character": pytest.approx(12 / 8 / math.log(2)), "characters": 8}
-
-
-def test_translations_are_scored_with_their_references():
-    items = [main_item("translation", "a", "held-out", "one two three four five"), ITEM]
-    said = [Outcome("", {"translation": "one two three four five"}), Outcome("", {"tokens": 1})]
-    found = figures("translation", items, said, said)
-    assert found["bleu"] == pytest.approx(100) and found["sentences"] == 1
-
-
-def test_speech_without_recordings_is_compared_with_kerass():
-    mel = np.random.default_rng(0).normal(size=[9, 20])
-    said = [Outcome("", {"stop_reason": "cap"}, {"mel": mel})]
-    found = figures("synthesis", [main_item("synthesis", "a", "drawn")], said, said)
-    assert found["mcd_db"] == found["mel_l1"] == 0.0
-    assert found["stop_errors"] == 1 and found["against"] == "keras"
-
-
-def row(**changes):
-    """A row in which all holds."""
-    plain = {"error": None, "items": 4, "equal": 1.0, "largest_difference": 0.0, "mean_difference": 0.0,
-             "first_difference": None, "batched": None, "quality": {}, "loss": {}}  # fmt: skip
-    return {**plain, **changes}
-
-
-FIRST = {"input": "generate", "output": "text", "expected": "y", "found": "x"}
-VERDICTS = {  # runtime, what is another in its row, what is said
-    "all equal": ("grpc", {}, []),
-    "one differs": (
-        "rest",
-        {"equal": 0.75, "first_difference": FIRST},
-        ["1 of 4 answers differ, asked alone"],
-    ),
-    "one differs in batches": (
-        "keras",
-        {"batched": row(equal=0.5, first_difference=FIRST)},
-        ["2 of 4 answers differ, asked in batches"],
-    ),
-    "int8 may differ": ("tflite_int8", {"equal": 0.1, "first_difference": FIRST}, []),
-    "a loss of too few": (
-        "tflite_dynamic",
-        {"quality": {"bleu": 9.0, "sentences": 999}, "loss": {"bleu": 5.0}},
-        [],
-    ),
-    "a loss that is allowed": (
-        "tflite_dynamic",
-        {
-            "quality": {"bits_per_character": 2.0, "characters": 10_000},
-            "loss": {"bits_per_character": 0.0049},
-        },
-        [],
-    ),
-    "a loss": (
-        "tflite_dynamic",
-        {
-            "quality": {"bits_per_character": 2.0, "characters": 10_000},
-            "loss": {"bits_per_character": 0.0151},
-        },
-        ["bits per character: 1.51% worse than Keras; 0.50% are allowed"],
-    ),
-    "the same loss of int8": (
-        "tflite_int8",
-        {
-            "quality": {"bits_per_character": 2.0, "characters": 10_000},
-            "loss": {"bits_per_character": 0.0151},
-        },
-        [],
-    ),
-    "a loss of BLEU": (
-        "tflite_float16",
-        {"quality": {"bleu": 9.0, "sentences": 1000}, "loss": {"bleu": 0.31}},
-        ["BLEU: 0.31 points worse than Keras; 0.30 points are allowed"],
-    ),
-    "nothing": ("rest", {"items": 0}, ["there is no answer of it, or none of Keras, to compare"]),
-    "an error": ("rest", {"error": "it is gone"}, ["it is gone"]),
-}
-
-
-@pytest.mark.parametrize(("runtime", "changes", "expected"), VERDICTS.values(), ids=VERDICTS)
-def test_verdicts(runtime, changes, expected):
-    figure = next(iter(changes.get("loss", {})), None)
-    assert verdict.problems(runtime, row(**changes), worth(figure)) == expected
-
-
-def test_a_loss_is_what_is_worse_than_keras():
-    assert verdict.loss(
-        worth("bits_per_character"), {"bits_per_character": 2.1}, {"bits_per_character": 2.0}
-    ) == {"bits_per_character": pytest.approx(0.05)}
-    assert verdict.loss(worth("bleu"), {"bleu": 31.0}, {"bleu": 30.0}) == {"bleu": -1.0}
-    assert (
-        verdict.loss(
-            worth("mcd_db"), {"mcd_db": 1.0, "against": "keras"}, {"mcd_db": 0.0, "against": "keras"}
-        )
-        == {}
-    )
-
-
-def test_the_table_has_a_line_for_each_runtime():
-    shown = {"ok": False, "problems": ["it is gone"], "bytes": 2_500_000, "peak_memory_bytes": None,
-             "latency_p50_ms": 0.5, "latency_p95_ms": 2.0, "startup_seconds": 1.25}  # fmt: skip
-    report = {"task": "generation", "items": 4, "split": None, "no_data": "none",
-              "runtimes": {"keras": row(**shown), "rest": row(**shown)}}  # fmt: skip
-    lines = table.markdown(report).splitlines()
-    assert len(lines) == 6 and lines[0].startswith("4 inputs, no data (none)")
-    assert len({line.count("|") for line in lines[2:]}) == 1
-    assert "| 100.0% of 4 |" in lines[4] and "| 2.50 |" in lines[4] and "0.500, 2.000" in lines[4]
-    assert table.broken(report) == ["keras: it is gone", "rest: it is gone"]
+    assert found.alone[0].exact == {"context": 4, "normalised": "ab", "again": "ab", "read": [4, 9]}
+    assert found.batched == []

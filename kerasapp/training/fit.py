@@ -20,6 +20,7 @@ from kerasapp.training.optimizer import make_optimizer
 from kerasapp.training.run_folder import absolute, clear, opened
 from kerasapp.training.schedule import Schedule
 from kerasapp.training.selection import Selection
+from pipelines import data_report
 
 FOREVER = 1_000_000_000  # epochs; the schedule ends a run
 
@@ -61,6 +62,8 @@ def fit(task, run, resuming, callbacks=(), initial=None):
         report = tell(task)
         clear(run)
         report.save(run)
+    if (run / data_report.FILE).is_file():  # older runs have none
+        task.data_report_file = run / data_report.FILE
     task.save_tokenizer(run)
     mirrored = config.strategy == "mirrored"
     with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
@@ -97,6 +100,7 @@ def tell(task):
     Raises: `DataError` where the data are refused.
     """
     report = task.data_report()
+    report.content = task.fingerprint()
     note("\n".join(report.lines()))
     report.check()
     return report

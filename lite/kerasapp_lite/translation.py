@@ -94,6 +94,10 @@ class Translator:
             found.setdefault(translation.text, translation)
         return list(found.values())[: values["n_best"]]
 
+    def read(self, text):
+        """The ids that are read of a sentence, with the end."""
+        return [*self.source.encode_sentence(text), END]
+
     def _search(self, source, knobs):
         ids = np.zeros([1, self._room], np.int32)
         ids[0, : len(source)] = source
