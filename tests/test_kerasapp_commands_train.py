@@ -270,6 +270,9 @@ def test_another_script_is_refused_unless_the_vocabulary_grows(folder, tiny_run,
     assert [unknown["count"] for unknown in kept["unknown"]] == [0, 0, 0]
     words = ["train", "generation", "--data.files", "other.txt", "--from", str(tiny_run), "--run", "other"]
     words += ["--data.split", "0.8", "0.2", "0", "--data.window", "8", "--training.steps", "1"]
+    alone = [*words[:4], "--run", str(tiny_run), *words[8:]]  # where another run is: a vocabulary of its own
+    assert run([*alone, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unknown"][0]["count"] == 0
     for more in ([], ["--dry-run", "--json"]):
         assert run([*words, *more]) == 2
         out, err = capsys.readouterr()
@@ -289,7 +292,7 @@ def test_another_script_is_refused_unless_the_vocabulary_grows(folder, tiny_run,
 def test_a_vocabulary_grows_from_a_run_alone(folder, capsys):
     words = ["train", "generation", "--data.files", "other.txt", "--data.extend_vocabulary", "true"]
     assert run([*words, "--run", "a"]) == 2
-    assert "data.extend_vocabulary: extends the vocabulary of a run; name it" in capsys.readouterr().err
+    assert "data.extend_vocabulary: extends the vocabulary of another run: name it" in capsys.readouterr().err
     assert not (folder / "a").exists()
 
 

@@ -130,9 +130,7 @@ def _parser(task, name):
 
 def report(config, folder, initial, as_json):
     """Tells what is found in the data; trains nothing and makes no run folder."""
-    stored = run_folder.stored_config(folder)
-    goes_on = stored is not None and not config.training.overwrite and not initial
-    task, _ = _task(config, folder, goes_on, initial)
+    task, _ = _task(config, folder, run_folder.would_go_on(folder, config), initial)
     from kerasapp.training.fit import tell
 
     if not as_json:

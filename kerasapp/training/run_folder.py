@@ -75,6 +75,14 @@ def opened(folder, config):
         yield _goes_on(folder, config)
 
 
+def would_go_on(folder, config):
+    """Whether an unfinished run of this configuration is in `folder`."""
+    stored = stored_config(folder)
+    if stored is None or config.training.overwrite or (folder / "finished").exists():
+        return False
+    return not parsing.differing_keys(stored, config)
+
+
 def _goes_on(folder, config):
     stored = stored_config(folder)
     if stored is None or config.training.overwrite:
