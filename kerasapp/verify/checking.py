@@ -14,13 +14,11 @@ from kerasapp.artefact import EXTRA
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.verify import runtimes, verdict
-from kerasapp.verify.comparison import compare
-from kerasapp.verify.inputs import Item, bundle_vectors, main_item, vectors
+from kerasapp.verify.comparison import compare, joined
+from kerasapp.verify.inputs import PORT
 from kerasapp.verify.measuring import Measured
-
-START, PHONE_START = 6.0, 1.0  # seconds that a runtime needs to start, at most times
-LEAST_KERAS = 3.0  # seconds that Keras gets: what it has not answered nobody is asked
-LEAST, MOST = 1.0, 4.0  # and the others
+from kerasapp.verify.outcomes import Outcome
+from kerasapp.verify.questions import questions
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,11 @@ class Settings:
     """How much is asked.
 
     runtimes: those to ask, Keras aside, which always is; None for all there are.
-    items: inputs, test vectors among them. lines: texts of the user's own, in addition. length: of generated
-    texts. scored: held-out texts of 256 tokens that a model of generation scores. beam_size: of held-out
-    sentences and lines. seconds: for all together, as far as starting the runtimes leaves any; None asks for
-    everything. patience: seconds that reading the held-out data may take.
+    items: inputs, test vectors among them, beside those that never change. lines: texts of the user's own, in
+    addition. length: of generated texts. scored: held-out texts that are scored. beam_size: of held-out
+    sentences and lines. seconds: for Keras alone, once it has answered `measuring.LEAST` inputs; what it has
+    not answered then nobody is asked; None asks for everything. patience: seconds that reading the held-out
+    data may take, on a machine that does nothing else.
     """
 
     runtimes: Sequence[str] | None = None
@@ -44,7 +43,7 @@ class Settings:
     patience: float = 600.0
 
 
-QUICK = Settings(items=20, length=40, scored=4, seconds=50.0, patience=15.0)
+QUICK = Settings(items=20, length=40, scored=4, seconds=2.0, patience=15.0)
 
 
 def verify(version, settings=None, progress: Callable[[str, float], None] = lambda runtime, share: None):
@@ -67,24 +66,22 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
     task = parsing.load(version / EXTRA / "config.yaml").task
     names = _names(version, settings.runtimes)
     progress("data", 0.0)
-    items, about = _items(version, task, settings)
-    clock = _Clock(names, started, settings.seconds)
-    measured = _ask_all(version, task, items, names, clock, progress)
+    asked = questions(version, task, settings)
+    measured = _ask_all(version, task, asked, names, settings.seconds, progress)
+    given = [item for item in asked.items if runtimes.takes("keras", item, task)]
+    said = dict(zip(map(id, given), measured["keras"].alone, strict=False))  # as far as there was time
     rows = {}
     for name in names:
-        asked = [item for item in items if runtimes.takes(name, item, task)]
-        said = zip(items, measured["keras"].alone)  # as far as the time was enough
-        expected = [outcome for item, outcome in said if runtimes.takes(name, item, task)]
-        rows[name] = _row(name, version, task, asked, measured[name], expected)
-        broken = about["bundle"] if runtimes.phone(name) else None
+        rows[name] = _row(name, version, task, asked.items, measured[name], said)
+        broken = asked.bundle if runtimes.phone(name) else asked.fault if name == "keras" else None
         rows[name]["problems"] += [broken] if broken else []
         rows[name]["ok"] = not rows[name]["problems"]
     return {
         "ok": all(row["ok"] for row in rows.values()),
         "task": task,
-        "items": len(items),
-        "split": about["split"],
-        "no_data": about["missing"],
+        "items": len(said),
+        "split": asked.split,
+        "no_data": asked.missing,
         "seconds": round(time.monotonic() - started, 3),
         "runtimes": rows,
     }
@@ -99,105 +96,79 @@ def _names(version, wanted):
     return [name for name in names if wanted is None or name in wanted or name == "keras"]
 
 
-def _items(version, task, settings):
-    """The items, and {"split", "missing", "bundle": what is wrong with the bundle's test vectors}."""
-    bundle, broken = version / "tflite", None
-    found = vectors(version, task)
-    if (bundle / "metadata.json").is_file():
-        more, broken = bundle_vectors(bundle, task)
-        found += more
-    described = spec.spec(task)
-    asked = described.load("verify").asked
-    found += [main_item(task, line, "data", **asked(settings, "data")) for line in settings.lines]
-    main = sum(item.signature == described.signature for item in found) - len(settings.lines)
-    if settings.items <= main:
-        return found, {"split": None, "missing": "none was asked for", "bundle": broken}
-    job = {"folder": str(version), "count": settings.items - main, "scored": settings.scored}
-    more = runtimes.child("kerasapp.verify.held_out", job, settings.patience)
-    if isinstance(more, str):
-        return found, {"split": None, "missing": more, "bundle": broken}
-    origin = "held-out" if more["split"] else "drawn"
-    knobs = asked(settings, origin)
-    references = more["references"] or [None] * len(more["texts"])
-    pairs = zip(more["texts"], references, strict=True)
-    asked = [main_item(task, text, origin, reference, **knobs) for text, reference in pairs]
-    scored = [Item(task, "score", {"text": text}, "held-out") for text in more["scored"]]
-    few = len(asked) // 4  # where the time is short, something of each
-    return [*found, *asked[:few], *scored, *asked[few:]], {**more, "bundle": broken}
-
-
-class _Clock:
-    """Shares the time out among the runtimes that are still to come; None for as long as it takes."""
-
-    def __init__(self, names, started, seconds):
-        self._left, self._end = list(names), seconds and started + seconds
-
-    def next(self):
-        """The seconds of the next runtime, for what it is asked alone, and again for batches."""
-        if not self._end:
-            return None
-        starts = [PHONE_START if runtimes.phone(n) else START for n in self._left if n != "grpc"]
-        free = self._end - time.monotonic() - sum(starts)
-        least = LEAST_KERAS if self._left[0] == "keras" else LEAST
-        share = free / (2 * len(self._left))
-        self._left.pop(0)
-        return min(max(share, least), MOST)
-
-
-def _ask_all(version, task, items, names, clock, progress):
-    """The `Measured` of each runtime. What Keras has not answered in time the others are not asked."""
-    found, known, server = {}, items, None
+def _ask_all(version, task, asked, names, seconds, progress):
+    """The `Measured` of each runtime. Keras is asked as much as its time allows, all others the same."""
+    found, known, server = {}, asked.items, None
     with contextlib.ExitStack() as stack:
         for place, name in enumerate(names):
             progress(name, place / len(names))
-            seconds = clock.next()
+            given = [item for item in known if runtimes.takes(name, item, task)]
             if name in ("rest", "grpc"):  # one server for both
                 server = stack.enter_context(runtimes.Served(version)) if name == "rest" else server
-                found[name] = server.ask(name, known, seconds)
-            else:
-                stack.close()
-                asked = [item for item in known if runtimes.takes(name, item, task)]
-                found[name] = runtimes.run(name, version, asked, seconds)
-            if name == "keras" and found[name].alone:
-                known = items[: len(found[name].alone)]
+                found[name] = server.ask(name, given, asked.specs)
+                continue
+            stack.close()
+            limit = seconds if name == "keras" else None
+            found[name] = runtimes.run(name, version, given, asked.specs, limit)
+            if name == "keras":
+                known = _known(asked.items, found[name].alone, given)
     return found
 
 
-def _row(name, version, task, items, measured: Measured, expected):
+def _row(name, version, task, items, measured: Measured, said):
     """A runtime's row, but for "ok".
 
     Args:
-        items: those that it could be asked. expected: what Keras said to them, as far as it did.
+        items: all there are. said: what Keras said to them, as far as it did, by the items' ids.
     """
-    count = min(len(measured.alone), len(expected))
-    kept = list(range(count))
-    if runtimes.phone(name):  # fixed shapes: what is too long for a phone is told, and no fault
-        kept = [i for i in kept if not measured.alone[i].refused or expected[i].refused]
-    alone = [(items[i], measured.alone[i], expected[i]) for i in kept]
-    batched = [(items[i], outcome, expected[i]) for i, outcome in measured.batched or () if i < count]
+    known = [item for item in items if id(item) in said or item.signature == PORT]
+    asked = [item for item in known if runtimes.takes(name, item, task)]
+    expected = [_expected(name, version, item, said, task) for item in asked]
+    whole = not runtimes.phone(name)
+    alone = list(zip(asked, measured.alone, expected, strict=False))
+    batched = [(asked[i], outcome, expected[i]) for i, outcome in measured.batched or ()]
     wanted = alone
     if name == "keras":  # is what the others are compared with, and itself with what the export stores
         wanted = [(item, found, item.expected) for item, found, _ in alone if item.expected]
-    row = {**compare(*_columns(wanted)), "error": measured.error}
-    row["refused"] = sum(outcome.refused is not None for outcome in measured.alone)
-    row["batched"] = None if measured.batched is None else compare(*_columns(batched))
+    row = compare(*_columns(wanted), whole and name != "keras")
+    if name == "keras":
+        pairs = [(item, found, said[id(item.like)]) for item, found, _ in alone if id(item.like) in said]
+        row = joined(row, compare(*_columns(pairs)))
+    row |= {"error": measured.error, "asked": len(asked), "answered": len(measured.alone)}
+    row["batched"] = None if measured.batched is None else compare(*_columns(batched), whole)
     judged = spec.spec(task).load("verify")
     answered = [(item, one, k) for item, one, k in alone if not one.refused and not k.refused]
-    row["quality"] = judged.figures(answered) if answered else {}
-    baseline = judged.figures([(item, k, one) for item, one, k in answered]) if answered else {}
-    row["loss"] = verdict.loss(judged.WORTH, row["quality"], baseline)
+    row["quality"], row["loss"], row["loss_deviation"] = verdict.loss(judged, answered)
+    row["likeness"] = verdict.alike(judged, answered)
     row["bytes"] = size(name, version)
     row["peak_memory_bytes"] = measured.peak
     percentiles = np.percentile(measured.latencies, [50, 95]) * 1e3 if measured.latencies else (None, None)
     row["latency_p50_ms"], row["latency_p95_ms"] = (p if p is None else float(p) for p in percentiles)
     row["startup_seconds"] = measured.startup
-    row["problems"] = verdict.problems(name, row, judged.WORTH)
+    row["problems"] = [*verdict.problems(name, row, judged), *measured.faults]
     return row
+
+
+def _expected(name, version, item, said, task):
+    """What a runtime has to answer: what Keras did, or a refusal of what is beyond a bundle's limits."""
+    expected = said.get(id(item), item.expected)
+    if not runtimes.phone(name) or item.signature == PORT:
+        return expected
+    refuses = getattr(spec.spec(task).load("phone"), "refuses", None)
+    if refuses and refuses(runtimes.limits(version), item, expected):
+        return Outcome(refused="it is beyond the limits of the bundle")
+    return expected
 
 
 def _columns(rows):
     """Rows of three as three lists."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else ([], [], [])
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], []]
+
+
+def _known(items, answered, given):
+    """The items that Keras has answered, and those that it is not asked."""
+    unknown = set(map(id, given[len(answered) :]))
+    return [item for item in items if id(item) not in unknown]
 
 
 def size(name, version):

@@ -5,6 +5,7 @@ that gives its `Outcome`), WORTH (a `kerasapp.verify.worth.Worth`, or None), and
 (`kerasapp.tasks.series.verify` is the shortest):
 
     stored(outputs): the `Outcome` in a test vector of a bundle.
+    LOOPS: optional: name -> loop over signatures (see `kerasapp.verify.loops`); OUTCOMES has the name, too.
     asked(settings, origin): name -> value of the knobs for inputs that are no test vectors, where these are
         not the defaults. settings: `kerasapp.verify.checking.Settings`. origin: see `Item`.
     drawn(task, count): inputs at random, where there are no held-out data.
@@ -13,6 +14,12 @@ that gives its `Outcome`), WORTH (a `kerasapp.verify.worth.Worth`, or None), and
         held-out data among them.
     shown(figures): these figures in words.
     given(request): optional: the inputs of a bundle's test vector, where they are not asked as they stand.
+    ported(outputs): optional: the `Outcome` of all that a bundle's test vector has for ports.
+    awkward(task): optional: list of (input, knobs) that are asked beside the others, such as an empty text.
+    varied(i): optional: the knobs of the input number i of the held-out data, where they are others.
+    probes(items, settings, signatures): optional: more items: loops, and the signatures beside the main one.
+    likeness(item, found, expected): optional: how much an answer of rounded weights is like Keras's, from 0
+        to 1; None where that says nothing. LIKE: the least mean of it for each precision.
 """
 
 import hashlib
@@ -29,6 +36,13 @@ from kerasapp.knobs import texts
 from kerasapp.verify.outcomes import outcomes
 
 SEED = 0
+# Blank; decomposed accents; what other normal forms change; line breaks; symbols that few models know.
+AWKWARD = (
+    "", " \t\n ", "e\u0301te\u0301 A\u030angstrom", "\ufb01ne \u00b2 \u2460 \uff0c\uff01", "a\r\nb\rc\n\nd",
+    "\N{PARROT}\N{WOMAN}\u200d\N{GIRL} \N{SNOWMAN}", "the\u00a0end \u201cquoted\u201d",
+)  # fmt: skip
+PORT = "port"  # no signature: what docs/mobile.md has a port compare with the bundle's test vectors
+OUTPUTS = "outputs"  # its input that has what the test vector says
 DRAWN = 12  # tokens of a text of letters at random, or steps of a history
 
 
@@ -39,7 +53,8 @@ class Item:
     task: the model's. signature: of the servable. inputs: name -> str, int, float or list of numbers, one
     row. origin: "vectors", "bundle", "data", "held-out" or "drawn". expected: the `Outcome` that is stored
     with a test vector. reference: of held-out data, a translation, a recording's log-mel [frames, mels], or
-    what came after a history [steps, columns].
+    what came after a history [steps, columns]. like: another input, whose answer has to be the same as far as
+    both have the same outputs.
     """
 
     task: str
@@ -48,13 +63,15 @@ class Item:
     origin: str
     expected: Any = None
     reference: Any = None
+    like: "Item | None" = None
 
     @property
     def shown(self):
         """The inputs in one line: the texts, and the knobs that are not the defaults."""
         task = spec.spec(self.task)
-        defaults = task.defaults if self.signature == task.signature else {}
-        kept = {k: v for k, v in self.inputs.items() if k not in defaults or v != defaults[k]}
+        defaults = task.defaults
+        inputs = {k: v for k, v in self.inputs.items() if k != OUTPUTS}
+        kept = {k: v for k, v in inputs.items() if k not in defaults or v != defaults[k]}
         kept = {k: f"{len(v)} steps" if isinstance(v, list) else v for k, v in kept.items()}
         return f"{self.signature} {json.dumps(kept, ensure_ascii=False)}"
 
@@ -62,7 +79,7 @@ class Item:
 def columns(items):
     """The inputs of items of one signature as arrays [rows], name -> array."""
     task = spec.spec(items[0].task)
-    knobs = {knob.name: knob for knob in task.knobs if items[0].signature == task.signature}
+    knobs = {knob.name: knob for knob in task.knobs}
     return {name: _column([item.inputs[name] for item in items], knobs.get(name)) for name in items[0].inputs}
 
 
@@ -95,16 +112,25 @@ def main_item(task, value, origin, reference=None, **knobs):
     return Item(task, described.signature, inputs, origin, reference=reference)
 
 
-def random_texts(tokenizer, count):
-    """Texts of tokens at random."""
+def default_item(item):
+    """The item of `serving_default` for the same input, and the one of all knobs that it has to be like."""
+    described = spec.spec(item.task)
+    taken = {name: value for name, value in item.inputs.items() if name not in described.defaults}
+    main = Item(item.task, described.signature, {**taken, **described.defaults}, "fixed")
+    return Item(item.task, "serving_default", taken, "fixed", like=main), main
+
+
+def random_texts(tokenizer, count, length=DRAWN):
+    """Texts of tokens at random; of up to `DRAWN` of them, or of `length`."""
     import tensorflow as tf
 
     from pipelines.text import sentences
 
     draw = np.random.default_rng(SEED)
-    ids = tf.constant(draw.integers(4, tokenizer.size, [count, DRAWN]), tf.int32)
-    lengths = tf.constant(draw.integers(3, DRAWN + 1, count), tf.int32)
-    return [text.decode() for text in sentences.decode(tokenizer, ids, lengths).numpy()]
+    ids = tf.constant(draw.integers(4, tokenizer.size, [count, length]), tf.int32)
+    lengths = draw.integers(3, length + 1, count) if length == DRAWN else np.full(count, length)
+    texts = sentences.decode(tokenizer, ids, tf.constant(lengths, tf.int32)).numpy()
+    return [text.decode() for text in texts]
 
 
 def spread(total, count):
@@ -150,7 +176,15 @@ def bundle_vectors(bundle, task):
     described = spec.spec(task)
     judged, main, defaults = described.load("verify"), described.signature, described.defaults
     given = getattr(judged, "given", lambda request: request["inputs"])
-    return [
+    ported = getattr(judged, "ported", None)
+    found = [
         Item(task, main, {**defaults, **given(request)}, "bundle", judged.stored(request["outputs"]))
         for request in requests
-    ], None
+    ]
+    if ported:
+        outputs = [request["outputs"] for request in requests]
+        found += [
+            Item(task, PORT, {**item.inputs, OUTPUTS: told}, "bundle", ported(told))
+            for item, told in zip(found, outputs, strict=True)
+        ]
+    return found, None

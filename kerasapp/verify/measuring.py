@@ -5,10 +5,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kerasapp import spec
+from kerasapp.verify.loops import runner
 from kerasapp.verify.outcomes import Outcome, outcomes
 
 BATCH = 8  # inputs in one request: from so many on the servable samples in another way
-LEAST = 3  # inputs that are asked alone, however long they take
+LEAST = 40  # inputs that Keras is asked, however long they take
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Measured:
     alone: an `Outcome` for each item, of the first ones where the time was over. batched: (place of the item,
     `Outcome`); None where the runtime takes one input at a time. latencies: seconds per token or frame, of
     each input alone. startup: seconds from the start of the process to its first answer. peak: bytes of
-    memory. error: why there is no more, in one line.
+    memory. error: why there is no more, in one line. faults: what is wrong with files that no answer shows.
     """
 
     alone: list = field(default_factory=list)
@@ -27,23 +29,34 @@ class Measured:
     startup: float | None = None
     peak: int | None = None
     error: str | None = None
+    faults: list = field(default_factory=list)
 
 
-def signatures(call):
-    """A function (items of one signature) -> (seconds, list of `Outcome`).
+def signatures(call, specs=None):
+    """A function (items of one signature, or one item of a loop) -> (seconds, list of `Outcome`).
 
     Args:
         call: function (signature, inputs name -> array) -> outputs name -> array or nested list.
+        specs: signature -> its inputs, for loops (see `kerasapp.verify.loops`).
     """
     from kerasapp.verify.inputs import columns
 
+    specs = specs or {}
+    run = runner(call, specs)
+
     def ask(items):
-        inputs = columns(items)
+        inputs, (task, name) = columns(items), (items[0].task, items[0].signature)
         started = time.perf_counter()
-        outputs = call(items[0].signature, inputs)
-        return time.perf_counter() - started, outcomes(items[0].task, items[0].signature, outputs, len(items))
+        loop = loops(task).get(name)
+        outputs = loop(run, inputs, specs.__getitem__) if loop else call(name, inputs)
+        return time.perf_counter() - started, outcomes(task, name, outputs, len(items))
 
     return ask
+
+
+def loops(task):
+    """The loops of a task by name."""
+    return getattr(spec.spec(task).load("verify"), "LOOPS", {})
 
 
 def measure(ask, items, *, started, seconds=None, batches=True):
@@ -53,8 +66,8 @@ def measure(ask, items, *, started, seconds=None, batches=True):
         ask: see `signatures`.
         items: list of `Item`.
         started: the value of `time.time()` when the runtime's process began.
-        seconds: after the first answer, and again for batches, after which no further request is sent; None:
-            all are sent.
+        seconds: after the first answer, after which no further request is sent, but for the first `LEAST`
+            items; None: all are sent.
         batches: whether the runtime takes several inputs in a request.
 
     Returns: `Measured`, without peak.
@@ -67,24 +80,24 @@ def measure(ask, items, *, started, seconds=None, batches=True):
         if found.startup is None:
             found.startup = time.time() - started
             end = time.monotonic() + seconds if seconds else end
-        elif outcome.count and item.signature in seen:  # the first one of a signature prepares its graph
+        elif item.signature == spec.spec(item.task).signature and outcome.count and item.signature in seen:
+            # The first one of a signature prepares its graph.
             found.latencies.append(taken / outcome.count)
         seen.add(item.signature)
         found.alone.append(outcome)
     if batches:
-        found.batched = _batched(ask, items, found.alone, seconds)
+        found.batched = _batched(ask, items, found.alone)
     return found
 
 
-def _batched(ask, items, alone, seconds):
-    answered = [i for i, outcome in enumerate(alone) if outcome.refused is None]
+def _batched(ask, items, alone):
+    known = loops(items[0].task) if items else ()
+    answered = [i for i, one in enumerate(alone) if not one.refused and items[i].signature not in known]
     names = dict.fromkeys(items[i].signature for i in answered)
     groups = [[i for i in answered if items[i].signature == name] for name in names]
     batches = [group[start : start + BATCH] for group in groups for start in range(0, len(group), BATCH)]
-    found, end = [], time.monotonic() + seconds if seconds else float("inf")
-    for n, places in enumerate(batches):
-        if n and time.monotonic() >= end:
-            break
+    found = []
+    for places in batches:
         _, answers = _asked(ask, [items[i] for i in places])
         found += zip(places, answers, strict=True)
     return found

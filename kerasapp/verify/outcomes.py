@@ -1,5 +1,6 @@
 """What a runtime says to one input, in a form that is the same for all runtimes. Needs NumPy alone."""
 
+import base64
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +43,25 @@ def scored(row, count, value="nats"):
     """The `Outcome` of a text that was scored. count: name of the output that counts its parts."""
     number, parts = floats(row[value]), int(row[count])
     return Outcome(f"{value} {float(number):.4f}", {count: parts}, {value: number})
+
+
+def read_ids(row):
+    """The `Outcome` of `tokenize`, or of a round trip: ids without padding, and all other outputs."""
+    count = int(row["lengths"])
+    exact = {name: _plain(value) for name, value in row.items() if name not in ("ids", "lengths")}
+    exact["read"] = np.asarray(row["ids"])[:count].tolist()
+    return Outcome(f"{count} ids", exact)
+
+
+def _plain(value):
+    return text_of(value) if isinstance(value, str | bytes) else np.asarray(value).tolist()
+
+
+def bytes_of(value):
+    """The bytes of a string, whatever the runtime gives for one."""
+    if isinstance(value, dict):
+        return base64.b64decode(value["b64"])
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def text_of(value):

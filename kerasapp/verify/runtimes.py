@@ -16,6 +16,7 @@ from pathlib import Path
 from kerasapp import spec
 from kerasapp.export.precisions import PRECISIONS
 from kerasapp.serving.client import Client
+from kerasapp.verify.inputs import PORT
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
 
 EXACT = ("keras", "saved_model", "cc_loader", "rest", "grpc")  # the arithmetic of all is float32
@@ -41,6 +42,14 @@ def names(version):
     return found
 
 
+def limits(version):
+    """The limits of a version's bundle by name; {} where its metadata have none."""
+    try:
+        return json.loads((version / "tflite" / "metadata.json").read_text("utf-8")).get("limits", {})
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
 def phone(runtime):
     """The engine of LiteRT and the precision of a runtime that runs a bundle; None for any other."""
     name, _, precision = runtime.partition("_")
@@ -48,27 +57,30 @@ def phone(runtime):
 
 
 def takes(runtime, item, task):
-    """Whether a runtime can be asked an item: a bundle has fewer signatures."""
-    return phone(runtime) is None or item.signature in spec.spec(task).load("phone").SIGNATURES
+    """Whether a runtime can be asked an item: a bundle has fewer signatures, and may have fewer knobs."""
+    if phone(runtime) is None:
+        return item.signature != PORT
+    module = spec.spec(task).load("phone")
+    return item.signature in module.SIGNATURES and getattr(module, "takes", lambda item: True)(item)
 
 
-def run(runtime, version, items, seconds=None):
+def run(runtime, version, items, specs, seconds=None):
     """Asks one runtime, but for a server, in a new process.
 
     Args:
         runtime: of `names`, not "rest" or "grpc".
         version: the version's folder, which may be called anything.
-        items, seconds: see `kerasapp.verify.measuring.measure`.
+        items, seconds: see `kerasapp.verify.measuring.measure`. specs: see `kerasapp.verify.loops`.
 
     Returns: `Measured`.
     """
-    plain = [dataclasses.replace(item, expected=None, reference=None) for item in items]
-    job = {"runtime": runtime, "folder": str(version), "items": plain, "seconds": seconds}
+    plain = [dataclasses.replace(item, expected=None, reference=None, like=None) for item in items]
+    job = {"runtime": runtime, "folder": str(version), "items": plain, "seconds": seconds, "specs": specs}
     found = child("kerasapp.verify.worker", {**job, "started": time.time()}, LONGEST)
     return found if isinstance(found, Measured) else Measured(error=found)
 
 
-def child(module, job, timeout):
+def child(module, job, timeout=LONGEST):
     """What a module of this package makes of a job in a process of its own, or a line that says why nothing.
 
     Where the time is over the process is ended, and what it has written by then counts.
@@ -136,7 +148,7 @@ class Served:
     def __exit__(self, *error):
         self._stack.close()
 
-    def ask(self, protocol, items, seconds=None):
+    def ask(self, protocol, items, specs):
         """The `Measured` of "rest" or "grpc". Its start is that of the server and of the first request, its
         memory the server's."""
         if self._error:
@@ -149,7 +161,7 @@ class Served:
                 return client.predict(self.NAME, inputs, signature_name=name)
 
             started = time.time() - self._seconds  # as if the server had started only now
-            found = measure(signatures(call), items, started=started, seconds=seconds)
+            found = measure(signatures(call, specs), items, started=started)
         found.peak = peak_memory(self._process.pid)
         return found
 

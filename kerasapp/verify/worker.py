@@ -21,7 +21,7 @@ def main(job, result):
     job = pickle.loads(Path(job).read_bytes())
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        ask = _open(job["runtime"], Path(job["folder"]))
+        ask = _open(job["runtime"], Path(job["folder"]), job["specs"])
         batches = phone(job["runtime"]) is None
         found = measure(ask, job["items"], started=job["started"], seconds=job["seconds"], batches=batches)
     except Exception as error:  # whatever a damaged export makes a library raise
@@ -30,13 +30,13 @@ def main(job, result):
     Path(result).write_bytes(pickle.dumps(found))
 
 
-def _open(runtime, folder):
+def _open(runtime, folder, specs):
     """A function (items) -> (seconds, outcomes) (see `kerasapp.verify.measuring.signatures`)."""
     if bundled := phone(runtime):
         engine, precision = bundled
         return open_bundle(folder / "tflite", precision, engine)
     opened = {"keras": _keras, "saved_model": _saved_model, "cc_loader": _cc_loader}[runtime]
-    return signatures(opened(folder))
+    return signatures(opened(folder), specs)
 
 
 def open_bundle(folder, precision, engine="interpreter"):

@@ -31,3 +31,10 @@ class Worth(NamedTuple):
     def amount(self, loss):
         """A loss in words."""
         return f"{loss:.2f} points" if self.in_points else f"{loss:.2%}"
+
+
+def common(found, expected):
+    """The share of a text, or of a list, that is the other's before the first difference."""
+    same = next((i for i, pair in enumerate(zip(found, expected, strict=False)) if pair[0] != pair[1]), None)
+    same = min(len(found), len(expected)) if same is None else same
+    return same / max(len(found), len(expected), 1)

@@ -58,8 +58,16 @@ class Generator:
         if held:
             yield held
 
+    def read(self, prompt):
+        """The ids that are read of a prompt: the line break, and its own."""
+        return [self.vocabulary.line_break, *self.vocabulary.encode(prompt)]
+
+    def logits(self, ids):
+        """The logits [vocabulary] of the token after these ids."""
+        return self._read(ids)[0][0]
+
     def _tokens(self, prompt, knobs):
-        logits, states = self._read([self.vocabulary.line_break, *self.vocabulary.encode(prompt)])
+        logits, states = self._read(self.read(prompt))
         for position in range(knobs["length"]):
             logits = logits[0]
             logits[: END + 1] = -np.inf  # padding, unknown, start and end are no text

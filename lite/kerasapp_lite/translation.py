@@ -91,6 +91,10 @@ class Translator:
         how = Search(values["beam_size"], *penalties, shortest, longest)
         return self._search([*ids, END], how)[: values["n_best"]]
 
+    def read(self, text):
+        """The ids that are read of a sentence, with the end."""
+        return [*self.source.encode_sentence(text), END]
+
     def _search(self, source, knobs):
         ids = np.zeros([1, self._room], np.int32)
         ids[0, : len(source)] = source

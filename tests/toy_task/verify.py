@@ -10,7 +10,7 @@ def deciphered(row):
     return Outcome(text, {"plain": text}, {}, len(text))
 
 
-OUTCOMES = {"decipher": deciphered}
+OUTCOMES = {"decipher": deciphered, "serving_default": deciphered}
 
 
 def stored(outputs):

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from kerasapp.verify.inputs import OUTPUTS, PORT
 from kerasapp.verify.outcomes import Outcome
 
-SIGNATURES = ("generate", "score")
+SIGNATURES = ("generate", "serving_default", "score", PORT)
 
 
 def open_bundle(bundle):
@@ -17,11 +18,23 @@ def open_bundle(bundle):
     def answer(item):
         if item.signature == "score":
             return score(item.inputs["text"])
+        if item.signature == PORT:
+            return _ported(generator, item.inputs)
         knobs = dict(item.inputs)
         text = generator.generate(knobs.pop("prompt"), **knobs)
-        return Outcome(text, {"text": text}, {}, knobs["length"])
+        return Outcome(text, {"text": text}, {}, knobs.get("length", 0))
 
     return answer
+
+
+def _ported(generator, inputs):
+    """All that a test vector tells: the ids that are read, the first logits, the ids, the text."""
+    knobs = {name: value for name, value in inputs.items() if name not in ("prompt", "stop", OUTPUTS)}
+    prompt, told = inputs["prompt"], inputs[OUTPUTS]
+    text = generator.generate(prompt, stop=inputs["stop"], **knobs)
+    exact = {"text": text, "read": generator.read(prompt), "ids": list(generator.tokens(prompt, **knobs))}
+    logits = generator.logits(exact["read"])[told["first_logits"]["ids"]]
+    return Outcome(text, exact, {"first_logits": logits})
 
 
 def _scorer(bundle, vocabulary):

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
-from kerasapp.verify.inputs import random_texts
-from kerasapp.verify.outcomes import Outcome, scored, text_of
-from kerasapp.verify.worth import Worth
+from kerasapp.tasks.generation import stream
+from kerasapp.verify.inputs import AWKWARD, Item, random_texts
+from kerasapp.verify.loops import round_trip
+from kerasapp.verify.outcomes import Outcome, floats, read_ids, scored, text_of
+from kerasapp.verify.worth import Worth, common
 
 PROMPT = 40  # tokens of a prompt
 SCORED = 256  # tokens of a text that is scored
@@ -22,7 +24,60 @@ def generated(row):
     )
 
 
-OUTCOMES = {"generate": generated, "score": lambda row: scored(row, "characters")}
+def answered(row):
+    """The `Outcome` of a row of `serving_default`."""
+    text = text_of(row["text"])
+    return Outcome(text, {"text": text})
+
+
+def streamed(run, inputs, specs):
+    """The text of all pieces, as a server streams it."""
+    *pieces, end = stream.generate(run, inputs, specs)
+    text = "".join(piece.text for piece in pieces)
+    return {"text": [text], "tokens": [end.tokens], "stop_reason": [end.stop_reason]}
+
+
+def stepwise(run, inputs, specs):
+    """A text's nats by `prefill` and `step`, as the signature `score` gives them; and whether `prefill` of
+    its second half goes on from the states of the first."""
+    read = run("tokenize", inputs)
+    ids = [int(read["context"][0]), *read["ids"][0, : read["lengths"][0]].tolist()]
+    given = {name: one for name, one in specs("prefill").items() if name not in ("ids", "lengths")}
+    zeros = {name: np.zeros([1, one.shape[1]], np.float32) for name, one in given.items()}
+
+    def prefill(part, states):
+        return run("prefill", {"ids": [part], "lengths": [len(part)], **states})
+
+    out, nats = prefill(ids[:1], zeros), 0.0
+    for token in ids[1:]:
+        logits = out.pop("logits")[0].astype(np.float64)
+        nats += np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[token]
+        out = run("step", {"ids": [token], **out})
+    half, stepped = (len(ids) + 1) // 2, out["logits"]
+    out = prefill(ids[:half], zeros)
+    if ids[half:]:
+        out = prefill(ids[half:], {name: out[name] for name in zeros})
+    same = np.allclose(out["logits"], stepped, atol=1e-3, rtol=1e-3)
+    count = len(text_of(read["normalised"][0]))
+    return {"nats": [nats], "characters": [count], "prefill_as_step": [int(same)]}
+
+
+def stepped(row):
+    """The `Outcome` of `stepwise`."""
+    nats, count = floats(row["nats"]), int(row["characters"])
+    exact = {"characters": count, "prefill_as_step": int(row["prefill_as_step"])}
+    return Outcome(f"{float(nats):.4f} nats", exact, {"nats": nats})
+
+
+OUTCOMES = {
+    "generate": generated,
+    "serving_default": answered,
+    "score": lambda row: scored(row, "characters"),
+    "streaming": generated,
+    "steps": stepped,
+    "round trip": read_ids,
+}
+LOOPS = {"streaming": streamed, "steps": stepwise, "round trip": round_trip}
 
 
 def stored(outputs):
@@ -30,9 +85,49 @@ def stored(outputs):
     return Outcome(outputs["text"], {"text": outputs["text"]})
 
 
+def ported(outputs):
+    """The `Outcome` of all that a bundle's test vector has."""
+    exact = {"text": outputs["text"], "read": outputs["read"], "ids": outputs["ids"]}
+    return Outcome(outputs["text"], exact, {"first_logits": floats(outputs["first_logits"]["values"])})
+
+
 def asked(settings, origin):
     """The knobs of texts that are not test vectors. Sampling is compared by the test vectors."""
     return {"temperature": 0.0, "length": settings.length}
+
+
+def awkward(task):
+    """Prompts of every kind, continued greedily; the last one is longer than a phone reads at once."""
+    long = random_texts(task.tokenizer, 1, length=150)
+    return [(text, {"temperature": 0.0, "length": 12}) for text in (*AWKWARD, *long)]
+
+
+def varied(i):
+    """The knobs of the held-out prompt number i: every third is sampled, every third has a stop string."""
+    sampled = {"temperature": 0.9, "length": 40, "seed": (-1) ** i * 7919 * i, "top_k": i % 2 * 20}
+    return ({}, {**sampled, "top_p": 1.0 - 0.1 * (i % 4)}, {"stop": "e"})[i % 3]
+
+
+def probes(items, settings, signatures):
+    """Streams, scores, and texts read and written again."""
+    texts = list(dict.fromkeys(item.inputs["prompt"] for item in items))[:24]
+    scores = [Item("generation", "score", {"text": text}, "fixed") for text in texts]
+    streams = [item for item in items if item.origin != "fixed" or not item.inputs["prompt"]][:8]
+    found = [Item("generation", "streaming", item.inputs, "fixed", like=item) for item in streams]
+    found += [Item("generation", "round trip", score.inputs, "fixed") for score in scores]
+    few = [score for score in scores if len(score.inputs["text"]) < 60][:6]
+    found += [Item("generation", "steps", score.inputs, "fixed", like=score) for score in few]
+    return [*found, *scores]
+
+
+def likeness(item, found, expected):
+    """The share of a greedy text that is Keras's, before the first other character."""
+    if item.inputs.get("temperature") != 0.0 or not expected.text:
+        return None
+    return common(found.text, expected.text)
+
+
+LIKE = {"float16": 0.5, "dynamic": 0.2, "int8": 0.1}
 
 
 def drawn(task, count):

@@ -2,7 +2,7 @@
 
 from kerasapp.tasks.series.verify import forecast
 
-SIGNATURES = ("forecast",)
+SIGNATURES = ("forecast", "serving_default")
 
 
 def open_bundle(bundle):

@@ -4,8 +4,8 @@ import numpy as np
 
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.spec import SPEC
-from kerasapp.verify.inputs import DRAWN, SEED, spread
-from kerasapp.verify.outcomes import Outcome, scored
+from kerasapp.verify.inputs import DRAWN, SEED, Item, spread
+from kerasapp.verify.outcomes import Outcome, floats, scored
 
 PAST = 200  # steps of a history
 
@@ -33,7 +33,31 @@ def width(quantiles):
     return np.max(quantiles[..., -1] - quantiles[..., 0], axis=0, initial=0.0)
 
 
-OUTCOMES = {"forecast": forecast_of, "score": lambda row: scored(row, "steps")}
+def mixture_of(row):
+    """The `Outcome` of a row of the signature `prefill`: the mixture, and the states."""
+    numbers = {name: floats(value) for name, value in row.items()}
+    return Outcome("a mixture", {"parts": sorted(numbers)}, numbers)
+
+
+def stepwise(run, inputs, specs):
+    """What `prefill` gives for a whole history: of its first half by `prefill`, then by `step`."""
+    length = int(inputs["lengths"][0])
+    history, half = np.asarray(inputs["history"])[:, :length], length // 2
+    out = run("prefill", {"history": history[:, :half], "lengths": [half]})
+    for t in range(half, length):
+        states = {name: value for name, value in out.items() if name in specs("step")}
+        out = run("step", {"values": history[:, t], **states})
+    return out
+
+
+OUTCOMES = {
+    "forecast": forecast_of,
+    "serving_default": forecast_of,
+    "score": lambda row: scored(row, "steps"),
+    "prefill": mixture_of,
+    "steps": mixture_of,
+}
+LOOPS = {"steps": stepwise}
 
 
 def stored(outputs):
@@ -50,6 +74,44 @@ def given(request):
 def asked(settings, origin):
     """The knobs of histories other than test vectors: the defaults."""
     return {}
+
+
+def awkward(task):
+    """Histories of every kind: one step, a constant, steps far apart, and one that no model of a root or a
+    logarithm takes."""
+    columns = len(task.tokenizer.columns)
+    scaled = [np.zeros([1, columns]), np.zeros([30, columns]), np.resize([-3.0, 3.0], [9, columns])]
+    found = [task.tokenizer.restored(values).numpy().tolist() for values in scaled]
+    return [(history, {"horizon": 3, "samples": 20}) for history in (*found, [[-1e3] * columns] * 2)]
+
+
+def varied(i):
+    """The knobs of the held-out history number i."""
+    return {"seed": (-1) ** i * 104729 * i}
+
+
+def probes(items, settings, signatures):
+    """Scores, and mixtures step by step."""
+    found = []
+    for item in items[:12]:
+        inputs = {name: item.inputs[name] for name in ("history", "lengths")}
+        found.append(Item("series", "score", inputs, "fixed"))
+        found.append(whole := Item("series", "prefill", inputs, "fixed"))
+        if item.inputs["lengths"] <= 60:
+            found.append(Item("series", "steps", inputs, "fixed", like=whole))
+    return found
+
+
+def likeness(item, found, expected):
+    """1 for quantiles that are Keras's, 0 for those that are further from them than their band is wide."""
+    if "quantiles" not in expected.numbers or "quantiles" not in found.numbers:
+        return None
+    one, other = found.numbers["quantiles"], expected.numbers["quantiles"]
+    away = np.abs(one - other).mean(axis=(0, 2)) / np.maximum(width(other), 1e-9)
+    return max(0.0, 1.0 - float(away.mean()))
+
+
+LIKE = {"float16": 0.98, "dynamic": 0.9, "int8": 0.85}
 
 
 def drawn(task, count):

@@ -10,6 +10,7 @@ from kerasapp.knobs import texts as encoded
 from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.speech.paragraphs import LONGEST
 
+SPARE = 1.0  # seconds that speech may exceed max_ratio times its characters
 AT_ONCE = 16  # texts in a batch at most
 CHARACTERS_AT_ONCE = 2400  # in a batch at most, padding included, unless a single text has more
 

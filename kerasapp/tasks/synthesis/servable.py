@@ -7,14 +7,13 @@ import tensorflow as tf
 
 from kerasapp.task import assertions, filled, in_range, knob_specs
 from kerasapp.tasks.synthesis.alignment_health import alignment_health
-from kerasapp.tasks.synthesis.answers import LONGEST
+from kerasapp.tasks.synthesis.answers import LONGEST, SPARE
 from kerasapp.tasks.synthesis.model import encode, postnet, step
 from kerasapp.tasks.synthesis.speaking import speak
 from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.speech import audio, transcripts
 from pipelines.speech.clips import PADDING
 
-SPARE = 1.0  # seconds that speech may exceed max_ratio times its characters
 STOP_REASONS = ("cap", "stop_token")
 
 _INT = tf.TensorSpec([None], tf.int32)

@@ -5,9 +5,9 @@ import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Table, View, Weights, every_third, nonempty, padded, run
 from kerasapp.task import filled
+from kerasapp.tasks.synthesis.answers import SPARE
 from kerasapp.tasks.synthesis.model import encode, postnet
 from kerasapp.tasks.synthesis.model import step as model_step
-from kerasapp.tasks.synthesis.servable import SPARE
 from kerasapp.tasks.synthesis.spec import SPEC
 from pipelines.speech.audio import log_floor
 from pipelines.speech.clips import PADDING

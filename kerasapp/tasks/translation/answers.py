@@ -9,6 +9,7 @@ from kerasapp.knobs import columns, texts
 from kerasapp.tasks.translation.spec import SPEC
 
 LONGEST = 1000  # tokens of a source sentence, and of a translation, at most
+SPARE = 10  # tokens that a translation may have beyond max_ratio times those of its source
 AT_ONCE = 64  # sentences in a batch
 TOKENS_AT_ONCE = 4096  # beams times source tokens in a batch, which bounds the memory for long sentences
 SIDE_BY_SIDE = 2  # requests at the same time

@@ -4,10 +4,8 @@ import tensorflow as tf
 
 from kerasapp.decoding.candidates import go_on
 from kerasapp.task import in_range
-from kerasapp.tasks.translation.answers import LONGEST
+from kerasapp.tasks.translation.answers import LONGEST, SPARE
 from kerasapp.tasks.translation.spec import SPEC
-
-SPARE = 10  # tokens that a translation may have beyond max_ratio times those of its source
 
 RATIOS = [SPEC.knob(name) for name in ("min_ratio", "max_ratio")]
 

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from kerasapp.export.tflite_parts import Reader, Table, View, Weights, every_third, nonempty, padded, run
 from kerasapp.tasks.translation.answers import LONGEST as MOST
+from kerasapp.tasks.translation.answers import SPARE
 from kerasapp.tasks.translation.model import encode
 from kerasapp.tasks.translation.model import step as model_step
 from kerasapp.tasks.translation.spec import SPEC
-from kerasapp.tasks.translation.steps import SPARE
 from pipelines.text import sentences
 
 LONGEST = 128  # tokens of a source sentence, its end among them, at most

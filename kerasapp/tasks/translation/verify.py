@@ -1,8 +1,12 @@
 """What `kerasapp verify` asks of a translator, and what it makes of the answers."""
 
-from kerasapp.verify.inputs import random_texts, spread
-from kerasapp.verify.outcomes import Outcome, floats, scored, text_of
-from kerasapp.verify.worth import Worth
+import numpy as np
+
+from kerasapp.tasks.translation import stream
+from kerasapp.tasks.translation.answers import SPARE
+from kerasapp.verify.inputs import AWKWARD, Item, random_texts, spread
+from kerasapp.verify.outcomes import Outcome, floats, read_ids, scored, text_of
+from kerasapp.verify.worth import Worth, common
 
 WORTH = Worth("bleu", "BLEU", 0.3, 1.0, "sentences", 1000, in_points=True)
 
@@ -18,6 +22,7 @@ def translated(row):
         "finished": int(row["finished"]),
         "translations": [text_of(other) for other in row["translations"][:count]],
         "target_tokens": len(target),
+        "source_tokens": len(source),
     }
     numbers = {"score": floats(row["score"]), "scores": floats(row["scores"])[:count]}
     if source:  # a blank sentence has no alignment
@@ -31,11 +36,78 @@ def embedded(row):
     return Outcome(f"{len(vector)} numbers", {"size": len(vector)}, {"embedding": vector})
 
 
+def answered(row):
+    """The `Outcome` of a row of `serving_default`."""
+    text = text_of(row["translation"])
+    return Outcome(text, {"translation": text})
+
+
+def streamed(run, inputs, specs):
+    """The text of all pieces, as a server streams it, and what it has of a translation."""
+    *pieces, end = stream.translate(run, inputs, specs)
+    text = "".join(piece.text for piece in pieces)
+    return {"translation": [text], "finished": [int(end.stop_reason == "end")]}
+
+
+def stream_of(row):
+    """The `Outcome` of `streamed`."""
+    text = text_of(row["translation"])
+    return Outcome(text, {"translation": text, "finished": int(row["finished"])})
+
+
+def stepwise(run, inputs, specs):
+    """The best translation by `encode` and `step`, searched by the search of `kerasapp_lite`."""
+    from kerasapp_lite.translation import Search, search
+
+    read = run("tokenize", {"text": inputs["source"]})
+    encoded = run("encode", {"ids": read["ids"], "lengths": read["lengths"]})
+    size, tokens = int(inputs["beam_size"][0]), int(read["lengths"][0])
+    rows = {name: np.repeat(array, size, axis=0) for name, array in encoded.items()}
+    least, most = (float(inputs[name][0]) for name in ("min_ratio", "max_ratio"))
+    penalties = (float(inputs[name][0]) for name in ("length_penalty", "coverage_penalty"))
+    longest = int((tokens - 1) * most) + SPARE
+    how = Search(size, *penalties, min(int((tokens - 1) * least), longest), longest)
+
+    def look(ids, states):
+        found = run("step", {**rows, **states, "ids": ids})
+        found["logits"][:, :END] = -np.inf  # padding, unknown and start
+        states = {name: found[name] for name in rows.keys() & found.keys()}
+        return found["logits"], found["alignment"][:, :tokens], states
+
+    states = {name: rows[name] for name in rows if name not in ("keys", "values", "mask")}
+    score, finished, ids, alignment = search(look, states, size, tokens, how)[0]
+    text = run("detokenize", {"ids": [ids], "lengths": [len(ids)]})["text"]
+    found = {"translation": text, "finished": [int(finished)], "score": [score], "alignment": [alignment]}
+    return found
+
+
+def steps_of(row):
+    """The `Outcome` of `stepwise`."""
+    found = stream_of(row)
+    return found._replace(numbers={"score": floats(row["score"]), "alignment": floats(row["alignment"])})
+
+
+def tokens_of(run, inputs, specs):
+    """What `tokenize` gives for a sentence, and the text of `detokenize` for ids of the target."""
+    read = run("tokenize", {"text": inputs["text"]})
+    ids = inputs["ids"]
+    text = run("detokenize", {"ids": ids, "lengths": [len(ids[0])]})["text"]
+    return {**read, "written": text}
+
+
 OUTCOMES = {
+    "serving_default": answered,
+    "streaming": stream_of,
+    "steps": steps_of,
+    "round trip": read_ids,
     "translate": translated,
     "score": lambda row: scored(row, "tokens", "log_probability"),
     "embed": embedded,
 }
+
+
+LOOPS = {"streaming": streamed, "steps": stepwise, "round trip": tokens_of}
+END = 3  # the id of the end token
 
 
 def stored(outputs):
@@ -43,9 +115,64 @@ def stored(outputs):
     return Outcome(outputs["text"], {"translation": outputs["text"]}, {"score": floats(outputs["score"])})
 
 
+def ported(outputs):
+    """The `Outcome` of all that a bundle's test vector has."""
+    found = stored(outputs)
+    return found._replace(exact={**found.exact, "read": outputs["read"], "pieces": len(outputs["pieces"])})
+
+
 def asked(settings, origin):
     """The knobs of sentences that are not test vectors."""
     return {"beam_size": settings.beam_size}
+
+
+def awkward(task):
+    """Sentences of every kind; the last two have as many tokens as a phone reads, and more."""
+    from kerasapp.tasks.translation.tflite import LONGEST  # needs TensorFlow
+    from pipelines.text import sentences
+
+    words = " ".join(random_texts(task.tokenizer[0], 60)).split()
+    texts = [" ".join(words[:n]) for n in range(1, len(words))]
+    lengths = sentences.encode(task.tokenizer[0], texts).row_lengths().numpy()
+    longest = int(np.sum(lengths < LONGEST))  # with the end
+    short = {"beam_size": 1, "max_ratio": 0.0}
+    long = [(" ".join(words[:n]), short) for n in (longest, longest + 3)]
+    return [*((text, {"beam_size": 2}) for text in AWKWARD), *long]
+
+
+def varied(i):
+    """The knobs of the held-out sentence number i: every third gives more translations than one."""
+    return {"n_best": 2} if i % 3 == 1 else {}
+
+
+def probes(items, settings, signatures):
+    """Streams, searches step by step, scores, and texts read and written."""
+    greedy = [item for item in items if item.inputs["beam_size"] == 1 and item.inputs["max_ratio"]][:5]
+    beams = [item for item in items if 1 < item.inputs["beam_size"] < 5 and item.inputs["source"].strip()][:5]
+    found = []
+    for item in greedy:
+        inputs = {name: item.inputs[name] for name in ("source", "min_ratio", "max_ratio")}
+        found.append(Item("translation", "streaming", inputs, "fixed", like=item))
+    found += [Item("translation", "steps", item.inputs, "fixed", like=item) for item in beams]
+    for n, text in enumerate(dict.fromkeys(item.inputs["source"] for item in items)):
+        if n < 16:
+            inputs = {"text": text, "ids": [4 + (n + i) % 3 for i in range(n)]}
+            found.append(Item("translation", "round trip", inputs, "fixed"))
+            found.append(Item("translation", "score", {"source": text, "target": "a " + text[:40]}, "fixed"))
+            if "embed" in signatures:
+                found.append(Item("translation", "embed", {"text": text}, "fixed"))
+    return found
+
+
+def likeness(item, found, expected):
+    """The share of a translation that is Keras's, before the first other word."""
+    wanted = expected.exact.get("translation")
+    if not wanted or "translation" not in found.exact:
+        return None
+    return common(found.exact["translation"].split(), wanted.split())
+
+
+LIKE = {"float16": 0.5, "dynamic": 0.3, "int8": 0.2}
 
 
 def drawn(task, count):
@@ -58,7 +185,8 @@ def held_out(task, split, count, scored):
     sources, references = task.corpus.texts(split)
     rows = spread(len(sources), count)
     return {
-        "texts": [sources[i] for i in rows], "references": [references[i] for i in rows], "scored": [],
+        "texts": [sources[i] for i in rows], "references": [references[i] for i in rows],
+        "scored": [{"source": sources[i], "target": references[i]} for i in rows[:scored]],
     }  # fmt: skip
 
 
