@@ -10,6 +10,7 @@ in the repository's folder, with PYTHONPATH=.:lite. The exit code is 1 where som
 """
 
 import argparse
+import functools
 import shutil
 import sys
 import tempfile
@@ -32,16 +33,26 @@ def main():
         return 0
     if args.untouched:
         return _untouched(version, args.untouched, words)
+    verify = functools.partial(running.verify, words=words) if args.command else _fast(args.full)
     with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
-        return _all(chosen, version, Path(folder), words)
+        return _all(chosen, version, Path(folder), verify)
 
 
-def _all(chosen, version, folder, words):
+def _fast(full):
+    """A function that verifies in this process."""
+    from kerasapp.verify import checking
+
+    from .in_process import Kept
+
+    return functools.partial(Kept().verify, settings=checking.Settings() if full else checking.QUICK)
+
+
+def _all(chosen, version, folder, verify):
     other, missed = running.another_checkpoint(version, folder / "other"), 0
     for place, saboteur in enumerate(chosen):
         work = folder / str(place)
         work.mkdir()
-        wrong, found = running.tried(saboteur, version, other, work, words)
+        wrong, found = running.tried(saboteur, version, other, work, verify)
         shutil.rmtree(work)
         missed += wrong is not None
         told = "caught" if wrong is None else f"NOT CAUGHT: {wrong}"
@@ -72,6 +83,7 @@ def _parser():
     add = parser.add_argument
     add("export", type=Path, metavar="EXPORT", help="the folder of a version")
     add("words", nargs="*", metavar="WORDS", help="saboteurs whose name has these words (default: all)")
+    add("--command", action="store_true", help="ask the command itself each time, not its functions: slower")
     add("--full", action="store_true", help="kerasapp verify without --quick")
     add("--list", action="store_true", help="print the names of the saboteurs and stop")
     add("--untouched", type=int, metavar="N", help="verify the export itself N times instead")

@@ -45,11 +45,11 @@ def verify(version, runtimes=(), paths=(), words=("--quick",)):
     return Verdict(done.returncode, rows, done.stderr, time.monotonic() - started)
 
 
-def tried(saboteur, version, other, folder, words=("--quick",)):
+def tried(saboteur, version, other, folder, verify=verify):
     """Breaks a copy in an empty folder and verifies it: (what is wrong with the answer, or None; its
-    `Verdict`)."""
+    `Verdict`). verify: the function that does."""
     copy = broken_copy(saboteur, version, other, folder)
-    found = verify(copy.version, saboteur.rows, copy.paths, words)
+    found = verify(copy.version, saboteur.rows, copy.paths)
     return missed(saboteur, found), found
 
 
