@@ -1,6 +1,7 @@
 """`kerasapp verify` in this process, for many copies of one export: what Keras answers is kept."""
 
 import contextlib
+import dataclasses
 import hashlib
 import pickle
 import sys
@@ -30,7 +31,7 @@ class Kept:
 
     def verify(self, version, names=(), paths=(), settings=checking.QUICK):
         """The `Verdict` on a version; see `running.verify`."""
-        settings = checking.dataclasses.replace(settings, runtimes=names or None)
+        settings = dataclasses.replace(settings, runtimes=names or None)
         started = time.monotonic()
         with self._patched(paths):
             report = checking.verify(version, settings)
