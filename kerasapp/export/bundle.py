@@ -32,10 +32,9 @@ def write(task, model, servable, precisions, folder, name):
     Raises: ConfigError if a file cannot be made (see `tflite.convert`).
     """
     folder.mkdir()
-    described = task.described()
-    graphs = described.load("tflite")
+    graphs = task.described().load("tflite")
     files, functions = tflite.convert(task, model, precisions, folder)
-    vocabularies = _write_vocabularies(graphs.tokenizers(task), folder)
+    about = described(task, model, folder)
     content = {"format": FORMAT, "task": task.name, "vectors": graphs.vectors(servable)}
     (folder / "vectors.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     metadata = {
@@ -47,17 +46,26 @@ def write(task, model, servable, precisions, folder, name):
         "made_with": {p: importlib.metadata.version(p) for p in ("kerasapp", "tensorflow")},
         "precisions": {p: {**_entry(folder / entry.pop("file")), **entry} for p, entry in files.items()},
         "signatures": {key: _signature(function) for key, function in functions.items()},
-        "states": getattr(model, "state_names", []),  # a plain Keras model has none
-        "ids": {"pad": 0, "unknown": 1, "start": 2, "end": 3},
-        "vocabularies": vocabularies,
         "vectors": _entry(folder / "vectors.json"),
-        "command": described.command,
-        "input": described.input,
-        "knobs": [knob.described() for knob in described.knobs if knob.on_phone],
-        "defaults": {knob.name: knob.default for knob in described.knobs if knob.on_phone},
-        **graphs.description(task, model),  # its own keys, and knobs with other limits
+        **about,
     }
     _write(folder, metadata)
+
+
+def described(task, model, folder):
+    """What the metadata have of a model beside its files' checksums. Writes the vocabularies to `folder`."""
+    about, graphs = task.described(), task.described().load("tflite")
+    knobs = [knob for knob in about.knobs if knob.on_phone]
+    return {
+        "states": getattr(model, "state_names", []),  # a plain Keras model has none
+        "ids": {"pad": 0, "unknown": 1, "start": 2, "end": 3},
+        "vocabularies": _write_vocabularies(graphs.tokenizers(task), folder),
+        "command": about.command,
+        "input": about.input,
+        "knobs": [knob.described() for knob in knobs],
+        "defaults": {knob.name: knob.default for knob in knobs},
+        **graphs.description(task, model),  # its own keys, and knobs with other limits
+    }
 
 
 def stamp(folder, version):

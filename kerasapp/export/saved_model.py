@@ -16,6 +16,8 @@ from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.export import bundle, lint, model_card, warmup
 
+FIGURE = "figure.json"  # of the validation data, by which the run chose this model
+
 
 def export(task, model, folder, metrics=None, tflite=(), check=None):
     """Writes the next version of a model and returns its folder.
@@ -65,6 +67,10 @@ def _write(task, model, staged, name, metrics, tflite, check):
     warmup.write(staged / "assets.extra" / "tf_serving_warmup_requests", name, replayed)
     answers = json.dumps(vectors(servable, requests), indent=1)
     (extra / "vectors.json").write_text(answers, encoding="utf-8")
+    if f"valid_{task.monitor}" in metrics:
+        figure = {"name": task.monitor, "value": float(metrics[f"valid_{task.monitor}"])}
+        content = json.dumps({**figure, "data": task.fingerprint()})
+        (extra / FIGURE).write_text(content, encoding="utf-8")
     lint.check(staged)
     if tflite:
         bundle.write(task, serving_model, servable, tflite, staged / bundle.FOLDER, name)

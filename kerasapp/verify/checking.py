@@ -67,7 +67,7 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
     names = _names(version, settings.runtimes)
     progress("data", 0.0)
     asked = questions(version, task, settings)
-    measured = _ask_all(version, task, asked, names, settings.seconds, progress)
+    measured = _ask_all(version, task, asked, names, settings, progress)
     given = [item for item in asked.items if runtimes.takes("keras", item, task)]
     said = dict(zip(map(id, given), measured["keras"].alone, strict=False))  # as far as there was time
     rows = {}
@@ -96,7 +96,7 @@ def _names(version, wanted):
     return [name for name in names if wanted is None or name in wanted or name == "keras"]
 
 
-def _ask_all(version, task, asked, names, seconds, progress):
+def _ask_all(version, task, asked, names, settings, progress):
     """The `Measured` of each runtime. Keras is asked as much as its time allows, all others the same."""
     found, known, server = {}, asked.items, None
     with contextlib.ExitStack() as stack:
@@ -104,12 +104,12 @@ def _ask_all(version, task, asked, names, seconds, progress):
             progress(name, place / len(names))
             given = [item for item in known if runtimes.takes(name, item, task)]
             if name in ("rest", "grpc"):  # one server for both
-                server = stack.enter_context(runtimes.Served(version)) if name == "rest" else server
+                server = server or stack.enter_context(runtimes.Served(version))
                 found[name] = server.ask(name, given, asked.specs)
                 continue
             stack.close()
-            limit = seconds if name == "keras" else None
-            found[name] = runtimes.run(name, version, given, asked.specs, limit)
+            limit = settings.seconds if name == "keras" else None
+            found[name] = runtimes.run(name, version, given, asked.specs, limit, settings.patience)
             if name == "keras":
                 known = _known(asked.items, found[name].alone, given)
     return found

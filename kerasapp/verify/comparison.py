@@ -30,6 +30,7 @@ def compare(items, found, expected, whole=False):
 
     Returns: {"items": how many are compared, "equal": the share of them all of whose texts, tokens and whole
         numbers are equal, "largest_difference", "mean_difference": of the numbers, 0 where there are none,
+        "sound_difference": the largest of waves, or None,
         "refused": items that both refuse, which are not among those compared, "first_difference": of the
         first item that is not as it should be, or None, "never_rounded": of the first item that rounding of
         weights cannot explain, or None}.
@@ -41,7 +42,7 @@ def compare(items, found, expected, whole=False):
             continue
         wrong, new = _differences(one, other, whole)
         differing += wrong is not None
-        differences += [(name, away) for name, away in new if name not in SOUND]
+        differences += new
         far = next((name for name, away in new if _is_far(name, one, away)), None)
         if first is None and (wrong or far):
             first = _told(item, one, other, wrong or far)
@@ -50,13 +51,16 @@ def compare(items, found, expected, whole=False):
         names = ["refused"] if wrong == "refused" else names
         if strict is None and names:
             strict = _told(item, one, other, names[0])
-    numbers = np.concatenate([away.ravel() for _, away in differences]) if differences else np.zeros(1)
+    sounds = [float(away[0]) for name, away in differences if name in SOUND]
+    differences = [away.ravel() for name, away in differences if name not in SOUND]
+    numbers = np.concatenate(differences) if differences else np.zeros(1)
     count = len(items) - refused
     return {
         "items": count,
         "equal": 1.0 - differing / count if count else 1.0,
         "largest_difference": float(numbers.max(initial=0.0)),
         "mean_difference": float(numbers.mean()) if numbers.size else 0.0,
+        "sound_difference": max(sounds, default=None),
         "refused": refused,
         "first_difference": first,
         "never_rounded": strict,
@@ -72,7 +76,8 @@ def joined(one, other):
     }
     largest = max(part["largest_difference"] for part in (one, other))
     found = {name: one[name] + other[name] for name in ("items", "refused")}
-    firsts = {name: one[name] or other[name] for name in ("first_difference", "never_rounded")}
+    names = ("first_difference", "never_rounded", "sound_difference")
+    firsts = {name: one[name] or other[name] for name in names}
     return {**found, **mean, "largest_difference": largest, **firsts}
 
 

@@ -64,19 +64,21 @@ def takes(runtime, item, task):
     return item.signature in module.SIGNATURES and getattr(module, "takes", lambda item: True)(item)
 
 
-def run(runtime, version, items, specs, seconds=None):
+def run(runtime, version, items, specs, seconds=None, patience=0.0):
     """Asks one runtime, but for a server, in a new process.
 
     Args:
         runtime: of `names`, not "rest" or "grpc".
         version: the version's folder, which may be called anything.
         items, seconds: see `kerasapp.verify.measuring.measure`. specs: see `kerasapp.verify.loops`.
+        patience: seconds that the figure of the validation data may take, of Keras.
 
     Returns: `Measured`.
     """
     plain = [dataclasses.replace(item, expected=None, reference=None, like=None) for item in items]
     job = {"runtime": runtime, "folder": str(version), "items": plain, "seconds": seconds, "specs": specs}
-    found = child("kerasapp.verify.worker", {**job, "started": time.time()}, LONGEST)
+    job |= {"patience": patience, "started": time.time()}
+    found = child("kerasapp.verify.worker", job)
     return found if isinstance(found, Measured) else Measured(error=found)
 
 

@@ -8,6 +8,7 @@ JOB and RESULT are pickles of `kerasapp.verify.runtimes`, in a folder of its own
 import os
 import pickle
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,25 +19,54 @@ from kerasapp.verify.runtimes import phone
 
 def main(job, result):
     """Reads a job and writes its `Measured`."""
-    job = pickle.loads(Path(job).read_bytes())
+    job, keep = pickle.loads(Path(job).read_bytes()), None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        ask = _open(job["runtime"], Path(job["folder"]), job["specs"])
+        if job["runtime"] == "keras":
+            keep = _predictor(job["folder"])
+        ask = _open(job["runtime"], Path(job["folder"]), job["specs"], keep)
         batches = phone(job["runtime"]) is None
         found = measure(ask, job["items"], started=job["started"], seconds=job["seconds"], batches=batches)
     except Exception as error:  # whatever a damaged export makes a library raise
         found = Measured(error=one_line(error))
     found.peak = peak_memory()
-    Path(result).write_bytes(pickle.dumps(found))
+    _write(found, result)
+    if keep and not found.error:
+        _examine(keep, job, found, result)
 
 
-def _open(runtime, folder, specs):
+def _write(found, result):
+    Path(f"{result}.new").write_bytes(pickle.dumps(found))
+    os.replace(f"{result}.new", result)
+
+
+def _examine(predictor, job, found, result):
+    """Adds what is wrong with the files of a version. What takes too long is left out."""
+    from kerasapp.verify import files
+
+    try:
+        found.faults += files.faults(predictor, job["folder"])
+    except Exception as error:  # whatever a damaged file makes a library raise
+        found.faults.append(one_line(error))
+    _write(found, result)
+    within = threading.Timer(job["patience"], os._exit, [0])
+    within.daemon = True
+    within.start()
+    if fault := files.figure(predictor, job["folder"]):
+        found.faults.append(fault)
+        _write(found, result)
+
+
+def _open(runtime, folder, specs, predictor=None):
     """A function (items) -> (seconds, outcomes) (see `kerasapp.verify.measuring.signatures`)."""
     if bundled := phone(runtime):
         engine, precision = bundled
         return open_bundle(folder / "tflite", precision, engine)
-    opened = {"keras": _keras, "saved_model": _saved_model, "cc_loader": _cc_loader}[runtime]
-    return signatures(opened(folder), specs)
+    if predictor:
+        from kerasapp.task import asking
+
+        return signatures(asking(predictor.servable), specs)
+    return signatures({"saved_model": _saved_model, "cc_loader": _cc_loader}[runtime](folder), specs)
 
 
 def open_bundle(folder, precision, engine="interpreter"):
@@ -61,12 +91,11 @@ def open_bundle(folder, precision, engine="interpreter"):
     return ask
 
 
-def _keras(folder):
+def _predictor(folder):
     from kerasapp import api, threads
-    from kerasapp.task import asking
 
     threads.run_side_by_side()
-    return asking(api.load(folder).servable)
+    return api.load(folder)
 
 
 def _saved_model(folder):

@@ -71,7 +71,8 @@ def stepwise(run, inputs, specs):
 
 def steps_of(row):
     """The `Outcome` of `stepwise`."""
-    return synthesized({**row, "aligned": 0})
+    found = synthesized({**row, "aligned": 0})
+    return found._replace(exact={name: value for name, value in found.exact.items() if name != "aligned"})
 
 
 OUTCOMES = {
@@ -138,9 +139,11 @@ def likeness(item, found, expected):
     one, other = found.numbers["mel"], expected.numbers["mel"]
     count = min(len(one), len(other), 40)
     away = np.abs(one[:count] - other[:count]).mean() / max(other.std(), 1e-3)
-    loud = [np.sqrt(np.mean(np.square(sides.numbers.get("sound", [1.0])))) for sides in (found, expected)]
-    alike = 0.5 * loud[1] - 1e-3 <= loud[0] <= 2 * loud[1] + 1e-3
-    return max(0.0, 1.0 - float(away)) if alike else 0.0
+    if "sound" in expected.numbers:
+        loud, wanted = (np.sqrt(np.mean(np.square(side.numbers["sound"]))) for side in (found, expected))
+        if not 0.5 * wanted - 1e-3 <= loud <= 2 * wanted + 1e-3:
+            return 0.0
+    return max(0.0, 1.0 - float(away))
 
 
 LIKE = {"float16": 0.9, "dynamic": 0.7, "int8": 0.5}

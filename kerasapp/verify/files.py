@@ -1,0 +1,109 @@
+"""What stands beside an export's graphs and no answer shows: a bundle's metadata, the warm-up requests, and
+the figure of the checkpoint that was exported."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from kerasapp.artefact import EXTRA
+from kerasapp.errors import ConfigError
+from kerasapp.export import bundle, saved_model, warmup
+from pipelines.errors import DataError
+
+NEAR = 5e-3  # of a figure, that of the same weights on another machine
+
+
+def faults(predictor, version):
+    """What is wrong with the files of a version, in lines.
+
+    Args:
+        predictor: of the version's `model.keras`.
+    """
+    version = Path(version)
+    found = list(_warm_up(version))
+    if (version / bundle.FOLDER / bundle.METADATA).is_file():
+        found += _metadata(predictor, version / bundle.FOLDER)
+    return found
+
+
+def figure(predictor, version):
+    """What is wrong with the figure that the run chose this checkpoint by, or None. Measures it again, where
+    the export has it and the data are still there."""
+    path = Path(version) / EXTRA / saved_model.FIGURE
+    if not path.is_file():
+        return None
+    task = predictor.task
+    try:
+        stored = json.loads(path.read_text("utf-8"))
+        if task.fingerprint() != stored["data"]:
+            return None
+        found = task.validate(predictor.model).get(stored["name"])
+    except (ConfigError, DataError, OSError):
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        return f"{path.name}: has no figure: {error}"
+    if found is None or abs(found - stored["value"]) <= NEAR * max(abs(stored["value"]), 1e-6):
+        return None
+    return (
+        f"model.keras: {stored['name']} of the validation data is {found:.6g}, and was {stored['value']:.6g} "
+        "when the run kept its best model: this is another checkpoint"
+    )
+
+
+def _metadata(predictor, folder):
+    """Where a bundle's metadata are not those of the export, key by key."""
+    told = json.loads((folder / bundle.METADATA).read_text("utf-8"))
+    task = predictor.task
+    with tempfile.TemporaryDirectory(prefix="kerasapp-verify-") as scratch:
+        wanted = bundle.described(task, predictor.model, Path(scratch))
+    for place, value, expected in _differences(told, json.loads(json.dumps(wanted)), ""):
+        yield f"tflite/{bundle.METADATA}: {place} is {_short(value)}; the model's is {_short(expected)}"
+
+
+def _differences(told, wanted, place):
+    """(place, value, what is expected) of what two JSON values have both, and differs."""
+    if isinstance(told, dict) and isinstance(wanted, dict):
+        for key in told.keys() & wanted.keys() - {"help"}:  # older bundles have fewer keys, and other words
+            yield from _differences(told[key], wanted[key], f"{place}.{key}".lstrip("."))
+    elif isinstance(told, list) and isinstance(wanted, list) and len(told) == len(wanted):
+        for i, pair in enumerate(zip(told, wanted, strict=True)):
+            yield from _differences(*pair, f"{place}[{i}]")
+    elif told != wanted:
+        yield place, told, wanted
+
+
+def _short(value):
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _warm_up(version):
+    """Where the warm-up requests are not those of vectors.json, after one of the default signature."""
+    path = version / "assets.extra" / "tf_serving_warmup_requests"
+    try:
+        found = warmup.read(path)
+    except (OSError, ValueError) as error:
+        yield f"{path.name}: cannot be read: {error}"
+        return
+    stored = json.loads((version / EXTRA / "vectors.json").read_text("utf-8"))
+    wanted = [(one["signature"], one["inputs"]) for one in stored]
+    if not found or found[0][0] != "serving_default":
+        yield f"{path.name}: the first request is not of serving_default"
+    elif [name for name, _ in found[1:]] != [name for name, _ in wanted]:
+        yield f"{path.name}: the requests are not those of vectors.json"
+    else:
+        first = {name: wanted[0][1][name][-1:] for name in found[0][1] if name in wanted[0][1]}
+        wanted = [("serving_default", first), *wanted]
+        for number, ((name, one), (_, other)) in enumerate(zip(found, wanted, strict=True)):
+            if one.keys() != other.keys() or not all(_same(one[key], other[key]) for key in one):
+                yield f"{path.name}: request {number + 1}, of {name}, is not that of vectors.json"
+
+
+def _same(array, values):
+    if array.dtype == object:
+        return [text.decode(errors="replace") for text in array.ravel()] == np.ravel(
+            np.array(values, object)
+        ).tolist()
+    return array.shape == np.shape(values) and np.allclose(array, np.asarray(values, array.dtype))
