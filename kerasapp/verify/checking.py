@@ -112,6 +112,17 @@ def _ask_all(version, task, asked, names, settings, progress):
             found[name] = runtimes.run(name, version, given, asked.specs, limit, settings.patience)
             if name == "keras":
                 known = _known(asked.items, found[name].alone, given)
+    return _moved(found)
+
+
+def _moved(found):
+    """Gives what is wrong with a bundle's files to the runtimes that read them, if any of them is asked."""
+    readers = [name for name in found if runtimes.phone(name)]
+    faults = [fault for fault in found["keras"].faults if fault.startswith("tflite/")]
+    for name in readers:
+        found[name].faults += faults
+    if readers:
+        found["keras"].faults = [fault for fault in found["keras"].faults if fault not in faults]
     return found
 
 

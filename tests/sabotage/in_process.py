@@ -9,9 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import kerasapp
 from kerasapp import threads
 from kerasapp.artefact import EXTRA
-from kerasapp.verify import checking, held_out, runtimes, table, worker
+from kerasapp.verify import checking, files, held_out, measuring, runtimes, table, worker
 
 from .running import Verdict
 
@@ -26,7 +27,7 @@ class Kept:
     """
 
     def __init__(self):
-        self._kept, self._child = {}, runtimes.child
+        self._kept, self._predictors, self._child = {}, {}, runtimes.child
         self._afresh = False
 
     def verify(self, version, names=(), paths=(), settings=checking.QUICK):
@@ -56,7 +57,8 @@ class Kept:
             key = _key(module, job)
             if key not in self._kept:
                 self._kept[key] = self._child(module, job, timeout)
-            return self._kept[key]
+                return self._kept[key]
+            return self._again(key, job["folder"]) if runtime else self._kept[key]
         if self._afresh or runtime in AFRESH:
             return self._child(module, job, timeout)
         with tempfile.TemporaryDirectory() as folder:
@@ -64,6 +66,20 @@ class Kept:
             files[0].write_bytes(pickle.dumps(job))
             worker.main(*files)
             return pickle.loads(files[1].read_bytes())
+
+    def _again(self, key, folder):
+        """What Keras answered before, with what is wrong with this version's files."""
+        found = self._kept[key]
+        if isinstance(found, str) or found.error:
+            return found
+        if key not in self._predictors:
+            self._predictors[key] = kerasapp.load(folder)
+        figure = [fault for fault in found.faults if fault.startswith("model.keras:")]
+        try:
+            faults = files.faults(self._predictors[key], folder)
+        except Exception as error:  # as in the worker
+            faults = [measuring.one_line(error)]
+        return dataclasses.replace(found, faults=[*faults, *figure])
 
 
 def _key(module, job):
