@@ -36,7 +36,8 @@ def main():
         return _untouched(version, args.untouched, words)
     verify = functools.partial(running.verify, words=words) if args.command else _fast(args.full)
     with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
-        return _all(chosen, version, Path(folder), verify)
+        other = args.other or running.another_checkpoint(version, Path(folder, "other"))
+        return _all(chosen, version, other.resolve(), Path(folder), verify)
 
 
 def _fast(full):
@@ -48,11 +49,11 @@ def _fast(full):
     return functools.partial(Kept().verify, settings=checking.Settings() if full else checking.QUICK)
 
 
-def _all(chosen, version, folder, verify):
+def _all(chosen, version, other, folder, verify):
     whole = broken_copy(running.harmless(chosen[0].base), version, None, folder / "whole")
     control = verify(whole.version, ("saved_model", "tflite_float32"))
     print(f"saved again, nothing broken: exit code {control.code}  {control.told.strip()[-500:]}", flush=True)
-    other, missed = running.another_checkpoint(version, folder / "other"), int(control.code != 0)
+    missed = int(control.code != 0)
     for place, saboteur in enumerate(chosen):
         work = folder / str(place)
         work.mkdir()
@@ -88,6 +89,8 @@ def _parser():
     add("export", type=Path, metavar="EXPORT", help="the folder of a version")
     add("words", nargs="*", metavar="WORDS", help="saboteurs whose name has these words (default: all)")
     add("--command", action="store_true", help="ask the command itself each time, not its functions: slower")
+    words = "a version of the same model from another checkpoint (default: one is made)"
+    add("--other", type=Path, metavar="EXPORT", help=words)
     add("--full", action="store_true", help="kerasapp verify without --quick")
     add("--list", action="store_true", help="print the names of the saboteurs and stop")
     add("--untouched", type=int, metavar="N", help="verify the export itself N times instead")

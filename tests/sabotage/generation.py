@@ -69,11 +69,11 @@ def _saboteurs(*rows):
 SABOTEURS = [
     # === Weights of the SavedModel, and what stands beside it ===
     *_saboteurs(
-        ("SavedModel: its largest weights have the other sign", s.variables(b.turned), SERVED),
+        ("SavedModel: its largest weights have the other sign", s.variables(b.turned), ("cc_loader", "grpc")),
         ("SavedModel: one weight", s.variables(b.one_weight), ("saved_model",)),
-        ("SavedModel: all weights are a tenth", s.variables(b.faded), ("cc_loader",)),
+        ("SavedModel: all weights are a tenth", s.variables(b.faded), ("saved_model",)),
         ("SavedModel: of another checkpoint",
-         b.files("variables", "saved_model.pb"), ("saved_model", "rest")),
+         b.files("variables", "saved_model.pb"), ("saved_model",)),
         (
             "model.keras: of another checkpoint",
             b.files("assets.extra/kerasapp/model.keras"),
@@ -120,7 +120,7 @@ SABOTEURS = [
             generate=s.given(length=lambda n: tf.maximum(n - 1, 0))), ("grpc",)),
         ("generate: another reason to stop", s.wrap(generate=s.gives(stop_reason="end")), ("saved_model",)),
         ("generate: tokens are not counted", s.wrap(generate=s.gives(tokens=0)), ("saved_model",)),
-        ("generate: rows of a request are mixed up", s.wrap(generate=_rows_mixed), ("saved_model", "rest")),
+        ("generate: rows of a request are mixed up", s.wrap(generate=_rows_mixed), ("saved_model",)),
         ("generate: rows are mixed up from 8 on", s.wrap(generate=_many_mixed), ("saved_model",)),
         ("generate: refuses what is longer than 4 bytes",
          s.wrap(generate=_short_ones_only), ("saved_model",)),
@@ -131,13 +131,13 @@ SABOTEURS = [
         ("score: bytes for characters", s.wrap(
             score=lambda c: {**c(), "characters": tf.strings.length(c.inputs["text"])}), ("saved_model",)),
         ("tokenize: ids are one too high",
-         s.wrap(tokenize=s.gives(ids=lambda i: i + 1)), ("saved_model", "grpc")),
+         s.wrap(tokenize=s.gives(ids=lambda i: i + 1)), ("saved_model",)),
         ("tokenize: another context", s.wrap(tokenize=s.gives(context=0)), ("saved_model",)),
         ("tokenize: lengths count the padding", s.wrap(
             tokenize=s.gives(lengths=lambda n: tf.fill(tf.shape(n), tf.reduce_max(n)))), ("saved_model",)),
         ("tokenize: the text is not normalised", s.wrap(
             tokenize=lambda c: {**c(), "normalised": c.inputs["text"]}), ("saved_model",)),
-        ("detokenize: one word for all", s.wrap(detokenize=s.gives(text="BROKEN")), SERVED),
+        ("detokenize: one word for all", s.wrap(detokenize=s.gives(text="BROKEN")), ("saved_model", "rest")),
         ("detokenize: without the last character", s.wrap(detokenize=s.gives(text=_cut)), ("saved_model",)),
         ("detokenize: ignores the lengths", s.wrap(detokenize=s.whole()), ("saved_model",)),
         ("prefill: reads the padding", s.wrap(prefill=s.whole()), ("saved_model",)),
@@ -147,7 +147,7 @@ SABOTEURS = [
         ("prefill: forgets what it read", s.wrap(prefill=s.forgets("")), ("saved_model",)),
         ("step: forgets its states", s.wrap(step=s.forgets("")), ("saved_model",)),
         ("step: ignores the token", s.wrap(step=s.given(ids=4)), ("saved_model",)),
-        ("sample: forgets its states", s.wrap(sample=s.forgets("")), ("saved_model", "rest")),
+        ("sample: forgets its states", s.wrap(sample=s.forgets("")), ("saved_model",)),
         ("sample: ignores the seed", s.wrap(sample=s.given(seed=0)), ("saved_model",)),
         ("sample: ignores the position", s.wrap(sample=s.given(position=0)), ("saved_model",)),
         ("sample: ignores the temperature", s.wrap(sample=s.given(temperature=0.0)), ("saved_model",)),

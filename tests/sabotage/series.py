@@ -47,7 +47,7 @@ SABOTEURS = [
     *_saboteurs(
         ("SavedModel: one weight", s.variables(b.one_weight), SAVED),
         ("SavedModel: its largest weights have the other sign",
-         s.variables(b.turned), ("saved_model", "rest")),
+         s.variables(b.turned), SAVED),
         ("SavedModel: of another checkpoint", b.files("variables", "saved_model.pb"), SAVED),
         ("model.keras: of another checkpoint", b.files("assets.extra/kerasapp/model.keras"), ("keras",)),
         (
@@ -63,7 +63,7 @@ SABOTEURS = [
         ("serving_default: a shorter horizon",
          s.wrap(serving_default=_defaults(horizon=3)), ("saved_model", "rest")),
         ("forecast: quantiles crossed",
-         s.wrap(forecast=s.gives(quantiles=_crossed)), ("saved_model", "grpc")),
+         s.wrap(forecast=s.gives(quantiles=_crossed)), SAVED),
         ("forecast: the median for the mean", s.wrap(forecast=_median_for_mean), SAVED),
         ("forecast: columns swapped in the answer", s.wrap(
             forecast=s.gives(mean=_columns, quantiles=_columns)), SAVED),

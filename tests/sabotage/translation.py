@@ -85,7 +85,7 @@ SABOTEURS = [
         ("encode: the values are moved", s.wrap(encode=s.gives(values=_rolled)), SAVED),
         ("step: forgets its states", s.wrap(step=s.forgets("")), SAVED),
         ("step: another alignment", s.wrap(step=s.gives(alignment=_rolled)), SAVED),
-        ("greedy: forgets its states", s.wrap(greedy=s.forgets("")), ("saved_model", "rest")),
+        ("greedy: forgets its states", s.wrap(greedy=s.forgets("")), SAVED),
         ("greedy: ends at once", s.wrap(greedy=s.gives(ids=3, stop_reason="end")), SAVED),
         ("greedy: never ends", s.wrap(greedy=_never_ends), SAVED),
         ("greedy: ignores max_ratio", s.wrap(greedy=s.given(max_ratio=100.0)), SAVED),
