@@ -143,4 +143,11 @@ def best_metrics(run):
         return {}
     with path.open(encoding="utf-8", newline="") as file:
         best = [row for row in csv.DictReader(file) if row.get("best") == "True"]
-    return {name: value for name, value in best[-1].items() if name != "best"} if best else {}
+    if not best:
+        return {}
+    from kerasapp.training.checkpoint import saved_state
+
+    metrics = {name: value for name, value in best[-1].items() if name != "best"}
+    if not (run / "finished").is_file():
+        metrics["training"] = "was interrupted; this is the best model until then"
+    return {**metrics, "data": saved_state(run).get("data")}

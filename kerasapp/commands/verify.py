@@ -9,7 +9,7 @@ from kerasapp.commands.arguments import Parser, number
 from kerasapp.commands.lines import reading, unusable
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, Interrupted
 
 EPILOG = """examples:
   kerasapp verify saved_models/tinyshakespeare
@@ -43,26 +43,29 @@ def main(argv):
         checking.QUICK if args.quick else checking.Settings(), lines=lines, **changed
     )
     with progress_bar("verify") as progress:
-        report = checking.verify(artefact.path, settings, lambda _, share: progress(share))
+        try:
+            report = checking.verify(artefact.path, settings, lambda _, share: progress(share))
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted: nothing is verified") from None
     if args.json:
         print(checking.as_json(report))
     else:
-        show(report, sys.stdout)
+        show(report, sys.stdout, args.verbose)
     if args.json and not report["ok"]:
         print("\n".join(table.broken(report)), file=sys.stderr)
     return 0 if report["ok"] else 1
 
 
-def show(report, file):
-    """Prints a report's table to a file, 200 columns wide if that is not a terminal."""
+def show(report, file, verbose=False):
+    """Prints a report's table to a file: 80 columns wide, or with all figures, which need 200."""
     from rich.console import Console
 
     from kerasapp.verify import table
 
     console = Console(file=file)
-    if not console.is_terminal:
-        console = Console(file=file, width=200)
-    table.show(report, console)
+    if not console.is_terminal or verbose:
+        console = Console(file=file, width=200 if verbose else 80)
+    table.show(report, console, verbose)
 
 
 def _parser():
@@ -79,6 +82,7 @@ def _parser():
     add("--beam-size", type=number(int, 1, 64), metavar="N", help=words)
     words = "the check of kerasapp export: fewer inputs, usually under a minute"
     add("--quick", action="store_true", help=words)
+    add("--verbose", action="store_true", help="all figures of each runtime, in a table of 200 columns")
     add("--json", action="store_true", help="print one JSON object and nothing else")
     return parser
 

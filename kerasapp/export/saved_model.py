@@ -29,7 +29,8 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
         task: the task that the model was built by.
         model: the trained model.
         folder: `saved_models/NAME`.
-        metrics: name -> number, for the model card.
+        metrics: name -> number, for the model card; with "data", a digest of the data that they are of,
+            `kerasapp verify` measures the one that chose the model again.
         tflite: precisions of a bundle for phones, see `kerasapp.export.tflite`; none, no bundle.
         check: function (folder of the staged version) -> Markdown for the model card. If it raises, no
             version is written.
@@ -44,7 +45,7 @@ def export(task, model, folder, metrics=None, tflite=(), check=None):
     except OSError as error:
         raise ConfigError(f"{folder}: cannot export there: {error.strerror}") from None
     try:
-        _write(task, model, staged, folder.name, metrics or {}, tflite, check)
+        _write(task, model, staged, folder.name, dict(metrics or {}), tflite, check)
         staged.chmod(0o755)  # mkdtemp's folder is for its owner alone; a server may be another user
         return _publish(staged, folder)
     except BaseException:
@@ -67,10 +68,10 @@ def _write(task, model, staged, name, metrics, tflite, check):
     warmup.write(staged / "assets.extra" / "tf_serving_warmup_requests", name, replayed)
     answers = json.dumps(vectors(servable, requests), indent=1)
     (extra / "vectors.json").write_text(answers, encoding="utf-8")
-    if f"valid_{task.monitor}" in metrics:
-        figure = {"name": task.monitor, "value": float(metrics[f"valid_{task.monitor}"])}
-        content = json.dumps({**figure, "data": task.fingerprint()})
-        (extra / FIGURE).write_text(content, encoding="utf-8")
+    data = metrics.pop("data", None)
+    if data and f"valid_{task.monitor}" in metrics:
+        figure = {"name": task.monitor, "value": float(metrics[f"valid_{task.monitor}"]), "data": data}
+        (extra / FIGURE).write_text(json.dumps(figure), encoding="utf-8")
     lint.check(staged)
     if tflite:
         bundle.write(task, serving_model, servable, tflite, staged / bundle.FOLDER, name)

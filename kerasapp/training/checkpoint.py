@@ -23,6 +23,17 @@ class RunState:
     data: str | None = None  # a digest of the data
 
 
+def saved_state(run):
+    """The newest `RunState` of a run's folder, as a dict; {} where there is none."""
+    path = tf.train.latest_checkpoint(str(run / "checkpoints"))
+    if path is None:
+        return {}
+    reader = tf.train.load_checkpoint(path)
+    names = [name for name in reader.get_variable_to_shape_map() if name.endswith("py_state")]
+    states = [json.loads(reader.get_tensor(name)) for name in names]
+    return next((state for state in states if "data" in state), {})
+
+
 class SavedState(tf.train.experimental.PythonState):
     """A `RunState` as a part of a `tf.train.Checkpoint`."""
 

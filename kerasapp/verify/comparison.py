@@ -138,7 +138,7 @@ def _told(item, found, expected, output):
             return f"refused: {outcome.refused}"
         if output in outcome.numbers:
             return _array(outcome.numbers[output])
-        return outcome.exact.get(output, "nothing" if output != "text" and outcome.exact else outcome.text)
+        return outcome.text if output == "refused" else outcome.exact.get(output, "nothing")
 
     return {"input": item.shown, "output": output, "expected": value(expected), "found": value(found)}
 

@@ -1,5 +1,6 @@
 """All that the runtimes of an export are asked: what never changes, then what the settings ask for."""
 
+import itertools
 from typing import NamedTuple
 
 from kerasapp import spec
@@ -41,9 +42,9 @@ def questions(version, task, settings):
     fixed = [main_item(task, value, "fixed", **knobs) for value, knobs in found["awkward"]]
     mains = [item for item in [*stored, *fixed] if item.signature == main]
     probes = getattr(judged, "probes", lambda *_: [])(mains, settings, found["specs"].keys())
-    first = [*stored, *_defaults(judged, mains), *_mixed(fixed, probes)]
     lines = [main_item(task, line, "data", **judged.asked(settings, "data")) for line in settings.lines]
-    items = [*first, *lines, *_drawn(task, judged, found, settings)]
+    others = _mixed([*fixed, *probes, *lines, *_drawn(task, judged, found, settings)])
+    items = [*stored, *_defaults(judged, mains), *others]
     return Questions(items, found["specs"], found["split"], found["missing"], broken)
 
 
@@ -55,13 +56,13 @@ def _defaults(judged, mains):
     return [item for pair in pairs for item in reversed(pair)]
 
 
-def _mixed(fixed, probes):
-    """Something of each signature first, in case that Keras is too slow to be asked all."""
+def _mixed(items):
+    """Something of each kind first, in case that Keras is too slow to be asked all."""
     kinds = {}
-    for item in [*fixed, *probes]:
-        kinds.setdefault(item.signature, []).append(item)
-    longest = max(map(len, kinds.values()), default=0)
-    return [kind[i] for i in range(longest) for kind in kinds.values() if i < len(kind)]
+    for item in items:
+        kinds.setdefault((item.signature, item.origin), []).append(item)
+    rounds = itertools.zip_longest(*kinds.values())
+    return [item for one_of_each in rounds for item in one_of_each if item]
 
 
 def _drawn(task, judged, found, settings):
@@ -75,6 +76,4 @@ def _drawn(task, judged, found, settings):
         for i, (text, reference) in enumerate(zip(found["texts"], references, strict=True))
     ]
     inputs = [one if isinstance(one, dict) else {"text": one} for one in found["scored"]]
-    scored = [Item(task, "score", one, "held-out") for one in inputs]
-    few = len(asked) // 4  # where the time is short, something of each
-    return [*asked[:few], *scored, *asked[few:]]
+    return [*asked, *(Item(task, "score", one, "held-out") for one in inputs)]
