@@ -9,6 +9,7 @@ from kerasapp.artefact import find
 from kerasapp.backend import require_tensorflow
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
+from pipelines import data_report
 
 require_tensorflow()
 
@@ -25,11 +26,14 @@ def load(path, data=None):
     """
     artefact = find(path)
     config = parsing.load(artefact.config)
+    trained = config.data
     if data:
         config = parsing.override(config, {"data": data})
     described = spec.spec(config.task)
     task_class = described.load("task")
     task = task_class(config=config, tokenizer=task_class.load_tokenizer(artefact.folder), minimum=1)
+    report = artefact.folder / data_report.FILE
+    task.data_report_file = report if report.is_file() and config.data == trained else None
     try:
         model = keras.models.load_model(artefact.model, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:

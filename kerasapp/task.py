@@ -1,5 +1,6 @@
 """What the tasks share: configuration, data, the model that is stored and served, its servable."""
 
+import json
 import os
 from functools import cached_property
 
@@ -10,6 +11,8 @@ from kerasapp.config import building, presets
 from kerasapp.errors import ConfigError, note
 from kerasapp.knobs import texts
 from pipelines.batching import each_pass
+from pipelines.data_report import DataReport, unknown_warning
+from pipelines.errors import shortened
 
 LARGE = 50_000_000  # bytes of data from which on the stages of tokenising are reported
 
@@ -37,6 +40,7 @@ class Task:
     """
 
     name: str
+    data_report_file = None  # of the training, once a run is trained or loaded; an export takes it along
 
     def __init__(self, preset=None, *, config=None, tokenizer=None, minimum=None, **sections):
         self.config = building.build(config or presets.preset(self.name, preset), sections)
@@ -64,9 +68,24 @@ class Task:
         """Reads the data, so that their faults show first."""
         return self.corpus
 
-    def training_note(self):
-        """What is to be said of the data before a training: one line, or None."""
-        return None
+    def data_report(self):
+        """What was found in the data, a `pipelines.data_report.DataReport`: told before a training."""
+        report, sizes = DataReport(self.name), self.corpus.sizes
+        report.read["files"] = self.config.data.all_files
+        report.tables["splits"] = {split: {"items": size} for split, size in sizes.items() if size}
+        batch = tf.nest.flatten(next(iter(self.training_data().take(1))))
+        for row in range(min(2, *map(len, batch))):
+            values = (str(part[row].numpy().tolist()) for part in batch)
+            report.examples.append("; ".join(shortened(value, 70) for value in values))
+        return report
+
+    def unknown(self, split):
+        """The characters of a split that the vocabulary does not have: list of `Unknown`."""
+        return []
+
+    def remarks(self, split):
+        """What is to be told of a split before it is scored: list of lines."""
+        return [line for line in map(unknown_warning, self.unknown(split)) if line]
 
     def datasets(self):
         """(training dataset, validation dataset or None), for a `fit` of your own.
@@ -76,6 +95,20 @@ class Task:
         """
         train = each_pass(self.training_data, self.steps_per_pass())
         return train, self.validation_data() if self.corpus.sizes["valid"] else None
+
+    # What `data.extend_vocabulary` needs of a task whose tokens are characters (`training.extension`): the
+    # names of the layers with weights per token -> the place of their tokenizer among `tokenizers_in`.
+    vocabulary_layers = {}
+
+    @staticmethod
+    def tokenizers_in(tokenizer):
+        """The `pipelines.text.tokenizers.Tokenizer`s in what `load_tokenizer` returns: a list."""
+        return [tokenizer]
+
+    @staticmethod
+    def with_tokenizers(tokenizer, tokenizers):
+        """What `load_tokenizer` returns, with other tokenizers in it."""
+        return tokenizers[0]
 
     # === Model ===
 
@@ -120,8 +153,22 @@ class Task:
         split = split or self.config.data.default_split
         if not self.corpus.sizes[split]:
             raise ConfigError(f"data.split: {list(self.config.data.split)} leaves nothing for {split}")
+        if self._has_changed():
+            note(
+                f"the data have changed since the training: parts of the {split} split may have been trained "
+                "on, and scores on these are too good"
+            )
+        for line in self.remarks(split):
+            note(line)
         options = {knob.name: knob.default for knob in self.described().evaluation} | options
         return self.measure(predictor, split, progress or (lambda share: None), **options)
+
+    def _has_changed(self):
+        """Whether the data are others than at the training; False where nothing is known of it."""
+        if self.data_report_file is None:
+            return False
+        content = json.loads(self.data_report_file.read_text("utf-8")).get("content")
+        return content is not None and content != self.fingerprint()
 
     def serving_model(self, model):
         """The model as it is stored and served, float32, without training's layers; one for all calls."""

@@ -2,10 +2,17 @@
 
 import contextlib
 import os
+import re
+import secrets
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")  # of this process
+_STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -20,19 +27,57 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A temporary binary file beside `path`: renamed to `path` at the end, deleted after an exception.
+    """A temporary binary file whose content `path` has at the end, and never in part: after an exception
+    nothing is written.
+
+    A file is replaced and keeps its mode; a new one has that of the umask. Of a symbolic link the file it
+    leads to is written. A pipe, a device or an open descriptor such as /dev/stdout gets the bytes.
 
     Raises:
         OSError: the file cannot be written.
     """
     path = Path(path)
-    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+    if _takes_bytes(path):
+        with tempfile.TemporaryFile() as file:
+            yield file
+            file.seek(0)
+            with _opened(path) as out:
+                shutil.copyfileobj(file, out)
+        return
+    path = Path(os.path.realpath(path))
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+    if mode is not None and not os.access(path, os.W_OK):
+        raise PermissionError(13, "the file may not be written", str(path))
+    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    with open(os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), "w+b") as file:
         try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)  # mkstemp makes files that their owner alone can read
-            os.replace(file.name, path)
+            if mode is not None:
+                os.chmod(beside, mode)
+            os.replace(beside, path)
         except BaseException:
-            os.unlink(file.name)
+            os.unlink(beside)
             raise
+
+
+def _takes_bytes(path: Path) -> bool:
+    """Whether something is at `path` that bytes are written to and that must not be replaced."""
+    if _descriptor(path) is not None:
+        return True
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # there is nothing, or who writes will hear why not
+        return False
+
+
+def _descriptor(path: Path) -> int | None:
+    match = _DESCRIPTOR.fullmatch(str(path))
+    return int(match[1]) if match else _STREAMS.get(str(path))
+
+
+def _opened(path: Path) -> BinaryIO:
+    """What is at `path`, open for writing; a descriptor goes on where it stands."""
+    number = _descriptor(path)
+    return path.open("wb") if number is None else open(os.dup(number), "wb")

@@ -13,6 +13,6 @@ class UnreadableError(DataError):
     """The system cannot read a file: its content is unknown and may be valid."""
 
 
-def shortened(text: str) -> str:
-    """A text as messages show it: 30 characters at most."""
-    return text if len(text) <= 30 else f"{text[:29]}…"
+def shortened(text: str, most: int = 30) -> str:
+    """A text as messages show it: `most` characters at most."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

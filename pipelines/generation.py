@@ -21,7 +21,7 @@ from pipelines.splits import SPLITS, checked_fractions
 from pipelines.text.corpus import Corpus, build, intact, load, made_with
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
-FORMAT = 1  # of the cache: raise it when tokens of the same text would differ
+FORMAT = 2  # of the cache: raise it when tokens of the same text, or what is kept with them, would differ
 
 
 def prepare(

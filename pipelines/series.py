@@ -52,7 +52,7 @@ class SeriesCorpus:
         for split in splits:
             values = self.values[slice(*self.bounds[split])]
             for name, column in zip(self.table.columns, values.T, strict=True):
-                value, count = _commonest(column)
+                value, count = commonest(column)
                 if len(column) > 1 and count >= SAME * len(column):
                     found.append(
                         f"column {name}: {count:,} of the {len(column):,} values of the {split} split are"
@@ -150,7 +150,7 @@ def _check_columns(table: Table, where: str) -> None:
             )
 
 
-def _commonest(values: np.ndarray) -> tuple[float, int]:
+def commonest(values: np.ndarray) -> tuple[float, int]:
     """The value that is there most often, and how often; (0, 0) of none."""
     each, counts = np.unique(values, return_counts=True)
     return (float(each[counts.argmax()]), int(counts.max())) if len(values) else (0.0, 0)

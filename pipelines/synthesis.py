@@ -21,7 +21,6 @@ from pipelines.speech import audio, digits, transcripts
 from pipelines.speech.cleaning import Cleaner
 from pipelines.speech.clips import PADDING, Clips
 from pipelines.speech.corpus import ClipCorpus, build, intact, load, made_with, usable_utterances
-from pipelines.speech.data_report import report
 from pipelines.speech.features import feature_settings
 from pipelines.speech.recordings import read_recordings
 from pipelines.splits import check_sizes, checked_fractions
@@ -70,7 +69,7 @@ def prepare(
         max_seconds: clips with more sound than this, after trimming, are left out.
         max_failures: the share of the clips that may be left out.
         cache: the folder to keep log-mels in; see `pipelines.cache.cache_root`.
-        progress: called with a line about each step, and about each clip that is left out.
+        progress: called with a line about each step.
 
     Raises:
         DataError: a folder, table or setting cannot be used, more than `max_failures` are left out, or a
@@ -81,7 +80,7 @@ def prepare(
     if fractions[0] == 0 and (tokenizer is None or statistics is None):
         raise DataError(f"split {tuple(split)} leaves no training clips to learn characters and levels from")
     root = cache_root(cache)
-    folder = _located(os.fspath(directory), root, progress)
+    folder = _located(os.fspath(directory), root, fractions, progress)
     progress(f"checking {folder}")
     recordings = read_recordings(folder)
     cleaner = Cleaner(language)
@@ -112,16 +111,16 @@ def prepare(
     if tokenizer is not None and not made_with(tokenizer, root / key):  # else it was learned here
         key = digest({**made_of, "tokenizer": tokenizer.fingerprint()})
     floor = audio.log_floor(settings)
-    corpus = load(built_once(root, key, fill, intact), content, floor, tokenizer, statistics)
+    written = [recording.transcript for recording in recordings]
+    corpus = load(built_once(root, key, fill, intact), content, floor, written, tokenizer, statistics)
     _check_failures(corpus.failures, len(recordings), max_failures, folder)
-    report(corpus, [recording.transcript for recording in recordings], language, progress)
     check_sizes(folder, "clip", corpus.sizes, fractions)
     return corpus
 
 
-def _located(directory: str, root: Path, progress: Callable[[str], None]) -> Path:
+def _located(directory: str, root: Path, fractions: Sequence[float], progress: Callable[[str], None]) -> Path:
     if directory == digits.NAME:
-        return digits.folder_of(root, progress)
+        return digits.folder_of(root, fractions, progress)
     if directory.startswith(SAMPLE):
         raise DataError(f"{directory}: no such sample of recordings; there is {digits.NAME}")
     return Path(os.path.expanduser(directory))
@@ -132,16 +131,15 @@ def _cleaned(cleaner: Cleaner, rows: list[str]) -> Iterator[str]:
         yield from (text.decode() for text in cleaner(block).numpy())
 
 
-def _encoded(cleaner: Cleaner, tokenizer: Tokenizer, rows: list[str]) -> tuple[Sequences, int]:
-    """The tokens of transcripts, as in serving, and the number of characters that have no token."""
-    tokens, lengths, unknown = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)], 0
+def _encoded(cleaner: Cleaner, tokenizer: Tokenizer, rows: list[str]) -> Sequences:
+    """The tokens of transcripts, as in serving."""
+    tokens, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
     for block in _blocks(rows):
         ids = transcripts.encode(cleaner, tokenizer, block)
         ids = tf.ragged.boolean_mask(ids, ids != tokenizer.end_id)  # `Sequences` add the end
         tokens.append(ids.flat_values.numpy())
         lengths.append(ids.row_lengths().numpy())
-        unknown += int(tf.reduce_sum(transcripts.left_out(cleaner, tokenizer, block)))
-    return Sequences(np.concatenate(tokens), np.cumsum(np.concatenate(lengths))), unknown
+    return Sequences(np.concatenate(tokens), np.cumsum(np.concatenate(lengths)))
 
 
 def _blocks(rows: list[str]) -> Iterator[tf.Tensor]:

@@ -28,11 +28,13 @@ class Table(NamedTuple):
         columns: the names of the columns.
         values: float64 [time, columns].
         dates: of the steps, or None.
+        unused: the names of the columns that were not asked for.
     """
 
     columns: tuple[str, ...]
     values: np.ndarray
     dates: dates.Dates | None
+    unused: tuple[str, ...] = ()
 
     def following(self, count: int) -> tuple[str, list[str]]:
         """What the `count` steps after the table are called: ("date", dates) if the table's dates go on by a
@@ -96,7 +98,8 @@ def read(
             if date is not None:
                 moments.append(_moment(where, date, cells[header.index(date)], moments))
     values = np.array(rows, np.float64).reshape(len(rows), len(wanted))
-    return Table(tuple(wanted), values, dates.Dates.of(moments) if moments else None)
+    unused = tuple(name for name in header if name not in (*wanted, date))
+    return Table(tuple(wanted), values, dates.Dates.of(moments) if moments else None, unused)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

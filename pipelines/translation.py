@@ -29,13 +29,13 @@ from pipelines.parallel.corpus import (
     made_with,
     training_text,
 )
-from pipelines.parallel.pairs import Pairs, own_targets, read_aligned, read_table
+from pipelines.parallel.pairs import Counted, Pairs, own_targets, read_aligned, read_table
 from pipelines.sorted_batches import SortedBatches, cut_batches
 from pipelines.splits import SPLITS, check_sizes, checked_fractions
 from pipelines.text.sequences import decoder_inputs
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
-FORMAT = 2  # of the cache: raise it when tokens or splits of the same files would differ
+FORMAT = 3  # of the cache: raise it when what is kept of the same files would differ
 _ROWS = 8  # a larger batch has a multiple of so many rows, which devices or parallel loops share evenly
 
 File = str | os.PathLike
@@ -115,10 +115,9 @@ def prepare(
 
     def fill(folder: Path) -> None:
         progress(f"reading {where}")
-        read = {name: _read(paths, normalisation) for name, paths in files.items()}
-        if autoencode:
-            read = {name: own_targets(pairs, swap) for name, pairs in read.items()}
-        build(folder, read.pop("pairs"), fractions, read, swap, learn, progress)
+        read = {name: Counted(_read(paths, normalisation)) for name, paths in files.items()}
+        used = {name: own_targets(pairs, swap) if autoencode else pairs for name, pairs in read.items()}
+        build(folder, used.pop("pairs"), fractions, used, swap, read, learn, progress)
 
     if tokenizers is not None and not made_with(tokenizers, root / key):  # else they were learned here
         key = digest({**settings, "tokenizers": [tokenizer.fingerprint() for tokenizer in tokenizers]})
@@ -190,7 +189,7 @@ def training_batches(
     Args:
         pairs: a split of a `ParallelCorpus`.
         max_length: pairs with more tokens than this on either side, without the end token, are left out;
-            `too_long` counts them.
+            `pipelines.parallel.report` counts them.
         seed: 0 or larger.
         start_step: the step of the first element.
         alterations: changes to the sentences of each batch; None for no change.
@@ -219,11 +218,6 @@ def steps_per_pass(pairs: SentencePairs, *, batch_tokens: int, batch_size: int, 
     return _sorted_batches(pairs, batch_tokens, batch_size, max_length).steps
 
 
-def too_long(pairs: SentencePairs, max_length: int) -> int:
-    """The number of pairs that have more than `max_length` tokens on either side."""
-    return int((_longest(pairs) > max_length).sum())
-
-
 def validation_batches(pairs: SentencePairs, *, batch_tokens: int, batch_size: int) -> tf.data.Dataset:
     """One pass over all pairs, in the same batches each time, longest targets first.
 
@@ -239,17 +233,13 @@ def validation_batches(pairs: SentencePairs, *, batch_tokens: int, batch_size: i
 def _sorted_batches(
     pairs: SentencePairs, batch_tokens: int, batch_size: int, max_length: int
 ) -> SortedBatches:
-    kept = np.flatnonzero(_longest(pairs) <= max_length)
+    kept = np.flatnonzero(pairs.longest <= max_length)
     if not len(kept):
         raise DataError(
             f"none of {len(pairs):,} pairs of sentences has at most {max_length} tokens on each side"
         )
     lengths = pairs.source_lengths[kept], pairs.target_lengths[kept]
     return SortedBatches(kept, lengths, lambda *longest: _cut(*longest, batch_tokens, batch_size))
-
-
-def _longest(pairs: SentencePairs) -> np.ndarray:
-    return np.maximum(pairs.source_lengths, pairs.target_lengths)
 
 
 def _cut(source: np.ndarray, target: np.ndarray, batch_tokens: int, batch_size: int) -> np.ndarray:

@@ -1,9 +1,13 @@
 """What `kerasapp evaluate` scores: the run's own data, or other files whole; and each task's own options."""
 
 import argparse
+import json
+import shutil
 
 import pytest
 
+from kerasapp.artefact import EXTRA
+from kerasapp.cli import run
 from kerasapp.commands.evaluate import data_to_score, options_of, show, shown
 from kerasapp.config.building import build
 from kerasapp.config.presets import preset
@@ -79,8 +83,31 @@ def test_figures_by_length_are_rows_of_the_table(capsys):
     assert ["exact_by_words", "12", "1.0000", "of", "1"] in rows
 
 
+def test_metrics_of_each_column_have_a_line_each(capsys):
+    show({"crps": 0.5, "columns": {"load": {"crps": 812.5, "mae": 0.0004}}})
+    rows = [line.replace("│", "").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["crps", "0.5000"] in rows
+    assert ["load", "crps", "812.5000"] in rows and ["load", "mae", "0.0004"] in rows
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(18.2, "18.2000"), (0.0, "0.0000"), (3.21e-6, "3.21e-06"), (-0.0004, "-0.0004")]
 )
 def test_a_small_metric_is_not_shown_as_zero(value, text):
     assert shown(value) == text
+
+
+def test_data_that_changed_since_the_training_are_told(tiny_run, tiny_export, tmp_path, capsys):
+    report = json.loads((tiny_export / "1" / EXTRA / "data_report.json").read_text())
+    assert report == json.loads((tiny_run / "data_report.json").read_text()) and report["content"]
+    copy = shutil.copytree(tiny_run, tmp_path / "run")
+    assert run(["evaluate", str(copy), "--split", "valid"]) == 0
+    assert "have changed" not in capsys.readouterr().err
+    (copy / "data_report.json").write_text(json.dumps({**report, "content": "another digest"}))
+    assert run(["evaluate", str(copy), "--split", "valid"]) == 0
+    said = capsys.readouterr().err
+    assert "the data have changed since the training: parts of the valid split" in said
+    other = tmp_path / "other.txt"  # whose content never was the one of the training
+    other.write_text("To be, or not to be: that is the question.\n" * 50)
+    assert run(["evaluate", str(copy), "--data.files", str(other)]) == 0
+    assert "have changed" not in capsys.readouterr().err

@@ -42,7 +42,7 @@ def test_the_figures_are_those_of_the_model_after_the_steps_before(task):
 
     origins, horizon = task.origins("test")
     assert horizon == HORIZON and origins.tolist() == [48, 52, 57]
-    servable, errors, inside = task.servable(model), [], []
+    servable, errors, inside, scores = task.servable(model), [], [], []
     for origin in origins:
         history = values[np.newaxis, origin - BURN_IN : origin]
         knobs = [tf.constant([value]) for value in (BURN_IN, HORIZON, series.SAMPLES, 0)]
@@ -50,6 +50,16 @@ def test_the_figures_are_those_of_the_model_after_the_steps_before(task):
         seen, (low, high) = values[origin : origin + HORIZON], np.quantile(paths, [0.05, 0.95], axis=0)
         errors.append(np.abs(np.median(paths, axis=0) - seen))
         inside.append((low <= seen) & (seen <= high))
-    assert figures["mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+        pairs = np.abs(paths[:, np.newaxis] - paths).sum(axis=(0, 1)) / (len(paths) * (len(paths) - 1))
+        scores.append(np.abs(paths - seen).mean(axis=0) - pairs / 2)
     assert figures["coverage_90"] == pytest.approx(np.mean(inside)) and 0 < np.mean(inside) < 1
+    # A column of larger numbers does not drown the other: in its own unit each, together in deviations
+    mean, deviation = np.array(task.tokenizer.mean), np.array(task.tokenizer.deviation)
+    unit = ((mean + deviation) ** 2 - (mean - deviation) ** 2) / 2
+    assert figures["mae"] == pytest.approx(np.mean(errors / unit), rel=1e-4)
+    assert figures["crps"] == pytest.approx(np.mean(scores / unit), rel=1e-4)
+    for i, column in enumerate("ab"):
+        assert figures["columns"][column]["mae"] == pytest.approx(np.mean(errors, axis=(0, 1))[i], rel=1e-4)
+        assert figures["columns"][column]["crps"] == pytest.approx(np.mean(scores, axis=(0, 1))[i], rel=1e-4)
+        assert figures["columns"][column]["coverage_90"] == pytest.approx(np.mean(inside, axis=(0, 1))[i])
     assert (figures["origins"], figures["horizon"]) == (3, HORIZON)

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from kerasapp.tasks.synthesis.audio_config import AudioConfig
 from pipelines.speech import digits
 from pipelines.speech.recordings import read_recordings
+from pipelines.synthesis import prepare
 
 LONGEST = 1.0  # seconds of a digit, as recorded: 0.88
+FRACTIONS = (0.6, 0.2, 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +26,8 @@ def few(tmp_path_factory):
         patch.setattr(digits, "_COUNTS", (3,) * 6)
         roots = [tmp_path_factory.mktemp("cache") for _ in range(2)]
         lines = []
-        folders = [digits.folder_of(root, lines.append) for root in roots]
-        assert digits.folder_of(roots[0], lines.append) == folders[0]
+        folders = [digits.folder_of(root, FRACTIONS, lines.append) for root in roots]
+        assert digits.folder_of(roots[0], FRACTIONS, lines.append) == folders[0]
         assert lines == ["joining 18 utterances of sample:digits"] * 2
     return folders
 
@@ -68,8 +71,30 @@ def test_the_clips_left_to_the_benchmark_are_not_used(monkeypatch, tmp_path):
     whole = zipfile.ZipFile.read
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda self, name: read.append(name) or whole(self, name))
     monkeypatch.setattr(digits, "_COUNTS", (1,))
-    digits.digits(tmp_path)
+    digits.digits(tmp_path, FRACTIONS)
     assert sorted({int(name.removesuffix(".flac").split("_")[2]) for name in read}) == list(range(10, 50))
+
+
+@pytest.mark.parametrize("fractions", [FRACTIONS, (0.9, 0.05, 0.05)])
+def test_no_clip_of_a_split_is_in_another(fractions, monkeypatch, tmp_path):
+    def tones(takes):  # the level of a clip tells which one it is
+        return [[np.full(4000, take / 100) for take in takes] for _ in range(10)]
+
+    monkeypatch.setattr(digits, "_read_clips", tones)
+    monkeypatch.setattr(digits, "_noise", lambda: np.zeros(30 * 8000))
+    monkeypatch.setattr(digits, "_COUNTS", (10, 60, 100))
+    settings = AudioConfig(sample_rate=8000, mels=8, f_max=4000.0)
+    corpus = prepare(
+        directory=digits.NAME, settings=settings, split=fractions, cache=tmp_path, language="english_digits"
+    )
+    (folder,) = (path.parent for path in tmp_path.rglob("metadata.csv"))
+    used = {name: set() for name in corpus.sizes}
+    for name in used:
+        for id in corpus.ids(name):
+            wave, _ = soundfile.read(folder / "wavs" / f"{id}.flac")
+            used[name] |= set(np.unique(np.round(wave[wave > 0.05], 2)))
+    assert sum(corpus.sizes.values()) == 170 and all(used.values())
+    assert not (used["train"] & used["test"] or used["train"] & used["valid"] or used["valid"] & used["test"])
 
 
 def test_the_sample_holds_one_voice_without_the_official_test_clips():

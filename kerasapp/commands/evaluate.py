@@ -50,7 +50,9 @@ def main(argv):
     with progress_bar(f"{split} split") as progress:
         metrics = predictor.evaluate(split, progress=progress, **options)
     items = metrics.pop("items")
-    report = {"split": split, "items": items, "seconds": round(time.monotonic() - started, 3), **metrics}
+    seconds = round(time.monotonic() - started, 3)
+    files = list(config.data.files_of(split))
+    report = {"split": split, "files": files, "items": items, "seconds": seconds, **metrics}
     if args.json:
         print(json.dumps(report))
     else:
@@ -106,10 +108,14 @@ def show(report):
 
     table = Table("metric", "value", show_edge=False)
     for name, value in report.items():
-        if isinstance(value, dict):  # by length: the metric, and how many items it is of
-            for length, row in value.items():
-                metric, items = row.values()
-                table.add_row(f"{name} {length:>2}", f"{metric:.4f} of {items}")
+        if isinstance(value, dict):  # by length, with the number of items; or by column
+            for key, row in value.items():
+                of = f" of {row['items']}" if "items" in row else ""
+                found = ((metric, number) for metric, number in row.items() if metric != "items")
+                for metric, number in found:
+                    table.add_row(f"{name} {key:>2}" if of else f"{key} {metric}", shown(number) + of)
+        elif isinstance(value, list):
+            table.add_row(name, ", ".join(value))
         else:
             table.add_row(name, shown(value) if isinstance(value, float) else str(value))
     Console().print(table)

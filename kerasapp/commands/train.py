@@ -23,8 +23,12 @@ OPTIONS = {
     "run": ("DIR", "the run's folder (default: runs/PRESET); an unfinished run there is resumed"),
     "from": ("RUN", "start from another run's weights and tokenizer"),
 }
+SWITCHES = {
+    "dry-run": "report what is found in the data, and stop: no training, no run folder",
+    "json": "with --dry-run: print the report as one JSON object on standard output",
+}
 USAGE = """kerasapp train {task} [--preset NAME] [--config FILE.yaml] [--run DIR]
-                      [--from RUN] [--SECTION.KEY VALUE ...]"""
+                      [--from RUN] [--dry-run [--json]] [--SECTION.KEY VALUE ...]"""
 HELP = """usage: {usage}
 
 tasks: {tasks}
@@ -34,11 +38,14 @@ kerasapp train TASK --help lists its presets and every key.
 
 
 class Request(NamedTuple):
-    """What the flags of `kerasapp train` ask for: configuration, the run's folder, the run to start from."""
+    """What the flags of `kerasapp train` ask for: configuration, the run's folder, the run to start from,
+    whether only to report what the data are, and whether as JSON."""
 
     config: Any
     folder: Path
     initial: str | None
+    dry_run: bool = False
+    as_json: bool = False
 
 
 def main(argv):
@@ -47,6 +54,8 @@ def main(argv):
         return 0 if argv else 2
     request = parse(argv[0], argv[1:])
     config, folder = run_folder.absolute(request.config), request.folder
+    if request.dry_run:
+        return report(config, folder, request.initial, request.as_json)
     with run_folder.opened(folder, config) as resuming:
         return train(config, folder, resuming, request.initial)
 
@@ -76,6 +85,9 @@ def parse(
     parser = _parser(task, first.parse_known_args(argv)[0].preset)
     values = vars(parser.parse(argv)[0])
     options = {name: values.pop(name) for name in OPTIONS if name in values}
+    switches = [values.pop(name.replace("-", "_")) for name in SWITCHES]
+    if switches == [False, True]:
+        raise ConfigError("--json: is for --dry-run, whose report it prints")
     values = config_flags.values(values, config_module(task).CONFIG)
     name = options.get("preset", default_preset(task))
     folder = Path(options.get("run") or Path("runs") / name)
@@ -90,7 +102,7 @@ def parse(
         check_same_shape(initial, config)
     parsing.require_data(config, name)
     config.data.check_trainable(config.training.patience)
-    return Request(config, folder, options.get("from"))
+    return Request(config, folder, options.get("from"), *switches)
 
 
 def _parser(task, name):
@@ -106,26 +118,35 @@ def _parser(task, name):
     for option, (metavar, words) in OPTIONS.items():
         words = words.format(default=name or default_preset(task))
         parser.add_argument(f"--{option}", metavar=metavar, default=argparse.SUPPRESS, help=words)
+    for option, words in SWITCHES.items():
+        parser.add_argument(f"--{option}", action="store_true", help=words)
     config_flags.add_flags(parser, config, sections(module.CONFIG))
     return parser
+
+
+def report(config, folder, initial, as_json):
+    """Tells what is found in the data; trains nothing and makes no run folder."""
+    stored = run_folder.stored_config(folder)
+    goes_on = stored is not None and not config.training.overwrite and not initial
+    task, _ = _task(config, folder, goes_on, initial)
+    from kerasapp.training.fit import tell
+
+    if not as_json:
+        tell(task)
+        return 0
+    found = task.data_report()
+    print(found.to_json(), end="")
+    found.check()
+    return 0
 
 
 def train(config, folder, resuming, initial):
     """Trains in an opened folder; says how it ended."""
     if getattr(config.training, "adversarial", False) and not (initial or resuming):
         raise ConfigError("training.adversarial: name a run trained by likelihood to start from: --from RUN")
-
-    from kerasapp import api, threads
+    task, model = _task(config, folder, resuming, initial)
     from kerasapp.training.fit import fit
 
-    threads.run_side_by_side()
-    task_class, model, tokenizer = spec.spec(config.task).load("task"), None, None
-    if resuming:
-        tokenizer = task_class.load_tokenizer(folder)
-    elif initial:
-        before = api.load(initial)
-        model, tokenizer = before.model, before.task.tokenizer
-    task = task_class(config=config, tokenizer=tokenizer)
     try:
         state = fit(task, folder, resuming, initial=model)
     except Interrupted:
@@ -134,3 +155,26 @@ def train(config, folder, resuming, initial):
     best = "the last model is kept" if state.best is None else f"best {task.monitor} {state.best:.4f}"
     note(f"{folder}: {state.step} steps in {state.seconds:.0f} s, {best}")
     return 0
+
+
+def _task(config, folder, resuming, initial):
+    """The task of a run, with the vocabulary that it goes on with or starts from, and the model to start
+    from, or None."""
+    extends = getattr(config.data, "extend_vocabulary", False)
+    if extends and not (initial or resuming):
+        raise ConfigError(
+            "data.extend_vocabulary: extends the vocabulary of another run: name it with --from"
+        )
+    from kerasapp import api, threads
+    from kerasapp.training.extension import extended
+
+    threads.run_side_by_side()
+    task_class = spec.spec(config.task).load("task")
+    if resuming:
+        return task_class(config=config, tokenizer=task_class.load_tokenizer(folder)), None
+    if not initial:
+        return task_class(config=config), None
+    before = api.load(initial)
+    if extends:
+        return extended(before.task, config, before.model)
+    return task_class(config=config, tokenizer=before.task.tokenizer), before.model

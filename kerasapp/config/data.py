@@ -28,6 +28,16 @@ class DataSection(Section):
         """Whether "train", "valid" or "test" gets a share of the data."""
         return self.split[SPLITS.index(split)] > 0
 
+    def files_of(self, split: str) -> tuple[str, ...]:
+        """The files that hold a split."""
+        value = getattr(self, self.required)
+        return (value,) if isinstance(value, str) else tuple(value or ())
+
+    @property
+    def all_files(self) -> list[str]:
+        """The files of all splits, each once."""
+        return list(dict.fromkeys(name for split in SPLITS for name in self.files_of(split)))
+
     @property
     def default_split(self) -> str:
         """The split that `evaluate` scores by default: the first of test, valid, train that is not empty."""
@@ -47,3 +57,22 @@ class DataSection(Section):
                 f"training.patience: {patience} needs a validation split, and data.split: {show(self.split)} "
                 "leaves none"
             )
+
+
+@dataclass(frozen=True)
+class TextSection(DataSection):
+    """Base of the sections `data` of tasks that learn from characters."""
+
+    allow_unknown: bool = False
+    """Train although more than 10% of a split's characters are not in the vocabulary, as with --from a run in
+    another script"""
+
+    extend_vocabulary: bool = False
+    """With --from: add the training split's new characters to the vocabulary of the run to start from. Each
+    gets the mean of the known ones' weights, which stay"""
+
+    @property
+    def cure(self) -> str:
+        """What helps against characters that the vocabulary does not have."""
+        advice = "with --from, --data.extend_vocabulary true adds those of the training split"
+        return advice + ("; without it, --data.tokenizer subwords spells any" * hasattr(self, "tokenizer"))

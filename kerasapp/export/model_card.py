@@ -19,8 +19,8 @@ UNKNOWN = "not stated: write it here before you pass the model on"
 
 
 def text(name, config, model, signatures, folder, metrics, verified=None):
-    """The card as Markdown: use, data, metrics, signatures, sizes, versions and the whole configuration of the
-    version in `folder`. `verified` is the result of verifying it, as Markdown."""
+    """The card as Markdown: use, data, metrics, signatures, sizes, versions and the whole configuration of
+    the version in `folder`. `verified` is the result of verifying it, as Markdown."""
     task = spec.spec(config.task)
     values = flatten(config)
     data = {key: value for key, value in values.items() if key.startswith("data.") and value}

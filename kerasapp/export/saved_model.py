@@ -63,6 +63,8 @@ def _write(task, model, staged, name, metrics, tflite, check):
     serving_model.save(extra / "model.keras")
     parsing.save(task.config, extra / "config.yaml")
     task.save_tokenizer(extra)
+    if task.data_report_file:
+        shutil.copyfile(task.data_report_file, extra / task.data_report_file.name)
     requests = servable.example_requests()
     replayed = [_default_request(servable, requests), *requests]
     warmup.write(staged / "assets.extra" / "tf_serving_warmup_requests", name, replayed)

@@ -20,6 +20,7 @@ from kerasapp.training.optimizer import make_optimizer
 from kerasapp.training.run_folder import absolute, clear, opened
 from kerasapp.training.schedule import Schedule
 from kerasapp.training.selection import Selection
+from pipelines import data_report
 
 FOREVER = 1_000_000_000  # epochs; the schedule ends a run
 
@@ -33,7 +34,8 @@ def train(task, run, callbacks=(), initial=None):
 
     Args:
         task: a task, such as `kerasapp.Generation(preset="tinyshakespeare")`.
-        run: the run's folder; gets config.yaml, the tokenizer, checkpoints/, logs/, history.csv, best.keras.
+        run: the run's folder; gets config.yaml, data_report.json, the tokenizer, checkpoints/, logs/,
+            history.csv, best.keras.
         callbacks: Keras callbacks, after those that `training.callbacks` names. The logs at the end of an
             epoch have "loss", "learning_rate" and, as "val_NAME", the metrics of validation. Setting
             `self.model.stop_training` ends the run. Their own state is not in the checkpoints.
@@ -56,10 +58,12 @@ def fit(task, run, resuming, callbacks=(), initial=None):
     keras.utils.set_random_seed(config.seed)
     tf.config.experimental.enable_op_determinism()
     task.prepare()  # data that cannot be used neither make nor delete anything
-    if remark := task.training_note():
-        note(remark)
     if not resuming:
+        report = tell(task)
         clear(run)
+        report.save(run)
+    if (run / data_report.FILE).is_file():  # older runs have none
+        task.data_report_file = run / data_report.FILE
     task.save_tokenizer(run)
     mirrored = config.strategy == "mirrored"
     with tf.distribute.MirroredStrategy().scope() if mirrored else contextlib.nullcontext():
@@ -88,6 +92,18 @@ def fit(task, run, resuming, callbacks=(), initial=None):
             _fit_to_the_end(task, run, learner, state, saver, listed)
     (run / "finished").write_text("", encoding="utf-8")  # seen without TensorFlow
     return state
+
+
+def tell(task):
+    """Prints the data report of a task to standard error, and returns it.
+
+    Raises: `DataError` where the data are refused.
+    """
+    report = task.data_report()
+    report.content = task.fingerprint()
+    note("\n".join(report.lines()))
+    report.check()
+    return report
 
 
 def _fit_to_the_end(task, run, learner, state, saver, callbacks):

@@ -13,6 +13,7 @@ from kerasapp import spec
 from kerasapp.config import building, parsing
 from kerasapp.config.presets import config_module
 from kerasapp.errors import ConfigError, note
+from pipelines import data_report
 
 SAMPLE = "sample:"  # begins the name of a text that is shipped
 LOCK = "lock"
@@ -44,7 +45,7 @@ def stored_config(folder):
     path = folder / "config.yaml"
     if path.is_file():
         return parsing.load(path)
-    before_it = {"checkpoints", "logs", LOCK}.union(*(task.files for task in spec.specs()))
+    before_it = {"checkpoints", "logs", LOCK, data_report.FILE}.union(*(task.files for task in spec.specs()))
     if folder.is_dir() and {entry.name for entry in folder.iterdir()} - before_it:
         raise ConfigError(f"{folder}: is neither empty nor a run; name another folder with --run")
     if folder.exists() and not folder.is_dir():

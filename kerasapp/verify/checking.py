@@ -20,6 +20,8 @@ from kerasapp.verify.measuring import Measured
 from kerasapp.verify.outcomes import Outcome
 from kerasapp.verify.questions import questions
 
+ASSERTION = "assertion failed"  # begins what TensorFlow says of `tf.debugging.Assert`
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -156,8 +158,16 @@ def _row(name, version, task, items, measured: Measured, said):
     percentiles = np.percentile(measured.latencies, [50, 95]) * 1e3 if measured.latencies else (None, None)
     row["latency_p50_ms"], row["latency_p95_ms"] = (p if p is None else float(p) for p in percentiles)
     row["startup_seconds"] = measured.startup
-    row["problems"] = [*verdict.problems(name, row, judged), *measured.faults]
+    row["problems"] = [*verdict.problems(name, row, judged), *measured.faults, *_unexplained(name, alone)]
     return row
+
+
+def _unexplained(name, alone):
+    """What Keras's servable raises, where it is none of its own assertions: then it is no refusal."""
+    if name == "keras":
+        for item, outcome, _ in alone:
+            if outcome.refused and ASSERTION not in outcome.refused:
+                yield f"{item.shown}: {outcome.refused}"
 
 
 def _expected(name, version, item, said, task):

@@ -3,7 +3,7 @@
 from kerasapp import spec
 from kerasapp.verify.verdict import is_exact
 
-SHORT = ("runtime", "holds", "compared", "worst difference")
+SHORT = ("runtime", "holds", "inputs", "refused", "worst difference")
 COLUMNS = (
     "runtime", "holds", "equal", "in batches", "refused", "difference, mean", "quality", "loss", "like Keras",
     "MB", "memory, MB", "ms p50, p95", "start, s",
@@ -47,9 +47,9 @@ def caption(report, verbose=False):
 
 
 def short(report):
-    """The cells of each runtime for 80 columns: what was compared, and the worst difference in words."""
+    """The cells of each runtime for 80 columns, with the worst difference in words."""
     return [
-        [name, "yes" if row["ok"] else "NO", _compared(row), _worst(report["task"], name, row)]
+        [name, "yes" if row["ok"] else "NO", str(row["items"]), str(row["refused"]), _worst(report, name)]
         for name, row in report["runtimes"].items()
     ]
 
@@ -74,28 +74,19 @@ def broken(report):
     return lines
 
 
-def _compared(row):
-    """How many inputs, such as "40, 28 in batches"."""
-    words = [str(row["items"])]
-    if row["batched"]:
-        words.append(f"{row['batched']['items']} in batches")
-    if row["refused"]:
-        words.append(f"{row['refused']} refused")
-    return ", ".join(words)
-
-
-def _worst(task, name, row):
-    """The worst difference in words."""
+def _worst(report, name):
+    """The worst difference in words, alone or in batches."""
+    row = report["runtimes"][name]
     if row["error"] or not row["items"]:
-        return "nothing to compare"
+        return "nothing was compared"
     parts = [part for part in (row, row["batched"]) if part]
     differing = max(round(part["items"] * (1.0 - part["equal"])) for part in parts)
     largest = max(part["largest_difference"] for part in parts)
-    words = [f"{differing} of {row['items']} answers differ"] if differing else []
+    words = [f"{differing} differ"] if differing else []
     if is_exact(name) and largest:
         words.append(f"numbers by {largest:.0e}")
     if not is_exact(name) and row["loss"]:
-        words.append(f"loss {_loss(task, row)}")
+        words.append(f"loss {_loss(report['task'], row)}")
     return "; ".join(words) or "none"
 
 
@@ -133,8 +124,6 @@ def _quality(task, quality):
 def _loss(task, row):
     """A loss with its standard deviation, such as "+0.12% ±0.03%"."""
     worth, spread = spec.spec(task).load("verify").WORTH, row["loss_deviation"]
-    form = (lambda x: f"{x:.2f}") if worth and worth.in_points else (lambda x: f"{x:.2%}")
-    more = "" if spread is None else f" ±{form(spread)}"
-    return ", ".join(
-        f"{'+' if value >= 0 else '-'}{form(abs(value))}{more}" for value in row["loss"].values()
-    )
+    form = ".2f" if worth and worth.in_points else ".2%"
+    more = "" if spread is None else f" ±{spread:{form}}"
+    return ", ".join(f"{value:+{form}}{more}" for value in row["loss"].values())

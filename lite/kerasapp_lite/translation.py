@@ -65,7 +65,7 @@ class Translator:
         self._limits, self._knobs = bundle.metadata["limits"], bundle.knobs
 
     def translate(self, text, **knobs):
-        """The best translations of one sentence, a list of `Translation`, at most `n_best`.
+        """The best translations of one sentence, a list of `Translation`, at most `n_best`, all different.
 
         Args:
             text: a sentence; a blank one has a blank translation.
@@ -89,7 +89,10 @@ class Translator:
         shortest = min(int(np.float32(len(ids)) * np.float32(values["min_ratio"])), longest)
         penalties = values["length_penalty"], values["coverage_penalty"]
         how = Search(values["beam_size"], *penalties, shortest, longest)
-        return self._search([*ids, END], how)[: values["n_best"]]
+        found = {}  # by text: of equal ones the first
+        for translation in self._search([*ids, END], how):
+            found.setdefault(translation.text, translation)
+        return list(found.values())[: values["n_best"]]
 
     def read(self, text):
         """The ids that are read of a sentence, with the end."""

@@ -10,11 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.cache import has_sizes, sizes_of
-from pipelines.parallel.pairs import Pairs
+from pipelines.data_report import Unknown
+from pipelines.parallel.pairs import Counted, Pairs
 from pipelines.splits import SPLITS, PairDigests, assign_splits
 from pipelines.text.sentences import encode
 from pipelines.text.sequences import Sequences, decoder_inputs
 from pipelines.text.tokenizers import Tokenizer
+from pipelines.text.unknown import UnknownCharacters, unknown_of
 
 SIDES = ("source", "target")
 _ROWS = 1024  # sentences encoded at a time
@@ -39,6 +41,11 @@ class SentencePairs:
     def __len__(self) -> int:
         return len(self.source_lengths)
 
+    @property
+    def longest(self) -> np.ndarray:
+        """int32 [pairs], the tokens of the longer side of each pair."""
+        return np.maximum(self.source_lengths, self.target_lengths)
+
     def rows(self, indices: np.ndarray) -> Rows:
         """The pairs `indices` [batch] as a batch for a model, int32 and padded with 0.
 
@@ -59,12 +66,14 @@ class ParallelCorpus:
         tokenizers: of source and target; the same one twice for a joint vocabulary.
         sizes: the number of pairs of "train", "valid" and "test".
         content: a digest of the files' content.
+        read: the number of pairs in the files: "pairs", and "valid" and "test" if they have their own.
     """
 
     folder: Path
     tokenizers: Tokenizers
     sizes: dict[str, int]
     content: str
+    read: dict[str, int]
 
     def split(self, name: str) -> SentencePairs:
         """The tokens of "train", "valid" or "test", memory-mapped."""
@@ -80,6 +89,11 @@ class ParallelCorpus:
         sources, targets = (list(_lines(_text(self.folder, name, side))) for side in SIDES)
         return sources, targets
 
+    def unknown(self, name: str) -> list[Unknown]:
+        """The characters of a split that have no token, of sources and of targets."""
+        found = _description(self.folder)["unknown"][name]
+        return [unknown_of(f"the {name} split's {side}", found[side]) for side in SIDES]
+
 
 def build(
     folder: Path,
@@ -87,6 +101,7 @@ def build(
     fractions: list[float],
     own: dict[str, Pairs],
     swap: bool,
+    read: dict[str, Counted],
     learn: Callable[[Path, Path], Tokenizers],
     progress: Callable[[str], None],
 ) -> None:
@@ -97,6 +112,7 @@ def build(
         fractions: of "train", "valid" and "test".
         own: the pairs of splits that have files of their own.
         swap: whether the first sentence of each pair is the target.
+        read: the pairs of all files as they are read.
         learn: makes the tokenizers from the texts of the training split, source and target.
         progress: called with a line about each step.
     """
@@ -115,12 +131,21 @@ def build(
 
     progress(f"learning the tokenizers from {counts['train']:,} pairs of sentences")
     tokenizers = learn(_text(folder, "train", "source"), _text(folder, "train", "target"))
+    unknown = {name: {} for name in SPLITS}
     for side, tokenizer in zip(SIDES, tokenizers, strict=True):
         tokenizer.save(_tokenizer_file(folder, side))
         for name in SPLITS:
             progress(f"encoding the {side} sentences of the {name} split, {counts[name]:,}")
-            _write_tokens(folder / f"{name}.{side}", tokenizer, _lines(_text(folder, name, side)))
-    description = {"pairs": counts, "bytes": sizes_of(folder)}
+            characters = UnknownCharacters(tokenizer)
+            lines = characters.through(_lines(_text(folder, name, side)))
+            _write_tokens(folder / f"{name}.{side}", tokenizer, lines)
+            unknown[name][side] = characters.counts()
+    description = {
+        "pairs": counts,
+        "read": {name: pairs.count for name, pairs in read.items()},
+        "unknown": unknown,
+        "bytes": sizes_of(folder),
+    }
     (folder / "parallel.json").write_text(json.dumps(description, indent=1))
 
 
@@ -202,6 +227,10 @@ def _mapped(path: Path, dtype: type) -> np.ndarray:
     return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.zeros(0, dtype)
 
 
+def _description(folder: Path) -> dict:
+    return json.loads((folder / "parallel.json").read_text())
+
+
 def intact(folder: Path) -> bool:
     """Whether all that `build` writes is there."""
     return has_sizes(folder, "parallel.json")
@@ -220,5 +249,5 @@ def load(folder: Path, content: str, tokenizers: Tokenizers | None = None) -> Pa
     if tokenizers is None:
         source, target = (Tokenizer.load(_tokenizer_file(folder, side)) for side in SIDES)
         tokenizers = (source, source if source.fingerprint() == target.fingerprint() else target)
-    sizes = json.loads((folder / "parallel.json").read_text())["pairs"]
-    return ParallelCorpus(folder, tuple(tokenizers), sizes, content)
+    found = _description(folder)
+    return ParallelCorpus(folder, tuple(tokenizers), found["pairs"], content, found["read"])

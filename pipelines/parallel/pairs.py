@@ -13,6 +13,18 @@ from pipelines.text.sentences import squeeze_string
 Pairs = Iterable[tuple[str, str]]
 
 
+class Counted:
+    """Pairs, and how many of them were read so far: `count`."""
+
+    def __init__(self, pairs: Pairs):
+        self._pairs, self.count = pairs, 0
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for pair in self._pairs:
+            self.count += 1
+            yield pair
+
+
 def read_lines(path: Path, form: str) -> Iterator[str]:
     """The lines of a UTF-8 file, plain or gzip, normalised to `form`, without their ends."""
     return lines(normalise_pieces(read_text(path), form))

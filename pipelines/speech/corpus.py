@@ -1,7 +1,6 @@
 """Recordings with transcripts as characters and log-mels on disk: written once, and then mapped."""
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +37,8 @@ class ClipCorpus:
         statistics: "mean" and "deviation" of each mel channel, in nats, float32 [mels]: over the frames of
             the training split, unless others were given.
         floor: the least value of a log-mel, in nats.
+        read: the number of clips in the table.
+        foreign: the share of the letters of their transcripts that are no ASCII.
     """
 
     folder: Path
@@ -49,6 +50,8 @@ class ClipCorpus:
     failures: list[tuple[str, str]]
     statistics: dict[str, np.ndarray]
     floor: float
+    read: int
+    foreign: float
 
     def split(self, name: str) -> Clips:
         """The clips of "train", "valid" or "test", memory-mapped."""
@@ -64,15 +67,6 @@ class ClipCorpus:
     def texts(self, name: str) -> list[str]:
         """The cleaned transcripts of a split's clips, in its order."""
         return self._description["texts"][name]
-
-    def unknown(self, name: str) -> int:
-        """The number of characters of a split's texts that have no token and were left out."""
-        return self._description["unknown"][name]
-
-    def unknown_characters(self, name: str) -> str:
-        """These characters, each once, the most frequent first."""
-        counts = Counter("".join(self.texts(name)))
-        return "".join(c for c, _ in counts.most_common() if c not in self.tokenizer.characters + " ")
 
     @cached_property
     def _description(self) -> dict:
@@ -145,7 +139,7 @@ def build(
     failures: Sequence[tuple[str, str]],
     fractions: Sequence[float],
     learn: Callable[[list[str]], Tokenizer],
-    encode: Callable[[Tokenizer, list[str]], tuple[Sequences, int]],
+    encode: Callable[[Tokenizer, list[str]], Sequences],
 ) -> None:
     """Fills a folder: tokens, offsets and locations of each split; the tokenizer; clips.json; and, if there
     are training clips, the statistics.
@@ -156,7 +150,7 @@ def build(
     Args:
         fractions: of "train", "valid" and "test".
         learn: makes the tokenizer from the texts of the training split.
-        encode: transcripts -> tokens, and the number of characters that the tokenizer does not know.
+        encode: transcripts -> tokens.
     """
     digests = PairDigests()
     for _ in digests.through((utterance.id, utterance.text) for utterance in utterances):
@@ -168,9 +162,9 @@ def build(
     }
     tokenizer = learn([utterance.text for utterance in splits["train"]])
     tokenizer.save(folder / "tokenizer.json")
-    unknown, failures = {}, list(failures)
+    failures = list(failures)
     for name in SPLITS:
-        splits[name], tokens, unknown[name], unread = _encoded(splits[name], tokenizer, encode)
+        splits[name], tokens, unread = _encoded(splits[name], tokenizer, encode)
         failures += unread
         locations = [(utterance.shard, utterance.start, utterance.frames) for utterance in splits[name]]
         np.save(folder / f"{name}.tokens.npy", tokens.tokens)
@@ -187,24 +181,22 @@ def build(
         "seconds": {name: sum(utterance.seconds for utterance in split) for name, split in splits.items()},
         "recorded": {name: sum(utterance.recorded for utterance in split) for name, split in splits.items()},
         "failures": failures,
-        "unknown": unknown,
         "bytes": sizes_of(folder),
     }
     (folder / "clips.json").write_text(json.dumps(description, indent=1))
 
 
 def _encoded(
-    split: Sequence[Utterance], tokenizer: Tokenizer, encode: Callable[..., tuple[Sequences, int]]
-) -> tuple[list[Utterance], Sequences, int, list[tuple[str, str]]]:
-    """(the utterances that have tokens, and not too many; their tokens; how many of their characters have
-    none; (id, reason) of the other utterances)."""
-    tokens, unknown = encode(tokenizer, [utterance.transcript for utterance in split])
+    split: Sequence[Utterance], tokenizer: Tokenizer, encode: Callable[..., Sequences]
+) -> tuple[list[Utterance], Sequences, list[tuple[str, str]]]:
+    """(the utterances that have tokens, and not too many; their tokens; (id, reason) of the others)."""
+    tokens = encode(tokenizer, [utterance.transcript for utterance in split])
     problems = [_problem(count, "none of its characters is known") for count in tokens.lengths.tolist()]
     unread = [(u.id, problem) for u, problem in zip(split, problems, strict=True) if problem]
     if not unread:
-        return list(split), tokens, unknown, []
+        return list(split), tokens, []
     kept = [utterance for utterance, problem in zip(split, problems, strict=True) if not problem]
-    return kept, *encode(tokenizer, [utterance.transcript for utterance in kept]), unread
+    return kept, encode(tokenizer, [utterance.transcript for utterance in kept]), unread
 
 
 def _problem(characters: int, none: str) -> str:
@@ -258,12 +250,14 @@ def load(
     folder: Path,
     content: str,
     floor: float,
+    transcripts: Sequence[str],
     tokenizer: Tokenizer | None = None,
     statistics: Mapping[str, Sequence[float]] | None = None,
 ) -> ClipCorpus:
     """The corpus that `build` wrote.
 
     Args:
+        transcripts: of all clips, as they were written.
         tokenizer: the saved one, if it is at hand, to save reading it again.
         statistics: take the place of those in the folder, which has none if it has no training clips.
     """
@@ -274,6 +268,8 @@ def load(
         mean, deviation = np.load(folder / "statistics.npy")
     else:
         mean = deviation = np.zeros(0, np.float32)
+    letters = [character for text in transcripts for character in text if character.isalpha()]
+    foreign = sum(not character.isascii() for character in letters)
     return ClipCorpus(
         folder=folder,
         tokenizer=tokenizer or Tokenizer.load(folder / "tokenizer.json"),
@@ -284,4 +280,6 @@ def load(
         failures=[tuple(failure) for failure in description["failures"]],
         statistics={"mean": mean, "deviation": deviation},
         floor=floor,
+        read=len(transcripts),
+        foreign=foreign / max(1, len(letters)),
     )

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from pipelines.data_report import Unknown
 from pipelines.files import StoredText, read_text
 from pipelines.splits import SPLITS
 from pipelines.text.normalisation import normalise_pieces
 from pipelines.text.tokenizers import Tokenizer
+from pipelines.text.unknown import UnknownCharacters, unknown_of
 
 _ROW = 2**16  # characters encoded as one string
 _BATCH = 32  # such strings at a time
@@ -27,6 +29,7 @@ class Corpus:
         tokenizer: the tokenizer that made them.
         sizes: the number of tokens of "train", "valid" and "test", which follow one another.
         characters: the number of normalised characters of each split, to give nats per character.
+        unknown: the characters of each split that have no token.
         content: a digest of the files' content.
     """
 
@@ -34,6 +37,7 @@ class Corpus:
     tokenizer: Tokenizer
     sizes: dict[str, int]
     characters: dict[str, int]
+    unknown: dict[str, Unknown]
     content: str
 
     def split(self, name: str) -> np.ndarray:
@@ -73,12 +77,15 @@ def build(
     tokenizer = learn(_sample(text, bounds[1]) if sampled else text.read(0, bounds[1]))
     tokenizer.save(folder / "tokenizer.json")
 
-    description = {"dtype": np.dtype(tokenizer.id_type).name, "tokens": {}, "characters": {}}
+    description = {"dtype": np.dtype(tokenizer.id_type).name, "tokens": {}, "characters": {}, "unknown": {}}
     with open(folder / "tokens", "wb") as file:
         for name, start, stop in zip(SPLITS, bounds[:-1], bounds[1:], strict=True):
             progress(f"encoding the {name} split, {stop - start:,} characters")
-            description["tokens"][name] = _write_tokens(file, tokenizer, text.read(start, stop))
+            unknown = UnknownCharacters(tokenizer)
+            pieces_of_split = unknown.through(text.read(start, stop))
+            description["tokens"][name] = _write_tokens(file, tokenizer, pieces_of_split)
             description["characters"][name] = stop - start
+            description["unknown"][name] = unknown.counts()
     (folder / "text").unlink()
     (folder / "corpus.json").write_text(json.dumps(description, indent=1))
 
@@ -161,5 +168,8 @@ def load(folder: Path, content: str, tokenizer: Tokenizer | None = None) -> Corp
         tokenizer=tokenizer or Tokenizer.load(folder / "tokenizer.json"),
         sizes=description["tokens"],
         characters=description["characters"],
+        unknown={
+            name: unknown_of(f"the {name} split", counts) for name, counts in description["unknown"].items()
+        },
         content=content,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import tensorflow as tf
 
 from pipelines.text.tokenizers import Tokenizer
 
@@ -28,6 +29,16 @@ class Sequences:
         rows = np.where(positions == lengths[:, None], Tokenizer.end_id, Tokenizer.pad_id).astype(np.int32)
         rows[inside] = self.tokens[(self.offsets[indices][:, None] + positions)[inside]]
         return rows
+
+
+def token_nats(tokenizer: Tokenizer, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """-ln p of the characters or subwords that `targets` stand for, int32 [...], by `logits` [..., size].
+
+    An unknown token stands for any character that the tokenizer does not know, so it has the nats to say
+    which in addition: with its own alone, a text that nobody can read would have the best score.
+    """
+    nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    return nats + tf.where(targets == tokenizer.unknown_id, tokenizer.spelling_nats, 0.0)
 
 
 def decoder_inputs(targets: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipelines.text.subwords import SPACE_MARK, learn_model, operations
 
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")  # as SentencePiece writes ids 0 to 3
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+CODE_POINTS = 0x110000 - 0x800  # of Unicode, without surrogates
 
 
 class Tokenizer(tf.Module):
@@ -53,6 +55,12 @@ class Tokenizer(tf.Module):
     def id_type(self) -> type:
         """The smallest of uint8, uint16 and uint32 that holds the ids."""
         return next(t for t in (np.uint8, np.uint16, np.uint32) if self.size - 1 <= np.iinfo(t).max)
+
+    @property
+    def spelling_nats(self) -> float:
+        """Nats that it takes to say which character an unknown token stands for, as all that the tokenizer
+        does not know are equally likely: without them a model would be right whichever it was."""
+        return 0.0
 
     def encode(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Token ids, int32 [batch, None], of the normalised `text`, string [batch]. Adds no start or end."""
@@ -162,6 +170,14 @@ class CharacterTokenizer(Tokenizer):
         rank = tf.minimum(tf.searchsorted(self._code_points, points.flat_values), last)
         known = tf.equal(tf.gather(self._code_points, rank), points.flat_values)
         return points.with_flat_values(tf.where(known, rank + 4, self.unknown_id))
+
+    @property
+    def spelling_nats(self):
+        return math.log(CODE_POINTS - len(self.characters))
+
+    def extended(self, characters: Iterable[str]) -> "CharacterTokenizer":
+        """The tokenizer that knows `characters` too; ids change, as they go by code point."""
+        return CharacterTokenizer("".join([self.characters, *characters]), self.normalisation)
 
     def _decode(self, ids):
         points = ids.with_flat_values(tf.gather(self._surfaces, ids.flat_values))

@@ -4,6 +4,8 @@ from kerasapp.answers import Answers
 from kerasapp.knobs import columns, texts
 from kerasapp.tasks.generation.spec import SPEC
 
+UNKNOWN = 1  # the id of every character that a model does not know
+
 
 class GenerationAnswers(Answers):
     """Asks a language model, and reads its answers. Args: see `kerasapp.answers.Answers`."""
@@ -23,3 +25,14 @@ class GenerationAnswers(Answers):
         rows = columns(knobs, SPEC.knobs, len(prompts), "prompts")
         answer = self._ask("generate", {"prompt": texts(prompts), **rows})
         return [text.decode() for text in answer["text"]]
+
+    def unknown(self, prompts):
+        """The characters of prompts that the model does not know, each once, in their order: a string."""
+        answer = self._ask("tokenize", {"text": texts(prompts)})
+        found = {}
+        normalised = answer.get("normalised", texts(prompts))  # older exports do not give it
+        for ids, text in zip(answer["ids"], normalised, strict=True):
+            if UNKNOWN in ids:  # only where each character has one id
+                known = zip(text.decode("utf-8", "replace"), ids)
+                found |= {character: None for character, token in known if token == UNKNOWN}
+        return "".join(found)

@@ -5,8 +5,9 @@ import sys
 
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, protect_texts, protected_text
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from kerasapp.tasks.generation.spec import SPEC
+from pipelines.data_report import visible
 
 EPILOG = """examples:
   kerasapp generate runs/tinyshakespeare --prompt "ROMEO:" --length 300
@@ -26,6 +27,9 @@ def main(argv):
     if args.stream and len(prompts) > 1:
         raise ConfigError(f"--stream takes one --prompt, not {len(prompts)}")
     generator, knobs = remote.predictor(args, SPEC), knobs_of(args, SPEC.knobs)
+    if args.prompt and (unknown := generator.unknown(prompts)):
+        named = ", ".join(map(visible, unknown))
+        note(f"--prompt: the model does not know {named}; it reads each as an unknown character")
     if args.stream:
         stream = generator.stream if args.server is None else generator.server.stream
         pieces = stream(prompts[0], **knobs)  # at once: with an error nothing is written

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from kerasapp.config.checks import Fraction, Range, Rate
-from kerasapp.config.data import DataSection
+from kerasapp.config.data import TextSection
 from kerasapp.config.recurrent import RecurrentConfig
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class TextData(DataSection):
+class TextData(TextSection):
     """The text to learn from, and how it becomes tokens."""
 
     files: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kerasapp.inspection.request import ALTERNATIVES
 from kerasapp.tasks.generation.model import logits, recording
 from pipelines.text.normalisation import normalise_string
+from pipelines.text.sequences import token_nats
 
 WINDOW = 1024  # tokens read at once: bounds the memory that the logits take
 
@@ -15,7 +16,8 @@ WINDOW = 1024  # tokens read at once: bounds the memory that the logits take
 class Reading(NamedTuple):
     """What a model did with a text of `time` tokens.
 
-    tokens: list of strings, one each. nats: float32 [time], -ln p of each token after those before it.
+    tokens: list of strings, one each. nats: float32 [time], -ln p of each token after those before it
+        (see `pipelines.text.sequences.token_nats`).
     likeliest: int32 [time, ALTERNATIVES], ids, and probabilities: float32, of those that came first in the
         model's mind at each place.
     states: name -> float32 [time, units], as "c_0": after each token. gates: the same, as "forget_0".
@@ -42,7 +44,7 @@ def read(generator, text, progress=None):
     model, tokenizer = generator.model, generator.servable.tokenizer
     ids = tokenizer.encode(tf.constant([text.encode()])).flat_values.numpy()
     before = np.concatenate([[tokenizer.line_break_id], ids[:-1]]).astype(np.int32)
-    read_window = _window(model, min(ALTERNATIVES, tokenizer.size))
+    read_window = _window(model, tokenizer)
     states = {name: tf.zeros([model.units]) for name in model.state_names}
     parts = []
     for start in range(0, len(ids), WINDOW):
@@ -65,17 +67,18 @@ def _shifted(found, after):
     return found
 
 
-def _window(model, count):
+def _window(model, tokenizer):
+    count = min(ALTERNATIVES, tokenizer.size)
     states = {name: tf.TensorSpec([model.units], name=name) for name in model.state_names}
     ids = tf.TensorSpec([None], tf.int32)
 
     @tf.function(autograph=False, input_signature=[ids, ids, states])
     def read_window(tokens, targets, states):
         outputs, after, gates = recording(model, tokens, states)
-        scores = tf.nn.log_softmax(logits(model, outputs))  # [time, vocabulary]
-        likeliest = tf.math.top_k(scores, count)
+        found = logits(model, outputs)  # [time, vocabulary]
+        likeliest = tf.math.top_k(tf.nn.log_softmax(found), count)
         found = {
-            "nats": -tf.gather(scores, targets, batch_dims=1),
+            "nats": token_nats(tokenizer, targets, found),
             "likeliest": likeliest.indices,
             "probabilities": tf.exp(likeliest.values),
             "states": after,

@@ -14,6 +14,7 @@ from kerasapp.tasks.generation.model import step, step_function, window
 from kerasapp.tasks.generation.spec import SPEC
 from kerasapp.tasks.generation.steps import step_signatures
 from pipelines.text.normalisation import normalise
+from pipelines.text.sequences import token_nats
 
 PIECE = 1024  # tokens sampled at once: bounds the memory, whatever the length
 MANY = 8  # rows from which on a batch is sampled transposed, in two halves
@@ -107,8 +108,8 @@ class GenerationServable(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_STRING])
     def score(self, text):
-        """text [batch] string -> "nats" float32 [batch], the sum of -ln p(token | all before) over the text;
-        "characters" int32 [batch], of the normalised text."""
+        """text [batch] string -> "nats" float32 [batch], the sum of -ln p(token | all before) over the text,
+        with those that spell unknown characters; "characters" int32 [batch], of the normalised text."""
         ids = self.tokenizer.encode(text)
         lengths = tf.cast(ids.row_lengths(), tf.int32)
         rows = self._after_line_break(ids).to_tensor()[:, :-1], ids.to_tensor()
@@ -121,7 +122,7 @@ class GenerationServable(tf.Module):
         """Scores one window of texts that go on: tokens, targets [batch, time] int32, counted [batch, time]
         bool, states -> (nats of the counted targets [batch], states)."""
         logits, states = window(self._model, tokens, states)
-        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # [batch, time]
+        nats = token_nats(self.tokenizer, targets, logits)  # [batch, time]
         return tf.reduce_sum(tf.where(counted, nats, 0.0), axis=1), states
 
     @tf.function(autograph=False, input_signature=[_STRING])

@@ -18,6 +18,7 @@ from kerasapp.tasks.generation.servable import GenerationServable
 from kerasapp.tasks.generation.spec import SPEC
 from kerasapp.training.precision import policy
 from pipelines import generation as pipeline
+from pipelines.text import report
 from pipelines.text.tokenizers import Tokenizer
 
 SCORED_AT_ONCE = 1024  # tokens of a stream between two calls of the scoring graph
@@ -41,6 +42,7 @@ class Generation(Task):
 
     name = "generation"
     monitor, direction = "nats_per_character", -1  # lower is better
+    vocabulary_layers = {"embedding": 0, "logits": 0}
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -72,6 +74,13 @@ class Generation(Task):
     @classmethod
     def load_tokenizer(cls, folder):
         return Tokenizer.load(Path(folder) / SPEC.files[0])
+
+    def data_report(self):
+        data = self.config.data
+        return report.report(self.corpus, data.files, data.window, data.cure, data.allow_unknown)
+
+    def unknown(self, split):
+        return [self.corpus.unknown[split]]
 
     def tokens(self, split):
         """The ids of a split, a memory-mapped array."""

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from kerasapp.config import parsing
-from kerasapp.errors import note
 from kerasapp.task import Task
 from kerasapp.tasks.series import plots as plots_series
 from kerasapp.tasks.series.answers import QUANTILES, padded
@@ -18,6 +17,7 @@ from kerasapp.tasks.series.servable import SeriesServable
 from kerasapp.tasks.series.spec import SPEC
 from kerasapp.training.precision import policy
 from pipelines import series as pipeline
+from pipelines import series_report
 from pipelines.scaling import Scaling
 
 SCORED_AT_ONCE = 1024  # steps between two calls of the scoring graph
@@ -88,8 +88,11 @@ class Series(Task):
         streams, window = self.config.training.batch_size, self.config.data.window
         return pipeline.validation_windows(self.corpus.split("valid"), streams=streams, window=window)
 
-    def training_note(self):
-        return "\n".join(self.corpus.remarks()) or None
+    def data_report(self):
+        return series_report.report(self.corpus, self.config.data.files)
+
+    def remarks(self, split):
+        return self.corpus.remarks([split])
 
     # === Model ===
 
@@ -129,10 +132,10 @@ class Series(Task):
             `kerasapp.tasks.series.metrics.crps` over all steps ahead and columns; "crps_first" and
             "crps_last", that of the first and the last step ahead; "mae" of the median; "coverage_90", the
             share of values between the quantiles 0.05 and 0.95; "horizon"; "origins", the number of
-            forecasts; "items", the number of values that the nats are of.
+            forecasts; "items", the number of values that the nats are of. Of several columns "crps" and "mae"
+            count deviations of the column in the training split, and "columns" has each column's "crps",
+            "mae" and "coverage_90" in its own unit.
         """
-        for line in self.corpus.remarks([split]):
-            note(line)
         metrics = self._score(predictor.servable, split)
         return {**metrics, **self._forecasts(predictor.servable, split, progress), "items": metrics["items"]}
 
@@ -186,25 +189,45 @@ class Series(Task):
     def _forecasts(self, servable, split, progress):
         values = self.corpus.values
         origins, horizon = self.origins(split)
-        scores, middle, inside = [], [], []
+        found = {"crps": [], "mae": [], "coverage_90": []}  # lists of [origins, horizon, columns]
         for at in range(0, len(origins), AT_ONCE):
             group = origins[at : at + AT_ONCE]
             drawn = self._paths(servable, group, horizon)  # [origins, samples, horizon, columns]
             seen = np.stack([values[origin : origin + horizon] for origin in group])
-            scores.append(crps(np.moveaxis(drawn, 1, 0), seen))
             low, median, high = np.quantile(drawn, [0.05, 0.5, 0.95], axis=1)
-            middle.append(np.abs(median - seen))
-            inside.append((low <= seen) & (seen <= high))
+            found["crps"].append(crps(np.moveaxis(drawn, 1, 0), seen))
+            found["mae"].append(np.abs(median - seen))
+            found["coverage_90"].append((low <= seen) & (seen <= high))
             progress(min(1.0, (at + AT_ONCE) / len(origins)))
-        scores = np.concatenate(scores)  # [origins, horizon, columns]
+        found = {name: np.concatenate(parts) for name, parts in found.items()}
+        return {**self._of_all_columns(found), "horizon": horizon, "origins": len(origins)}
+
+    def _of_all_columns(self, found):
+        """The metrics of all columns, and of each where there are several (see `measure`).
+
+        Args:
+            found: name -> [origins, horizon, columns], in the values' own units.
+        """
+        columns, each = self.tokenizer.columns, {}
+        unit = np.ones(1)
+        if len(columns) > 1:
+            means = {name: part.mean(axis=(0, 1)) for name, part in found.items()}
+            each = {
+                "columns": {
+                    column: {name: float(mean[i]) for name, mean in means.items()}
+                    for i, column in enumerate(columns)
+                }
+            }
+            ends = self.tokenizer.restored(np.outer([-1.0, 1.0], np.ones(len(columns)))).numpy()
+            unit = (ends[1] - ends[0]) / 2  # what a deviation is in values: about that, after a log or root
+        scores = found["crps"] / unit
         return {
             "crps": float(scores.mean()),
             "crps_first": float(scores[:, 0].mean()),
             "crps_last": float(scores[:, -1].mean()),
-            "mae": float(np.concatenate(middle).mean()),
-            "coverage_90": float(np.concatenate(inside).mean()),
-            "horizon": horizon,
-            "origins": len(origins),
+            "mae": float((found["mae"] / unit).mean()),
+            "coverage_90": float(found["coverage_90"].mean()),
+            **each,
         }
 
     def _paths(self, servable, origins, horizon):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 from kerasapp.config.checks import Fraction, Range, Rate, Section
-from kerasapp.config.data import DataSection
+from kerasapp.config.data import TextSection
 from kerasapp.config.training import TrainingConfig
 from kerasapp.errors import ConfigError
 from kerasapp.tasks.synthesis.audio_config import AudioConfig
@@ -13,7 +13,7 @@ HEADS = 4  # of the multi_head attention
 
 
 @dataclass(frozen=True)
-class SynthesisData(DataSection):
+class SynthesisData(TextSection):
     """The recordings to learn from, and how their transcripts become characters."""
 
     required: ClassVar[str] = "directory"

@@ -19,6 +19,7 @@ from kerasapp.tasks.synthesis.voice import FILES, Voice
 from kerasapp.training.precision import policy
 from pipelines import synthesis as pipeline
 from pipelines.errors import DataError
+from pipelines.speech import report
 from pipelines.speech.cleaning import Cleaner
 
 SAMPLED = 8  # validation texts that are read aloud per epoch, at most
@@ -44,6 +45,7 @@ class Synthesis(Task):
 
     name = "synthesis"
     monitor, direction = "teacher_mel_l1", -1  # lower is better
+    vocabulary_layers = {"embedding": 0}
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -73,6 +75,17 @@ class Synthesis(Task):
             progress=note,
         )
 
+    def data_report(self):
+        data = self.config.data
+        found = data.directory, data.language, self.config.audio.hop_ms
+        return report.report(self.corpus, *found, data.cure, data.allow_unknown)
+
+    def unknown(self, split):
+        return [report.unknown(self.corpus, split)]
+
+    def remarks(self, split):
+        return [*report.failures(self.corpus), *super().remarks(split)]
+
     @cached_property
     def cleaner(self):
         """What prepares a text, in training and in all that is served."""
@@ -86,6 +99,14 @@ class Synthesis(Task):
     @classmethod
     def load_tokenizer(cls, folder):
         return Voice.load(folder)
+
+    @staticmethod
+    def tokenizers_in(tokenizer):
+        return [tokenizer.tokenizer]
+
+    @staticmethod
+    def with_tokenizers(tokenizer, tokenizers):
+        return tokenizer._replace(tokenizer=tokenizers[0])
 
     def training_data(self, start_step=0):
         """Endless dataset of ({"tokens", "mel_in"}, {"mel_out", "stop", "alignment"}), from any step on (see

@@ -19,7 +19,8 @@ class Translation(NamedTuple):
     """A sentence's translation.
 
     text; score: ln p by the length penalty; finished: False where it was cut at its greatest length.
-    n_best: [(text, score)], best first. source_tokens, target_tokens: lists of strings, with the end tokens.
+    n_best: [(text, score)], best first, each text once. source_tokens, target_tokens: lists of strings, with
+    the end tokens.
     alignment: float32 [target, source], the attention of each target token to each source token.
     """
 

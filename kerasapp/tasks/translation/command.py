@@ -1,5 +1,6 @@
 """`kerasapp translate`: translates a sentence, standard input, or a file of any size."""
 
+import json
 import re
 import sys
 import time
@@ -15,7 +16,7 @@ from kerasapp.commands.arguments import (
 )
 from kerasapp.commands.lines import Line, reading, report, texts_of, unusable, writing
 from kerasapp.commands.progress import progress_bar
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from kerasapp.tasks.translation.spec import SPEC
 
 EPILOG = """examples:
@@ -30,9 +31,14 @@ A line of input is a sentence and gives a line of output, an empty one an empty 
 translated gives an empty line too; its number, from 1, and the reason are on standard error, and the exit
 code is 2 at the end. A TEXT that looks like a flag comes after --.
 
+A translation that reaches its greatest length (--max-ratio) is cut there; standard error says which.
+
 --scores writes lines "score TAB translation". --n-best writes these for TEXT; for lines of input it writes as
-Moses does "LINE ||| translation ||| score", LINE counted from 0.
+Moses does "LINE ||| translation ||| score", LINE counted from 0. --json writes a JSON object per sentence:
+"translation", "score", "finished" (false where it was cut), "n_best", and for lines of input "line", from 1.
 """
+
+CUT = "the translation was cut at its greatest length and did not end; a larger --max-ratio allows more"
 
 
 def main(argv):
@@ -41,6 +47,8 @@ def main(argv):
     remote.check_flags(args, SPEC, text=True)
     if args.text is not None and args.input is not None:
         raise ConfigError("--input: give either it or TEXT")
+    if args.json and args.scores:
+        raise ConfigError("--scores: --json has them")
     if args.text is None and args.alignment_plot is not None:
         raise ConfigError("--alignment-plot: draws one sentence; give it as TEXT")
     knobs = knobs_of(args, SPEC.knobs)
@@ -64,6 +72,7 @@ def _parser():
     )  # fmt: skip
     add_knobs(parser, SPEC.knobs)
     parser.add_argument("--scores", action="store_true", help="write each translation's score before it")
+    parser.add_argument("--json", action="store_true", help="write one JSON object per sentence")
     parser.add_argument(
         "--alignment-plot", type=output_file, metavar="FILE.png",
         help="draw the attention of each word of the translation to the words of TEXT",
@@ -82,6 +91,8 @@ def translate_text(args, knobs):
     if reason:
         raise ConfigError(f"TEXT: {reason}")
     (answer,) = translator.translate([args.text], **knobs)
+    if not answer.finished:
+        note(f"TEXT: {CUT}")
     with writing(args.output) as write:
         write(_shown(answer, None, args))
     if args.alignment_plot:
@@ -111,11 +122,16 @@ def translate_chunk(translator, texts, first, knobs, args, progress):
     places = [i for i, text in enumerate(texts) if text and text.strip()]
     answers = translator.translate([texts[i] for i in places], progress=progress, **knobs)
     answers = dict(zip(places, answers, strict=True))
+    for i, answer in answers.items():
+        if not answer.finished:
+            note(f"line {first + i + 1}: {CUT}")
     return [line for i in range(len(texts)) for line in _shown(answers.get(i), first + i, args)]
 
 
 def _shown(answer, index, args):
     """The lines of output for an answer, None where there is none; `index` is None for TEXT."""
+    if args.json:
+        return [json.dumps(_as_json(answer, index), ensure_ascii=False)]
     if args.n_best > 1 and index is not None:
         pairs = [("", 0.0)] if answer is None else answer.n_best
         return [f"{index} ||| {_one_line(text)} ||| {score:.4f}" for text, score in pairs]
@@ -124,6 +140,15 @@ def _shown(answer, index, args):
     if args.n_best > 1:
         return [f"{score:.4f}\t{_one_line(text)}" for text, score in answer.n_best]
     return [f"{answer.score:.4f}\t{_one_line(answer.text)}" if args.scores else _one_line(answer.text)]
+
+
+def _as_json(answer, index):
+    found = {} if index is None else {"line": index + 1}
+    if answer is None:
+        return {**found, "translation": "", "score": None, "finished": False, "n_best": []}
+    n_best = [{"translation": text, "score": score} for text, score in answer.n_best]
+    best = {"translation": answer.text, "score": answer.score, "finished": answer.finished}
+    return {**found, **best, "n_best": n_best}
 
 
 def _one_line(text):

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from kerasapp.config.checks import Fraction, Range, Rate, show
-from kerasapp.config.data import SPLITS, DataSection
+from kerasapp.config.data import SPLITS, TextSection
 from kerasapp.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class TranslationData(DataSection):
+class TranslationData(TextSection):
     """The pairs of sentences to learn from, and how they become tokens."""
 
     # Aligned files say by their names which is which, so a preset's swapped columns are not theirs.
@@ -79,6 +79,10 @@ class TranslationData(DataSection):
     max_length: Annotated[int, Range(least=1, most=10_000)] = 100
     """Most tokens of a sentence; a pair with a longer one is left out of training"""
 
+    max_dropped: Fraction = 0.5
+    """Share of the training pairs that may be left out for data.max_length; with more, training does not
+    start"""
+
     batch_tokens: Annotated[int, Range(least=1, most=10_000_000)] = 1500
     """Most source and target tokens per training batch, padding included"""
 
@@ -116,6 +120,12 @@ class TranslationData(DataSection):
         if split == "train":  # the share of a split that has files of its own goes to training
             return any(share for name, share in zip(SPLITS, self.split) if name in ("train", *own))
         return split in own or super().has(split)
+
+    def files_of(self, split: str) -> tuple[str, ...]:
+        """The files that hold a split: one of pairs, or one of sources and one of targets."""
+        given = getattr(self, f"{split}_source", None), getattr(self, f"{split}_target", None)
+        found = given if given[0] else (self.pairs,) if self.pairs else (self.source, self.target)
+        return tuple(name for name in found if name)
 
     @property
     def missing(self) -> str | None:

@@ -12,6 +12,7 @@ from kerasapp.tasks.translation.model import encode, step, step_function
 from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.tasks.translation.steps import limits, step_signatures
 from pipelines.text import sentences
+from pipelines.text.sequences import token_nats
 
 _INT = tf.TensorSpec([None], tf.int32)
 _STRING = tf.TensorSpec([None], tf.string)
@@ -56,7 +57,7 @@ class TranslationServable(tf.Module):
             "translation" string [batch], "score" float32 [batch], "finished" int32 [batch]: 0 where the
                 translation had reached its greatest length and did not end.
             "translations" string, "scores" float32 [batch, most n_best], "count" int32 [batch], how many of
-                them there are; then "" and 0.
+                them there are; then "" and 0. They differ: of equal texts there is the first.
             "source_tokens" string [batch, source], "target_tokens" string [batch, target], with the end
                 tokens, then ""; "alignment" float32 [batch, target, source] between them.
         """
@@ -71,11 +72,11 @@ class TranslationServable(tf.Module):
         knobs = BeamSearch(*searched, shortest, longest)
         found = self._search(ids, lengths + 1, knobs)
         blank = lengths == 0
-        texts = self._texts(found, blank)  # [batch, beams]
+        texts, scores = _merged(self._texts(found, blank), found.scores)  # [batch, beams]
         most = tf.reduce_max(n_best)
         wanted = tf.where(blank, 1, n_best)[:, tf.newaxis]  # a blank sentence has one translation
-        real = (tf.range(tf.shape(texts)[1]) < wanted) & (found.scores > float("-inf"))
-        scores = tf.where(real & ~blank[:, tf.newaxis], found.scores, 0.0)
+        real = (tf.range(tf.shape(texts)[1]) < wanted) & (scores > float("-inf"))
+        scores = tf.where(real & ~blank[:, tf.newaxis], scores, 0.0)
         return {
             "translation": texts[:, 0],
             "score": scores[:, 0],
@@ -104,9 +105,10 @@ class TranslationServable(tf.Module):
 
     @tf.function(autograph=False, input_signature=[_IDS, _IDS, _IDS])
     def nats(self, source, target_in, target_out):
-        """-ln p [batch] of the tokens `target_out` that are not padding, all [batch, time]."""
+        """-ln p [batch] of the tokens `target_out` that are not padding, all [batch, time], with the nats
+        that spell unknown characters."""
         logits = self._model({"source": source, "target_in": target_in}, training=False)
-        nats = tf.nn.sparse_softmax_cross_entropy_with_logits(target_out, logits)  # [batch, time]
+        nats = token_nats(self.target_tokenizer, target_out, logits)  # [batch, time]
         return tf.reduce_sum(tf.where(target_out == self.target_tokenizer.pad_id, 0.0, nats), axis=1)
 
     @tf.function(autograph=False, input_signature=[_STRING])
@@ -227,6 +229,16 @@ class TranslationServable(tf.Module):
             "target_tokens": tf.where(inside, self.target_tokenizer.pieces(target), ""),
             "alignment": tf.where(inside[..., tf.newaxis], found.alignment[:, 0], 0.0),
         }
+
+
+def _merged(texts, scores):
+    """Hypotheses [batch, beams] whose text was not there before; the others are "" and -inf at the end."""
+    places = tf.range(tf.shape(texts)[1])
+    same = texts[:, :, tf.newaxis] == texts[:, tf.newaxis, :]  # [batch, beams, beams]
+    again = tf.reduce_any(same & (places[:, tf.newaxis] > places), axis=2)
+    order = tf.argsort(tf.cast(again, tf.int32), axis=1, stable=True)
+    merged = tf.where(again, "", texts), tf.where(again, float("-inf"), scores)
+    return [tf.gather(rows, order, batch_dims=1) for rows in merged]
 
 
 def _masked(ids, lengths):

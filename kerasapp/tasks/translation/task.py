@@ -19,6 +19,7 @@ from kerasapp.tasks.translation.spec import SPEC
 from kerasapp.training.precision import policy
 from pipelines import translation as pipeline
 from pipelines.atomic import write_text
+from pipelines.parallel import report
 from pipelines.parallel.altering import Alterations
 from pipelines.text.tokenizers import Tokenizer
 
@@ -43,6 +44,7 @@ class Translation(Task):
 
     name = "translation"
     direction = 1  # higher is better
+    vocabulary_layers = {"source_embedding": 0, "target_embedding": 1}
 
     @property
     def monitor(self):
@@ -86,15 +88,13 @@ class Translation(Task):
             return (source, source)
         return (target, source) if data.swap else (source, target)
 
-    def training_note(self):
-        pairs, most = self.corpus.split("train"), self.config.data.max_length
-        left_out = pipeline.too_long(pairs, most)
-        if not left_out:
-            return None
-        return (
-            f"{left_out:,} of {len(pairs):,} training pairs are left out, as a side has more than {most} "
-            "tokens; to train on them give a larger --data.max_length"
-        )
+    def data_report(self):
+        data = self.config.data
+        limits = data.max_length, data.max_dropped
+        return report.report(self.corpus, data.all_files, *limits, data.cure, data.allow_unknown)
+
+    def unknown(self, split):
+        return self.corpus.unknown(split)
 
     def _learned_tokenizer(self):
         return self.corpus.tokenizers
@@ -108,6 +108,14 @@ class Translation(Task):
         source, target = (Tokenizer.load(Path(folder) / name) for name in SPEC.files)
         joint = source.fingerprint() == target.fingerprint()
         return (source, source) if joint else (source, target)  # an export holds a joint one once
+
+    @staticmethod
+    def tokenizers_in(tokenizer):
+        return list(tokenizer)
+
+    @staticmethod
+    def with_tokenizers(tokenizer, tokenizers):
+        return tuple(tokenizers)
 
     def training_data(self, start_step=0):
         """Endless dataset of ({"source", "target_in"}, target_out), int32 [batch, time], from any step on."""

@@ -1,0 +1,69 @@
+"""The data report of recordings with transcripts."""
+
+import itertools
+
+from pipelines.data_report import DataReport, Unknown, percent
+from pipelines.errors import shortened
+from pipelines.speech.corpus import ClipCorpus
+from pipelines.splits import SPLITS
+from pipelines.text.normalisation import normalise_string
+from pipelines.text.unknown import UnknownCharacters, unknown_of
+
+_EXAMPLES = 2
+_SHOWN = 150  # most characters of an example
+_MOST_FOREIGN = 0.02  # share of letters outside ASCII: more are another language
+
+
+def report(
+    corpus: ClipCorpus, directory: str, language: str, hop_ms: float, cure: str, allowed: bool
+) -> DataReport:
+    """What was read and left out, the seconds of speech that were found and cut, and what is learned.
+
+    Args:
+        directory: the name of the folder.
+        language: how the transcripts were cleaned.
+        hop_ms: the time of a frame.
+        cure: what helps against unknown characters.
+        allowed: whether any number of unknown characters may be trained on.
+    """
+    found = DataReport("synthesis")
+    found.read |= {"clips": corpus.read, "directory": directory}
+    failures = [f"{id}: {reason}" for id, reason in corpus.failures]
+    found.drop(None, len(failures), corpus.read, "clips", "they cannot be used", failures)
+    for name in filter(corpus.sizes.get, SPLITS):
+        found.tables.setdefault("splits", {})[name] = {
+            "clips": corpus.sizes[name],
+            "s recorded": float(corpus.recorded[name]),
+            "s of speech": float(corpus.seconds[name]),
+            "s of silence cut": float(corpus.recorded[name] - corpus.seconds[name]),
+        }
+        clips = corpus.split(name)
+        found.add_lengths(f"{name} characters", clips.token_lengths)
+        found.add_lengths(f"{name} frames", clips.frame_lengths)
+        found.add_unknown([unknown(corpus, name)], cure, allowed)
+        rows = zip(corpus.ids(name), corpus.texts(name), (clips.frame_lengths * hop_ms / 1000).tolist())
+        for id, text, seconds in itertools.islice(rows, _EXAMPLES - len(found.examples)):
+            found.examples.append(f'{id}: "{shortened(text, _SHOWN)}", {seconds:.2f} s')
+    found.vocabulary["characters"] = corpus.tokenizer.size
+    if language != "none" and corpus.foreign > _MOST_FOREIGN:
+        found.warnings.append(
+            f"{percent(corpus.foreign)} of the letters are not English, and cleaning for {language} takes"
+            " accents away; for another language give --data.language none"
+        )
+    return found
+
+
+def failures(corpus: ClipCorpus) -> list[str]:
+    """The clips that cannot be used, a line each after one with their number."""
+    if not corpus.failures:
+        return []
+    listed = [f"  {id}: {reason}" for id, reason in corpus.failures]
+    return [f"{len(listed):,} of {corpus.read:,} clips are left out:", *listed]
+
+
+def unknown(corpus: ClipCorpus, split: str) -> Unknown:
+    """The characters of a split's transcripts that have no token; they are left out."""
+    characters, form = UnknownCharacters(corpus.tokenizer), corpus.tokenizer.normalisation
+    for _ in characters.through("".join(normalise_string(t, form).split()) for t in corpus.texts(split)):
+        pass
+    return unknown_of(f"the {split} split", characters.counts())
