@@ -74,6 +74,15 @@ def test_a_change_that_changes_nothing_is_no_saboteur(tiny_bundle, tmp_path):
         bundles.lite("sampling.py", "no such line", "")(Copy(tmp_path / "a" / "b", None))
 
 
+@pytest.mark.parametrize("base", BASES)
+def test_the_lines_that_are_changed_in_a_runtime_are_there(base, tmp_path):
+    of_runtimes = [one for one in of(base) if one.name.startswith(("phone:", "TensorFlow's loader:"))]
+    for place, saboteur in enumerate(of_runtimes):
+        copy = Copy(tmp_path / str(place) / "export" / "1", None)
+        saboteur.how(copy)
+        assert copy.paths
+
+
 def test_sealing_twice_changes_nothing(tiny_bundle, tmp_path):
     import shutil
 

@@ -57,7 +57,10 @@ def _all(chosen, version, other, folder, verify):
     for place, saboteur in enumerate(chosen):
         work = folder / str(place)
         work.mkdir()
-        wrong, found = running.tried(saboteur, version, other, work, verify)
+        try:
+            wrong, found = running.tried(saboteur, version, other, work, verify)
+        except Exception as error:  # the version has nothing of the kind
+            wrong, found = f"not applied: {error!r}", running.Verdict(None, {}, "", 0.0)
         shutil.rmtree(work)
         missed += wrong is not None
         told = "caught" if wrong is None else f"NOT CAUGHT: {wrong}"

@@ -151,7 +151,7 @@ SABOTEURS = [
         ("metadata: no context of the postnet", b.put("postnet_context", value=0), PHONE, "postnet_context"),
         ("metadata: English", b.put("cleaning", "language", value="english"), PHONE, "language"),
         ("metadata: spare seconds", b.put("limits", "spare_seconds", value=0.2), PHONE),
-        ("metadata: frames per step", b.put("reduction", value=1), PHONE),
+        ("metadata: frames per step", b.put("reduction", value=1), PHONE, "reduction"),
         ("metadata: the mean of the log-mels", b.put("mel", "mean", 0, value=lambda x: x + 1), PHONE, "mel"),
         ("metadata: another default threshold",
          b.knob("stop_threshold", "default", 0.9), PHONE, "stop_threshold"),
@@ -166,10 +166,6 @@ SABOTEURS = [
             "synthesis.py", 'stopped = found["stop"].item() > threshold', "stopped = False"), PHONE),
         ("phone: a step forgets its states", b.lite(
             "synthesis.py", "            states = {name: found[name] for name in self.states}\n", ""), PHONE),
-        ("phone: reads the padding", b.lite(
-            "synthesis.py", "length=np.array([len(ids)], np.int32)",
-            "length=np.array([text.shape[1]], np.int32)"),
-            PHONE),
         ("phone: ignores the window", b.lite("synthesis.py", "| (window <= 0)", "| (window > -1)"), PHONE),
         ("phone: characters left out are not counted", b.lite(
             "synthesis.py", 'left_out = len(text.replace(" ", "")) - len(known.replace(" ", ""))',
