@@ -63,6 +63,10 @@ class TranslationData(TextSection):
     """Shares of the pairs for training, validation and test, in this order. Pairs that have a sentence in
     common stay together; the share of a split that has files of its own goes to training"""
 
+    blank_lines: Literal["refuse", "skip"] = "refuse"
+    """What becomes of a line that is blank, on one side or on both: an error, or left out and counted, as for
+    corpora with blank lines between documents"""
+
     normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
     """Unicode normalisation of all sentences. NFKC also turns full-width punctuation into ASCII"""
 
