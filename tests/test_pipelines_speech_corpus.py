@@ -118,7 +118,7 @@ def test_clips_that_cannot_be_used_are_named_and_counted(ready, tmp_path):
         assert corpus.read == 42
     with pytest.raises(
         DataError,
-        match=r"11 of 42 clips cannot be used, and max_failures allows a share of 0\.2: c000: .*; and 6 more",
+        match=r"11 of 42 clips cannot be used, and --data.max_failures 0\.2 allows fewer: c000: .*and 6 more",
     ) as error:
         ready(folder, max_failures=0.2, max_seconds=2)
     assert "\n" not in str(error.value)

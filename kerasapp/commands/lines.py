@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def reading(path):
         lines = unpacked(piped if hasattr(piped, "peek") else io.BufferedReader(piped), name)
         yield Source(lines, name, chunk_lines=1 if sys.stdin.isatty() else CHUNK_LINES)
         return
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     try:
         file = path.open("rb")
     except OSError as error:

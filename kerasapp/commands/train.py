@@ -113,7 +113,11 @@ def _parser(task, name):
         for known, function in module.PRESETS.items()
         for summary in [(function.__doc__ or "").partition("\n")[0] or recipe(task, known)]
     ]
-    parser = Parser(f"train {task}", "\n".join([description, "", "presets:", *summaries]))
+    parser = Parser(
+        f"train {task}",
+        "\n".join([description, "", "presets:", *summaries]),
+        text_flag=f"--data.{type(config.data).required}",
+    )
     parser.usage = USAGE.format(task=task)
     for option, (metavar, words) in OPTIONS.items():
         words = words.format(default=name or default_preset(task))
