@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasapp.tasks.generation.verify import token_nats
 from kerasapp.verify.inputs import OUTPUTS, PORT
 from kerasapp.verify.outcomes import Outcome
 
@@ -48,8 +49,7 @@ def _scorer(bundle, vocabulary):
         for before, token in zip([vocabulary.line_break, *ids], ids, strict=False):
             found = step(ids=np.array([before], np.int32), **states)
             states = {name: found[name] for name in start}
-            logits = found["logits"][0].astype(np.float64)
-            nats += np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[token]
+            nats += token_nats(found["logits"][0], token)
         count = len(normalise(text, vocabulary.form))
         return Outcome(f"{nats:.4f} nats", {"characters": count}, {"nats": np.float32(nats)})
 

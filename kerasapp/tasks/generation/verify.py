@@ -12,6 +12,8 @@ from kerasapp.verify.worth import Worth, common
 
 PROMPT = 40  # tokens of a prompt
 SCORED = 256  # tokens of a text that is scored
+UNKNOWN = 1  # the id
+CODE_POINTS = 0x110000 - 0x800  # of Unicode, without surrogates
 
 WORTH = Worth("bits_per_character", "bits per character", 0.005, 0.02, "characters", 10_000)
 
@@ -37,6 +39,14 @@ def streamed(run, inputs, specs):
     return {"text": [text], "tokens": [end.tokens], "stop_reason": [end.stop_reason]}
 
 
+def token_nats(logits, token):
+    """-ln p of a token by logits [vocabulary], as the signature `score` has it: with the nats that say which
+    of all unknown characters an unknown one is (see `pipelines.text.sequences.token_nats`)."""
+    logits = logits.astype(np.float64)
+    nats = np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[token]
+    return nats + (math.log(CODE_POINTS - (len(logits) - 4)) if token == UNKNOWN else 0.0)
+
+
 def stepwise(run, inputs, specs):
     """A text's nats by `prefill` and `step`, as the signature `score` gives them; and whether `prefill` of
     its second half goes on from the states of the first."""
@@ -50,8 +60,7 @@ def stepwise(run, inputs, specs):
 
     out, nats = prefill(ids[:1], zeros), 0.0
     for token in ids[1:]:
-        logits = out.pop("logits")[0].astype(np.float64)
-        nats += np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[token]
+        nats += token_nats(out.pop("logits")[0], token)
         out = run("step", {"ids": [token], **out})
     half, stepped = (len(ids) + 1) // 2, out["logits"]
     out = prefill(ids[:half], zeros)

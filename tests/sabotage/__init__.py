@@ -1,0 +1,1 @@
+"""Ways to break an export, and the runtime that must say no: see `sabotage.saboteur`."""
