@@ -53,6 +53,8 @@ def main(argv=None):
 
     Exit codes: 0 done, 1 a check did not hold, 2 usage or data error (one line), 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end a command
+        stream.reconfigure(errors="surrogateescape" if stream.encoding == "utf-8" else "backslashreplace")
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
@@ -68,7 +70,7 @@ def run(argv):
             lines = [f"  {name:<12} {summary}" for name, summary in commands().items()]
             print(HELP.format(commands="\n".join(lines)))
             return 0 if argv else 2
-        if argv[0] == "--version":
+        if argv[0] in ("--version", "-V", "version"):
             print(f"kerasapp {importlib.metadata.version('kerasapp')}")
             return 0
         return _command(argv[0]).main(argv[1:]) or 0
@@ -89,7 +91,10 @@ def run(argv):
 def _command(name):
     """The module of a command. Raises: ConfigError for an unknown one."""
     if name not in commands():
-        raise ConfigError(f"unknown command {name!r}; the nearest is {nearest(name, commands())}")
+        known = ", ".join(commands())
+        raise ConfigError(
+            f"unknown command {name!r}; did you mean {nearest(name, commands())}? (known: {known})"
+        )
     require_tensorflow()
     return importlib.import_module(spec.commands().get(name, ("", f"kerasapp.commands.{name}"))[1])
 

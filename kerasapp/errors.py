@@ -28,11 +28,17 @@ def note(line: str) -> None:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that looks most like `word`; of dotted names the last part counts most."""
+    return max(known, key=lambda name: sum(_likenesses(word, name)))
 
-    def likeness(name: str) -> float:
-        tail, name_tail = word.rpartition(".")[2], name.rpartition(".")[2]
-        initials = "".join(part[:1] for part in name_tail.split("_"))  # lr is learning_rate
-        pairs = ((word, name), (tail, name_tail), (tail, initials))
-        return sum(difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs)
 
-    return max(known, key=likeness)
+def is_close(word: str, name: str) -> bool:
+    """Whether `word` may be a slip for `name`: the last parts are alike, or are initials as lr is."""
+    return max(_likenesses(word, name)[1:]) >= 0.6
+
+
+def _likenesses(word: str, name: str) -> list[float]:
+    """From 0 to 1 each: of the whole names, of their last parts, of the last part and the name's initials."""
+    tail, name_tail = word.rpartition(".")[2], name.rpartition(".")[2]
+    initials = "".join(part[:1] for part in name_tail.split("_"))  # lr is learning_rate
+    pairs = ((word, name), (tail, name_tail), (tail, initials))
+    return [difflib.SequenceMatcher(None, *pair).ratio() for pair in pairs]

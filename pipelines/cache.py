@@ -1,5 +1,6 @@
 """Folders that are built once, whole or not at all."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -11,12 +12,23 @@ from pathlib import Path
 
 from pipelines.errors import DataError
 
+ELSEWHERE = "name a folder: --data.cache DIR, or the environment's XDG_CACHE_HOME"
+
 
 def cache_root(folder: str | os.PathLike | None = None) -> Path:
-    """The folder of the cache: the given one, `$XDG_CACHE_HOME/kerasapp`, or `~/.cache/kerasapp`."""
+    """The folder of the cache: the given one, `$XDG_CACHE_HOME/kerasapp`, or `~/.cache/kerasapp`.
+
+    Raises:
+        DataError: there is no home folder.
+    """
     if folder:
-        return Path(folder).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasapp"
+        return Path(os.path.expanduser(folder))  # leaves an unknown ~user as it is
+    if elsewhere := os.environ.get("XDG_CACHE_HOME"):
+        return Path(elsewhere) / "kerasapp"
+    try:
+        return Path.home() / ".cache" / "kerasapp"
+    except RuntimeError:  # no HOME, and a user whom the system does not know
+        raise DataError(f"there is no home folder to keep tokens in; {ELSEWHERE}") from None
 
 
 def digest(value: object) -> str:
@@ -55,7 +67,9 @@ def built_once(root: Path, key: str, build: Callable[[Path], None], intact: Call
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
-        raise DataError(f"{root}: cannot write the cache folder: {error.strerror or error}") from error
+        reason = error.strerror or error
+        advice = f"; {ELSEWHERE}" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else ""
+        raise DataError(f"{root}: cannot write the cache folder: {reason}{advice}") from error
     return done
 
 

@@ -7,21 +7,25 @@ print("\n".join(report.lines()))
 """
 
 import json
+import math
+import numbers
 import os
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.atomic import write_text
 from pipelines.errors import DataError
 
+if TYPE_CHECKING:  # the flags of a training, read without NumPy, need the name of the file
+    import numpy as np
+
 FILE = "data_report.json"
 WIDTH = 80  # columns of the text
 UNKNOWN_TOLD, UNKNOWN_REFUSED = 0.01, 0.1  # shares of unknown characters above which they are told, refused
+UNKNOWN_FEW = 10  # unknown characters of a split that are never refused: a split may be tiny
 _NAMED = 12  # unknown characters that a line names
 _FEW = 5  # things left out that the text names
 _LABEL = 12  # columns of the names at the left
@@ -105,15 +109,15 @@ class DataReport:
         """
         for unknown in found:
             self.unknown.append(unknown)
-            if unknown.share > UNKNOWN_REFUSED and not allowed:
+            if unknown.share > UNKNOWN_REFUSED and unknown.count > UNKNOWN_FEW and not allowed:
                 self.refusals.append(f"{unknown}; {cure}; to train all the same: --data.allow_unknown true")
             elif told := unknown_warning(unknown):
                 again = any(warning.endswith(cure) for warning in self.warnings)
                 self.warnings.append(told if again else f"{told}; {cure}")
 
-    def add_lengths(self, name: str, lengths: np.ndarray, limit: int | None = None) -> None:
+    def add_lengths(self, name: str, lengths: "np.ndarray", limit: int | None = None) -> None:
         """Adds a row to the table "lengths": of `lengths` [items], and the limit that they should keep."""
-        row = {"median": int(np.median(lengths)), "95%": at_share(lengths, 0.95)}
+        row = {"median": at_share(lengths, 0.5), "95%": at_share(lengths, 0.95)}
         row |= {"longest": int(lengths.max())} | ({} if limit is None else {"limit": limit})
         self.tables.setdefault("lengths", {})[name] = row
 
@@ -199,9 +203,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}%" if share >= 0.1 or share == 0 else f"{100 * share:.2g}%"
 
 
-def at_share(lengths: np.ndarray, share: float) -> int:
+def at_share(lengths: "np.ndarray", share: float) -> int:
     """The least length that so large a share of `lengths` [items] does not exceed."""
-    return int(np.quantile(lengths, share, method="inverted_cdf"))
+    ordered = lengths.copy()
+    ordered.sort()
+    return int(ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)])
 
 
 def _character(character: str) -> str:
@@ -221,9 +227,9 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, bool | str):
         return str(value)
-    if isinstance(value, int | np.integer):
+    if isinstance(value, numbers.Integral):
         return f"{value:,}"
-    if isinstance(value, float | np.floating):
+    if isinstance(value, numbers.Real):
         return f"{value:,.1f}" if 10 <= abs(value) < 1e7 else f"{value:.4g}"
     if isinstance(value, Sequence):
         names = [str(item) for item in value]

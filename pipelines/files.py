@@ -2,10 +2,10 @@
 
 import codecs
 import contextlib
-import gzip
 import hashlib
 import os
-import zlib
+import shlex
+import stat
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from importlib import resources
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.errors import DataError
+from pipelines.packed import damage_named, unpacked
 
 PIECE = 2**21  # bytes read at a time
 SAMPLE = "sample:"
@@ -42,19 +43,22 @@ def content_hash(path: Path) -> str:
     """A hexadecimal digest of the file as it is on disk.
 
     Raises:
-        DataError: the file is missing or cannot be read.
+        DataError: the file is missing or cannot be read, or is a pipe, which can be read only once.
     """
+    with contextlib.suppress(OSError):  # opening a pipe would wait for who writes
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise DataError(f"{path}: is a pipe or device; a file is expected, which is read several times")
     with _opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_text(path: Path) -> Iterator[str]:
-    """The text of a UTF-8 file, piece by piece. The file is plain or gzip, told by its first bytes.
+    """The text of a UTF-8 file, piece by piece. It is plain, gzip, bzip2 or xz, told by its first bytes.
 
     A byte order mark at the start is dropped; line ends stay as they are.
 
     Raises:
-        DataError: the file is missing, empty, unreadable, damaged gzip or not UTF-8. The last names the
+        DataError: the file is missing, empty, unreadable, damaged or not UTF-8. The last names the
             offset of the first bad byte in the decompressed text, counted from 0, and its line, from 1.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -66,7 +70,10 @@ def read_text(path: Path) -> Iterator[str]:
         except UnicodeDecodeError as error:
             offset = size - len(error.object) + error.start
             line = line_number + error.object.count(b"\n", 0, error.start)
-            raise DataError(f"{path}: byte {offset}, line {line}: not UTF-8 ({error.reason})") from None
+            raise DataError(
+                f"{path}: byte {offset}, line {line}: not UTF-8 ({error.reason}); of Windows or Latin-1 text:"
+                f" iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))} > utf8.txt"
+            ) from None
         line_number += text.count("\n")
         if text and not started:
             text, started = text.removeprefix("\ufeff"), True
@@ -92,6 +99,21 @@ def lines(pieces: Iterable[str]) -> Iterator[str]:
             held = [part]
     if last := "".join(held):
         yield last
+
+
+def lines_of(path: Path, pieces: Iterable[str]) -> Iterator[str]:
+    """`lines` of the text of a file.
+
+    Raises:
+        DataError: carriage returns alone end the lines.
+    """
+    found = lines(pieces)
+    first, second = next(found, None), next(found, None)
+    if second is None and "\r" in (first or "").strip("\r"):
+        name = shlex.quote(str(path))
+        raise DataError(f"{path}: lines end with CR alone; expected LF: tr '\\r' '\\n' < {name} > lf.txt")
+    yield from (line for line in (first, second) if line is not None)
+    yield from found
 
 
 class StoredText:
@@ -138,24 +160,16 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise DataError(f"{path}: is a directory; expected a text file, plain or gzip") from None
+        raise DataError(f"{path}: is a directory; expected a text file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def _read_bytes(path: Path) -> Iterator[bytes]:
     """The decompressed content; an empty block marks the end."""
-    size = 0
     with _opened(path) as file:
-        # No UTF-8 text starts as gzip does: the second byte can only continue a character.
-        packed = file.peek(2)[:2] == b"\x1f\x8b"
-        source = gzip.GzipFile(fileobj=file) if packed else file
-        try:
+        source = unpacked(file, path)
+        with damage_named(path):
             while block := source.read(PIECE):
-                size += len(block)
                 yield block
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(
-                f"{path}: damaged or cut-off gzip data after byte {size} of the text ({error})"
-            ) from None
     yield b""

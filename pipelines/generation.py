@@ -21,6 +21,7 @@ from pipelines.splits import SPLITS, checked_fractions
 from pipelines.text.corpus import Corpus, build, intact, load, made_with
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
+_LEAST_WINDOW = 8  # tokens: of a shorter one nothing is learned
 FORMAT = 2  # of the cache: raise it when tokens of the same text, or what is kept with them, would differ
 
 
@@ -94,9 +95,17 @@ def prepare(
         if fraction > 0 and corpus.sizes[name] < minimum:
             raise DataError(
                 f"{where}: the {name} split has {corpus.sizes[name]} tokens; at least {minimum} are needed"
-                " (one window and one): give more text, another split or a shorter window"
+                f" (one window and one): give more text, {_window(corpus, fractions)}another split"
             )
     return corpus
+
+
+def _window(corpus: Corpus, fractions: Sequence[float]) -> str:
+    """The flag of a window that all splits have room for, if there is one."""
+    room = (
+        min(corpus.sizes[name] for name, fraction in zip(SPLITS, fractions, strict=True) if fraction > 0) - 1
+    )
+    return f"--data.window {room}, or " if room >= _LEAST_WINDOW else ""
 
 
 def steps_per_pass(count: int, *, streams: int, window: int) -> int:

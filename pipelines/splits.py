@@ -1,6 +1,7 @@
 """How data are split into train, valid and test."""
 
 import hashlib
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -31,8 +32,17 @@ def check_sizes(where: object, thing: str, sizes: Mapping[str, int], fractions: 
         if fraction > 0 and not sizes[name]:
             raise DataError(
                 f"{where}: no {thing} is left for the {name} split ({100 * fraction:g}% of"
-                f" {sum(sizes.values()):,}): give more {thing}s or another split"
+                f" {sum(sizes.values()):,}): give more {thing}s, or {_cure(sum(sizes.values()), fractions)}"
             )
+
+
+def _cure(count: int, fractions: Sequence[float]) -> str:
+    """The flag that helps where there are so few of something."""
+    least = math.floor(100 / max(count, 1)) / 100
+    valid, test = (max(fraction, least) if fraction else 0.0 for fraction in fractions[1:])
+    train = round(1 - valid - test, 2)
+    some = f"--data.split {train:g} {valid:g} {test:g}, or " if train >= least and fractions[0] else ""
+    return f"{some}--data.split 1 0 0 to train on all and measure nothing"
 
 
 class PairDigests:

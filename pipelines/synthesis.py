@@ -149,11 +149,12 @@ def _blocks(rows: list[str]) -> Iterator[tf.Tensor]:
 def _check_failures(failures: Sequence[tuple[str, str]], count: int, most: float, folder: Path) -> None:
     """Raises DataError where too many of `count` clips are left out, or all."""
     if len(failures) > most * count or len(failures) == count:
-        limit = "none is left" if len(failures) == count else f"max_failures allows a share of {most:g}"
+        limit = "none is left" if len(failures) == count else f"--data.max_failures {most:g} allows fewer"
         listed = "; ".join(f"{id}: {reason}" for id, reason in failures[:_SHOWN])
         listed += f"; and {len(failures) - _SHOWN:,} more" if len(failures) > _SHOWN else ""
         raise DataError(
             f"{folder}: {len(failures):,} of {count:,} clips cannot be used, and {limit}: {listed}"
+            " (--data.max_seconds takes longer clips, --data.max_failures 1 leaves out any number)"
         )
 
 

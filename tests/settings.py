@@ -18,6 +18,8 @@ import tensorflow as tf
 from kerasapp.config import building
 from kerasapp.config.checks import hints
 from kerasapp.config.training import TrainingConfig
+from kerasapp.training.extension import going_on
+from pipelines.text.tokenizers import CharacterTokenizer
 
 # What a task's own methods read of `training`; the rest acts in kerasapp/training/, the same for all tasks,
 # and has its rows in test_every_setting_training.py.
@@ -135,6 +137,25 @@ def rows_of_batch(task):
 def kept_in_cache(task):
     """Whether the folder "cache" of the working folder has the prepared data."""
     return bool(task.corpus) and any(Path("cache").glob("*"))
+
+
+def _of_few_characters(task):
+    """The same task with a vocabulary of every second character."""
+    few = [CharacterTokenizer(tokenizer.characters[::2]) for tokenizer in task.tokenizers_in(task.tokenizer)]
+    return type(task)(config=task.config, tokenizer=task.with_tokenizers(task.tokenizer, few))
+
+
+def refuses_unknown(task):
+    """Whether data with many unknown characters are refused."""
+    return any("allow_unknown" in line for line in _of_few_characters(task).data_report().refusals)
+
+
+def characters_gained(task):
+    """How many characters a training has more than the run that it starts from."""
+    before = _of_few_characters(task)
+    after, _ = going_on(before, task.config, before.build(training=False))
+    sizes = [sum(t.size for t in one.tokenizers_in(one.tokenizer)) for one in (before, after)]
+    return sizes[1] - sizes[0]
 
 
 def parameters(task):

@@ -11,6 +11,7 @@ from settings import (
     Table,
     batches,
     becomes,
+    characters_gained,
     differ,
     filled,
     grows,
@@ -19,6 +20,7 @@ from settings import (
     only_after,
     outputs,
     parameters,
+    refuses_unknown,
     rows_of_batch,
 )
 from tiny import TEXT
@@ -169,6 +171,8 @@ ROWS = {
     ],
     "data.window": [Row(windows, 9, becomes((9, True)))],
     "data.cache": [Row(kept_in_cache, "cache")],
+    "data.allow_unknown": [Row(refuses_unknown, True, becomes(False))],
+    "data.extend_vocabulary": [Row(characters_gained, True, lambda none, some: none == 0 < some)],
     "model.cell": [
         Row(parameters, "gru", grows(3 * 4 * (3 + 4 + 2) - 4 * 4 * (3 + 4 + 1))),
         Row(parameters, "simple_rnn", grows((1 - 4) * 4 * (3 + 4 + 1))),

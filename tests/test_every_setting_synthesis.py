@@ -11,6 +11,7 @@ from settings import (
     Table,
     batches,
     becomes,
+    characters_gained,
     first_inputs,
     grows,
     kept_in_cache,
@@ -19,6 +20,7 @@ from settings import (
     only_after,
     outputs,
     parameters,
+    refuses_unknown,
 )
 
 import kerasapp
@@ -230,6 +232,8 @@ ROWS = {
     "data.time_mask": [Row(hidden, 3, hides(1))],
     "data.frequency_mask": [Row(hidden, 4, hides(2))],
     "data.cache": [Row(kept_in_cache, "cache")],
+    "data.allow_unknown": [Row(refuses_unknown, True, becomes(False))],
+    "data.extend_vocabulary": [Row(characters_gained, True, lambda none, some: none == 0 < some)],
     "audio.sample_rate": [Row(sound, 3000), Row(clips, 3000)],
     "audio.window_ms": [Row(clips, 40.0)],
     "audio.hop_ms": [Row(lengths, 25.0, halved, {"model.reduction": 1})],

@@ -9,6 +9,7 @@ from settings import (
     Table,
     batches,
     becomes,
+    characters_gained,
     differ,
     grows,
     kept_in_cache,
@@ -17,6 +18,7 @@ from settings import (
     only_after,
     outputs,
     parameters,
+    refuses_unknown,
 )
 
 import kerasapp
@@ -134,6 +136,11 @@ def largest_batch(task):
     return max(rows for rows, _, _ in shapes), max(rows * (s + t) for rows, s, t in shapes)
 
 
+def refuses_short(task):
+    """Whether the data are refused, as too many pairs are too long."""
+    return any("max_dropped" in line for line in task.data_report().refusals)
+
+
 def longest(task):
     """Most tokens of a sentence in training, and in validation, of which nothing is left out."""
     return [
@@ -194,6 +201,9 @@ ROWS = {
     ],
     "data.batch_tokens": [Row(largest_batch, 20, lambda many, few: many[1] > 20 >= few[1])],
     "data.cache": [Row(kept_in_cache, "cache")],
+    "data.allow_unknown": [Row(refuses_unknown, True, becomes(False))],
+    "data.extend_vocabulary": [Row(characters_gained, True, lambda none, some: none == 0 < some)],
+    "data.max_dropped": [Row(refuses_short, 1.0, becomes(False), {"data.max_length": 4})],
     "model.cell": [Row(parameters, "gru")],
     "model.units": [Row(parameters, 6)],
     # Two directions of half the units each.

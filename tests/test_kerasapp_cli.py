@@ -155,13 +155,14 @@ def test_another_package_named_pipelines_is_told_apart(tmp_path):
     assert done.returncode and str(tmp_path) in done.stderr.splitlines()[-1]
 
 
-def test_evaluate_prints_one_json_object(tiny_run, tiny_export, capsys):
+def test_evaluate_prints_one_json_object(tiny_run, tiny_export, text_file, capsys):
     reports = []
     for place in (tiny_run, tiny_export):
         assert run(["evaluate", str(place), "--json"]) == 0
         reports.append(json.loads(capsys.readouterr().out))
-    keys = ["split", "items", "seconds", "nats_per_character", "bits_per_character", "perplexity_per_token"]
-    assert list(reports[0]) == keys and reports[0]["split"] == "test"
+    keys = ["nats_per_character", "bits_per_character", "perplexity_per_token"]
+    assert list(reports[0]) == ["split", "files", "items", "seconds", *keys] and reports[0]["split"] == "test"
+    assert reports[0]["files"] == reports[1]["files"] == [str(text_file)]
     assert reports[0]["nats_per_character"] == pytest.approx(reports[1]["nats_per_character"], rel=1e-6)
 
 
@@ -179,6 +180,15 @@ def test_generate_streams_what_it_prints_at_once(tiny_run, capfdbinary):
     at_once = capfdbinary.readouterr().out
     assert run([*words, "--stream"]) == 0
     assert capfdbinary.readouterr().out == at_once and at_once.startswith(b"ROMEO:") and len(at_once) >= 47
+
+
+def test_generate_names_the_characters_that_it_does_not_know(tiny_run, capfd):
+    words = ["--prompt", "Ж ROMEO☃", "--prompt", "e\u0301Ж", "--length", "3"]
+    assert run(["generate", str(tiny_run), *words]) == 0
+    told = "--prompt: the model does not know Ж, ☃, é; it reads each as an unknown character\n"
+    assert told in capfd.readouterr().err
+    assert run(["generate", str(tiny_run), "--prompt", "ROMEO", "--length", "3"]) == 0
+    assert "--prompt" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("prompt", ["-x", "--", "--length", "\udcff\udc80", ""])

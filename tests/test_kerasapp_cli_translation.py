@@ -70,7 +70,7 @@ def test_any_sentence_gives_one_line(model, text, capsys):
 def test_evaluate_scores_the_test_split_and_other_files(model, tmp_path, capsys):
     assert run(["evaluate", str(model), "--json", "--output", str(tmp_path / "hypotheses")]) == 0
     report = json.loads(capsys.readouterr().out)
-    keys = ["split", "items", "seconds", "bleu", "chrf", "signature", "nats_per_token", "unfinished"]
+    keys = ["split", "files", "items", "seconds", "bleu", "chrf", "signature", "nats_per_token", "unfinished"]
     assert list(report) == keys and (report["split"], report["items"]) == ("test", 8)
     assert (tmp_path / "hypotheses").read_text(encoding="utf-8").count("\n") == 8
     for side, words in (("source", [source for source, _ in PAIRS]), ("target", [t for _, t in PAIRS])):

@@ -1,6 +1,7 @@
 """The flags of `kerasapp train`: precedence, refusals, help."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from refusals import refusal
 
+from kerasapp.cli import run
 from kerasapp.commands import train
 from kerasapp.config import parsing
 from kerasapp.config.presets import config_module, preset, recipe
@@ -121,9 +123,14 @@ def test_a_stored_configuration_is_the_base_where_the_run_alone_is_named(file):
         (["--training.lr", "1"], ["--training.lr;", "--training.learning_rate"]),
         (["--units", "1"], ["--units;", "--model.units"]),
         (["--model.unit", "1"], ["--model.unit;", "--model.units"]),  # no abbreviations
-        (["extra"], ["extra"]),
+        (["extra"], ["extra; did you mean --data.files extra?"]),
+        (["--data", "a.txt"], ["--data; the keys of --data are .files, "]),
+        (["--data.pairs", "a.tsv"], ["--data.pairs; the keys of --data are .files, "]),
+        (["--epochs", "3"], ["--epochs; give --training.steps N or --training.minutes M"]),
+        (["--training.epochs", "3"], ["--training.epochs; give --training.steps N or --training.minutes"]),
+        (["--preset", "digits"], ["'digits': is of synthesis: kerasapp train synthesis --preset digits"]),
         (["--data.files"], ["data.files", "at least one"]),
-        (["--data.split", "0.9", "0.1"], ["data.split", "3"]),
+        (["--data.split", "0.9", "0.1"], ["expected 3 arguments: --data.split TRAIN VALID TEST"]),
         (["--data.split", "0.9", "0.1", "0.1"], ["data.split", "[0.9, 0.1, 0.1]", "sum to 1"]),
         (["--data.split", "0", "0.5", "0.5"], ["data.split", "train on"]),
         (["--data.vocabulary_size", "255"], ["data.vocabulary_size", "255", "at least 300"]),
@@ -131,6 +138,7 @@ def test_a_stored_configuration_is_the_base_where_the_run_alone_is_named(file):
         (["--model.cell", "rnn"], ["model.cell", "rnn", "lstm, gru, simple_rnn"]),
         (["--model.units", "1.5"], ["model.units", "1.5", "whole number"]),
         (["--model.dropout", "1"], ["model.dropout", "1.0", "below 1"]),
+        (["--model.tie_embeddings", "--model.units", "9"], ["model.embedding_size: 256", "units, 9"]),
         (["--model.tie_embeddings", "perhaps"], ["model.tie_embeddings", "perhaps", "true or false"]),
         (["--model.tie_embeddings", "true", "--model.units", "9"], ["model.embedding_size: 256", "units, 9"]),
         (["--training.steps", "1e3"], ["training.steps", "1e3", "whole number"]),
@@ -224,3 +232,92 @@ def test_a_preset_without_a_command_in_its_docstring_is_shown_with_its_flag(monk
     with pytest.raises(SystemExit):
         parse("--help")
     assert "  plain " in capsys.readouterr().out
+
+
+# === The data report ===
+
+SMALL = ["--model.units", "8", "--model.embedding_size", "4", "--data.window", "8", "--training.steps", "2"]
+SMALL += ["--data.split", "0.8", "0.1", "0.1", "--training.batch_size", "4"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working folder, with a text in Latin letters and one in Cyrillic ones; the cache is inside."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "plain.txt").write_text("the river sees the stone\n" * 60)
+    (tmp_path / "other.txt").write_text("река видит камень\n" * 60)
+    return tmp_path
+
+
+def test_a_dry_run_reports_and_leaves_nothing(folder, capsys):
+    words = ["train", "generation", "--data.files", "plain.txt", "--run", "new", "--dry-run", *SMALL]
+    assert run(words) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("data report of generation\n  read        characters 1,500, files ")
+    assert run([*words, "--json"]) == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert err == "" and report["read"] == {"characters": 1500, "files": [str(folder / "plain.txt")]}
+    assert report["splits"]["test"]["tokens"] == 150 and len(report["examples"]) == 2
+    assert sorted(entry.name for entry in folder.iterdir()) == ["cache", "other.txt", "plain.txt"]
+    assert run([word for word in words if word != "--dry-run"] + ["--json"]) == 2
+    assert "--json: is for --dry-run" in capsys.readouterr().err
+
+
+def test_another_script_is_refused_unless_the_vocabulary_grows(folder, tiny_run, capsys):
+    kept = json.loads((tiny_run / "data_report.json").read_text())
+    assert [unknown["count"] for unknown in kept["unknown"]] == [0, 0, 0]
+    words = ["train", "generation", "--data.files", "other.txt", "--from", str(tiny_run), "--run", "other"]
+    words += ["--data.split", "0.8", "0.2", "0", "--data.window", "8", "--training.steps", "1"]
+    alone = [*words[:4], "--run", str(tiny_run), *words[8:]]  # where another run is: a vocabulary of its own
+    assert run([*alone, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unknown"][0]["count"] == 0
+    for more in ([], ["--dry-run", "--json"]):
+        assert run([*words, *more]) == 2
+        out, err = capsys.readouterr()
+        (error,) = [line for line in err.splitlines() if line.startswith("error: ")]
+        for part in ("of the train split (83%)", "и 96", "--data.extend_vocabulary", "allow_unknown"):
+            assert part in error
+        assert bool(out) == bool(more) and not (folder / "other").exists()
+    assert run([*words, "--data.extend_vocabulary", "true"]) == 0
+    assert "no character of any split" in capsys.readouterr().err
+    known, before = (
+        set(json.loads((place / "tokenizer.json").read_text())["characters"])
+        for place in (folder / "other", tiny_run)
+    )
+    assert known == before | set("река видит камень")
+
+
+def test_a_vocabulary_grows_from_a_run_alone(folder, capsys):
+    words = ["train", "generation", "--data.files", "other.txt", "--data.extend_vocabulary", "true"]
+    assert run([*words, "--run", "a"]) == 2
+    assert "data.extend_vocabulary: extends the vocabulary of another run: name it" in capsys.readouterr().err
+    assert not (folder / "a").exists()
+
+
+def test_pairs_that_are_too_long_are_refused_before_anything_is_made(folder, capsys):
+    text = "".join(f"{i} {'a' * (90 if i % 10 else 3)}\t{i} b\n" for i in range(10, 110))
+    (folder / "pairs.tsv").write_text(text)
+    words = ["train", "translation", "--data.pairs", "pairs.tsv", "--data.tokenizer", "characters"]
+    words += [
+        "--data.split",
+        "1",
+        "0",
+        "0",
+        "--data.max_length",
+        "20",
+        "--run",
+        "new",
+        "--model.units",
+        "8",
+        "--training.steps",
+        "1",
+    ]
+    assert run(words) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert "(90%) are left out, as a side has more than 20 tokens" in lines[-1]
+    assert "--data.max_length 94 keeps 99%" in lines[-1] and "--data.max_dropped 1" in lines[-1]
+    assert not (folder / "new").exists()
+    assert run([*words, "--data.max_dropped", "1", "--dry-run"]) == 0
+    assert "(90%) are left out" in " ".join(capsys.readouterr().err.split())

@@ -9,7 +9,7 @@ import pytest
 
 from kerasapp import spec
 from kerasapp.errors import ConfigError
-from kerasapp.knobs import Knob
+from kerasapp.knobs import Knob, columns
 
 ROOT = Path(__file__).parents[1]
 HOMES = (ROOT / "kerasapp" / "tasks", ROOT / "lite" / "kerasapp_lite")  # what one task alone uses may name it
@@ -109,3 +109,10 @@ def test_a_knob_refuses_what_is_out_of_range():
     for value, others in ((0, {}), (65, {}), (1.5, {}), (5, {"beam_size": 4}), (float("nan"), {})):
         with pytest.raises(ValueError, match="n_best: "):
             knob.check(value, others)
+
+
+def test_a_knob_may_not_exceed_another_one_of_its_row():
+    knobs = Knob("beam_size", int, 4, 1, 64), Knob("n_best", int, 1, 1, 64, at_most="beam_size")
+    assert columns({"n_best": [4, 1]}, knobs, 2, "sentences")["n_best"].tolist() == [4, 1]
+    with pytest.raises(ValueError, match="n_best: 2 is above beam_size, 1"):
+        columns({"n_best": 2, "beam_size": [2, 1]}, knobs, 2, "sentences")

@@ -10,16 +10,19 @@ from tiny import TEXT
 
 import kerasapp
 from kerasapp.tasks.generation import task as generation
+from pipelines.text.tokenizers import CharacterTokenizer
 
 BURN_IN, STREAMS = 5, 3
 
 
 def nats_of_piece(model, tokens, line_break, start, end, burn_in):
-    """-ln p of tokens[start:end], read from `burn_in` tokens before them on, the model at rest."""
+    """-ln p of tokens[start:end], read from `burn_in` tokens before them on, the model at rest; an unknown
+    one (1) is one of all code points but those that the model knows."""
     first = max(0, start - burn_in)
     before = np.concatenate([[line_break], tokens])[first:end]  # of each token, the one before it
     log_p = tf.nn.log_softmax(model(before[np.newaxis].astype(np.int32))[0]).numpy().astype(np.float64)
-    return -log_p[np.arange(start - first, end - first), tokens[start:end]].sum()
+    nats = -log_p[np.arange(start - first, end - first), tokens[start:end]].sum()
+    return nats + (tokens[start:end] == 1).sum() * np.log(0x110000 - 0x800 - (log_p.shape[1] - 4))
 
 
 def test_each_stream_reads_the_tokens_before_its_own(tmp_path, monkeypatch):
@@ -46,3 +49,42 @@ def test_each_stream_reads_the_tokens_before_its_own(tmp_path, monkeypatch):
     assert figures["items"] == 100
     assert figures["nats_per_character"] == pytest.approx(expected(BURN_IN), rel=1e-5)
     assert abs(expected(BURN_IN) / expected(0) - 1) > 1e-4  # what would be there without
+
+
+def test_an_unknown_character_is_never_a_right_answer(tmp_path):
+    """A model that is sure of "unknown" is worse on such a text than one that knows nothing."""
+    (tmp_path / "text.txt").write_text("жд" * 300 + "a\n" * 300, encoding="utf-8")
+    task = kerasapp.Generation(
+        data={"files": [str(tmp_path / "text.txt")], "split": [0, 0, 1], "cache": str(tmp_path)},
+        model={"units": 4, "embedding_size": 3},
+        training={"steps": 1},
+        tokenizer=CharacterTokenizer("\nab"),
+        minimum=1,
+    )
+    model = task.build(training=False)
+    weights = [np.zeros_like(weight) for weight in model.get_weights()]
+    weights[-1][task.tokenizer.unknown_id] = 20.0  # the bias: the next character is unknown, for sure
+    model.set_weights(weights)
+    generator = task.predictor(task, model)
+    spelling = np.log(0x110000 - 0x800 - 3)
+    (score,) = generator.score(["ж"])
+    assert score["nats"] == pytest.approx(spelling, abs=1e-4) and spelling > 13.9
+    figures = task.evaluate(generator, "test", streams=1)
+    assert figures["nats_per_character"] == pytest.approx((spelling + 20) / 2, rel=1e-3)
+    assert np.exp(-spelling) * (0x110000 - 0x800 - 3) == pytest.approx(1)  # all of them together are sure
+
+
+def test_the_unknown_characters_of_a_split_are_told(tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("a" * 90 + "ж" * 10, encoding="utf-8")
+    task = kerasapp.Generation(
+        data={"files": [str(tmp_path / "text.txt")], "split": [0, 0, 1], "cache": str(tmp_path)},
+        model={"units": 4, "embedding_size": 3},
+        training={"steps": 1},
+        tokenizer=CharacterTokenizer("\nab"),
+        minimum=1,
+    )
+    task.evaluate(task.predictor(task, task.build(training=False)), "test")
+    assert (
+        "10 of 100 characters of the test split (10%) are not in the vocabulary: ж 10"
+        in capsys.readouterr().err
+    )

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import subprocess
 import sys
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from kerasapp.config.presets import preset
 class Answer(NamedTuple):
     text: str
     score: float
+    finished: bool
     n_best: list
     source_tokens: list
     target_tokens: list
@@ -42,7 +44,7 @@ class Reverser:
     def _answer(self, sentence, n_best):
         text, source = sentence[::-1], [*sentence, "</s>"]
         pairs = [(text + "!" * i, -0.5 - i) for i in range(n_best)]
-        return Answer(text, -0.5, pairs, source, source, np.eye(len(source)))
+        return Answer(text, -0.5, "cut" not in sentence, pairs, source, source, np.eye(len(source)))
 
 
 @pytest.fixture
@@ -203,3 +205,29 @@ def test_help_needs_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_was_cut_is_marked(model, reverser, tmp_path, capsys):
+    told = "the translation was cut at its greatest length and did not end; a larger --max-ratio allows more"
+    assert run(["translate", model, "a cut"]) == 0
+    assert capsys.readouterr() == ("tuc a\n", f"TEXT: {told}\n")
+    (tmp_path / "in").write_text("a\nb cut\n\nlong\n")
+    assert run(["translate", model, "--input", str(tmp_path / "in"), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert [line for line in err.splitlines() if "cut" in line] == [f"line 2: {told}"]
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["line"] for row in rows] == [1, 2, 3, 4]
+    assert rows[0] == {
+        "line": 1, "translation": "a", "score": -0.5, "finished": True,
+        "n_best": [{"translation": "a", "score": -0.5}],
+    }  # fmt: skip
+    assert [row["finished"] for row in rows] == [True, False, False, False] and rows[3]["score"] is None
+
+
+def test_one_sentence_as_json(model, reverser, capsys):
+    assert run(["translate", model, "ab", "--json", "--beam-size", "2", "--n-best", "2"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["translation"], found["finished"]) == ("ba", True) and "line" not in found
+    assert [row["translation"] for row in found["n_best"]] == ["ba", "ba!"]
+    assert run(["translate", model, "ab", "--json", "--scores"]) == 2
+    assert "--scores: --json has them" in capsys.readouterr().err

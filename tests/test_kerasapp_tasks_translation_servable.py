@@ -1,5 +1,6 @@
 """The graph of translation by itself: requests out of range, tokens and steps, the export, the server."""
 
+import functools
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.model_config import find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.rest.app import create_app
+from kerasapp.tasks.translation.servable import _merged
 
 SOURCES = ["a b c", "h g f e d c", "", "👍 a", "b x b"]
 KNOBS = {
@@ -25,6 +27,11 @@ KNOBS = {
     "min_ratio": [0.0, 0.5, 0.0, 0.0, 1.0],
     "max_ratio": [2.0, 1.0, 2.0, 0.0, 1.5],
 }
+
+MANY = {
+    "beam_size": 16, "length_penalty": 1.0, "coverage_penalty": 0.0, "n_best": 16, "min_ratio": 0.0,
+    "max_ratio": 2.0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +249,42 @@ TRANSLATE_ONE = {"source": ["a"], **{name: values[:1] for name, values in KNOBS.
 def test_the_server_says_what_is_wrong(client, body, message):
     answer = client.post(URL, json=body)
     assert answer.status_code == 400 and message in answer.json()["error"]
+
+
+def test_equal_texts_are_one_translation():
+    """The best of equal texts stays in its place, and those behind move up."""
+    texts = [list(row) for row in ("abac", "xxxx", "abcd")]
+    scores = np.float32([[-1, -2, -3, -4], [-1, -2, -3, -4], [-1, -2, -3, -np.inf]])
+    found, left = _merged(tf.constant(texts), tf.constant(scores))
+    none = -np.inf
+    assert [b"|".join(row) for row in found.numpy()] == [b"a|b|c|", b"x|||", b"a|b|c|d"]
+    assert left.numpy().tolist() == [[-1, -2, -4, none], [-1, none, none, none], [-1, -2, -3, none]]
+
+
+def test_the_translations_of_a_sentence_differ(monkeypatch, translator):
+    """A tokenizer that writes no vowels makes many hypotheses one text."""
+    servable = type(translator.servable)(translator.model, translator.task.tokenizer)
+    plain = servable._texts
+    few = functools.partial(tf.strings.regex_replace, pattern="[a-d ]", rewrite="")
+    monkeypatch.setattr(servable, "_texts", lambda *args: few(plain(*args)))
+    knobs = {name: tf.constant([value]) for name, value in MANY.items()}
+    answer = servable.translate(tf.constant(["a e b f c"]), **knobs)
+    count, texts = int(answer["count"][0]), answer["translations"][0].numpy().tolist()
+    assert 1 <= count < 16 and len(set(texts[:count])) == count and not any(texts[count:])
+    assert (np.diff(answer["scores"][0, :count]) <= 0).all() and not answer["scores"][0, count:].numpy().any()
+    assert texts[0] == answer["translation"][0].numpy()
+
+
+def test_an_unknown_character_is_no_right_answer(translator):
+    """It costs what it takes to say which of all characters it is; a known one costs what it did."""
+    tokenizer = translator.servable.target_tokenizer
+    known, unknown = translator.score(["a b", "a b"], ["b a", "☃"])
+    ids = {"source": tf.constant([[4, 3]]), "target_in": tf.constant([[2, 1]])}
+    logits = translator.model(ids)
+    plain = translator.servable.nats(**ids, target_out=tf.constant([[1, 3]])).numpy()[0]
+    expected = -tf.nn.log_softmax(logits[0]).numpy()[[0, 1], [1, 3]].sum()
+    spelling = np.log(0x110000 - 0x800 - len(tokenizer.characters))
+    assert spelling == pytest.approx(13.92, abs=0.01) and plain == pytest.approx(
+        expected + spelling, rel=1e-5
+    )
+    assert -unknown["log_probability"] > spelling > -known["log_probability"]

@@ -128,18 +128,3 @@ def test_joint_subwords_train_from_the_command_line_and_survive_any_sentence(tmp
         assert found.alignment.shape == (len(found.target_tokens), len(found.source_tokens))
         assert (found.source_tokens[-1:] == ["</s>"]) == bool(sentence)
     assert translator.translate(["中文"])[0].source_tokens[:2] == ["▁", "<0xE4>"]
-
-
-def test_pairs_that_are_too_long_to_train_on_are_counted_and_named(tmp_path, some_pairs, capsys):
-    lengths = [max(len(side) for side in line.split("\t")) for line in some_pairs.read_text().splitlines()]
-    assert set(lengths) == {11, 12, 13}
-    task = small_task(some_pairs, steps=1)
-    assert task.training_note() is None
-    task = kerasapp.Translation(config=task.config, data={"max_length": 11, "split": (1.0, 0.0, 0.0)})
-    training.train(task, tmp_path / "run")
-    long = sum(length > 11 for length in lengths)
-    told = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
-    assert told == [
-        f"{long} of 120 training pairs are left out, as a side has more than 11 tokens; to train on them "
-        "give a larger --data.max_length"
-    ]

@@ -197,6 +197,7 @@ def test_what_a_run_has_before_its_configuration_is_no_other_folder(tmp_path):
     for name in ("source_tokenizer.json", "target_tokenizer.json", "lock"):
         (tmp_path / name).write_text("{}")
     (tmp_path / "logs").mkdir()
+    (tmp_path / "lost+found").mkdir()  # of a volume that is mounted here
     assert stored_config(tmp_path) is None
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(ConfigError, match="neither empty nor a run"):
@@ -211,8 +212,9 @@ def test_clearing_a_folder_leaves_its_lock_and_what_links_lead_to(tmp_path):
         (tmp_path / "run" / "checkpoints" / "one").touch()
         (tmp_path / "run" / "link").symlink_to(tmp_path / "data")
         (tmp_path / "run" / "config.yaml").touch()
+        (tmp_path / "run" / "lost+found").mkdir()
         clear(tmp_path / "run")
-        assert [entry.name for entry in (tmp_path / "run").iterdir()] == ["lock"]
+        assert sorted(entry.name for entry in (tmp_path / "run").iterdir()) == ["lock", "lost+found"]
     assert (tmp_path / "data" / "text").exists()
 
 

@@ -73,6 +73,26 @@ def test_patience_counts_epochs_that_are_no_better(tmp_path, metrics, epochs):
     assert len(state.history) == epochs and state.finished
 
 
+@pytest.mark.parametrize(
+    ("metrics", "times"),
+    [
+        ([0.0] * 5, 1),
+        ([1.0, 0.0, 0.0, 0.0, 0.0], 1),
+        ([0.0, 0.0, 1.0, 0.0, 0.0], 0),
+        ([0.0, 0.0, 0.0, 1.0, 1.0], 1),
+        ([5.0, 4.0, 3.0, 2.0, 1.0], 0),
+    ],
+)
+def test_a_metric_that_does_not_change_is_told_once(tmp_path, capsys, metrics, times):
+    train(DenseTask(metrics, steps=10), tmp_path / "run")
+    assert capsys.readouterr().err.count("in 3 epochs, one after the other") == times
+
+
+def test_without_validation_no_metric_is_told(tmp_path, capsys):
+    train(DenseTask(steps=10), tmp_path / "run")
+    assert "one after the other" not in capsys.readouterr().err
+
+
 def test_without_patience_a_run_goes_to_its_end(tmp_path):
     assert len(train(DenseTask([1.0] * 5, steps=10), tmp_path / "run").history) == 5
 

@@ -78,3 +78,14 @@ def test_the_greatest_length_goes_before_the_least(beam_size):
     assert (found.text, found.finished) == ("aaaaaa", True)
     (found,) = translator.translate("ab", beam_size=beam_size, n_best=1, **ratios)
     assert (found.text, found.finished) == ("aa", True)
+
+
+def test_equal_texts_are_one_translation(monkeypatch):
+    """The best of them, though their tokens differ: white space is squeezed."""
+    translator = Translator(Yielding())
+    texts = ["a", "b", "a", "c", "b"]
+    found = [translator._translation(-float(i), True, [], np.zeros([1, 1])) for i in range(5)]
+    made = [one._replace(text=text) for one, text in zip(found, texts, strict=True)]
+    monkeypatch.setattr(translator, "_search", lambda ids, how: made)
+    best = translator.translate("ab", beam_size=4, n_best=3)
+    assert [(one.text, one.score) for one in best] == [("a", 0.0), ("b", -1.0), ("c", -3.0)]

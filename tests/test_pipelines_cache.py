@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +74,14 @@ def test_the_default_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_root() == tmp_path / ".cache" / "kerasapp"
+
+
+def test_without_a_home_folder_the_way_out_is_named(monkeypatch):
+    def missing():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", missing)
+    with pytest.raises(DataError, match=r"no home folder .*: --data\.cache DIR, or .*XDG_CACHE_HOME"):
+        cache_root()
+    assert cache_root("~nobody-knows/a") == Path("~nobody-knows/a")

@@ -1,6 +1,8 @@
 """Reading text in pieces against reading it whole."""
 
+import bz2
 import gzip
+import lzma
 import os
 import random
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from pipelines import files
 from pipelines.errors import DataError
-from pipelines.files import StoredText, content_hash, locate, read_text
+from pipelines.files import StoredText, content_hash, lines, lines_of, locate, read_text
 
 TEXT = "Füße，春眠\r\n😀 e\u0301\u0323 naïve\n" * 7
 
@@ -21,11 +23,10 @@ def piece(request, monkeypatch):
     return request.param
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_reads_plain_and_gzip_alike_whatever_the_name(piece, packed, tmp_path):
-    data = TEXT.encode()
+@pytest.mark.parametrize("packed", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_reads_plain_and_packed_alike_whatever_the_name(piece, packed, tmp_path):
     path = tmp_path / "text.any"
-    path.write_bytes(gzip.compress(data) if packed else data)
+    path.write_bytes(packed(TEXT.encode()))
     assert "".join(read_text(path)) == TEXT
 
 
@@ -53,6 +54,10 @@ def test_malformed_bytes_in_gzip_are_located_in_the_text(tmp_path):
         list(read_text(path))
 
 
+def writes(content):
+    return lambda path: path.write_bytes(content)
+
+
 def cut_gzip(path):
     path.write_bytes(gzip.compress(os.urandom(500).hex().encode())[:-200])
 
@@ -74,6 +79,29 @@ def corrupt_gzip(path):
         (cut_gzip, "gzip"),
         (corrupt_gzip, "gzip"),
         (lambda path: path.write_bytes(b"\x1f\x8b"), "gzip"),
+        (writes(lzma.compress(TEXT.encode())[:-20]), "cut-off gzip, bzip2 or xz"),
+        (
+            lambda path: path.write_bytes(bz2.compress(TEXT.encode())[:-8] + b"12345678"),
+            "cut-off gzip, bzip2",
+        ),
+        (
+            lambda path: path.write_bytes("Guten Tag".encode("utf-16")),
+            r"is UTF-16; .* iconv -f UTF-16 -t UTF-8 '",
+        ),
+        (
+            lambda path: path.write_bytes("Guten Tag".encode("utf-16-le")),
+            "is UTF-16LE; .* iconv -f UTF-16LE ",
+        ),
+        (
+            lambda path: path.write_bytes("Guten Tag".encode("utf-16-be")),
+            "is UTF-16BE; .* iconv -f UTF-16BE ",
+        ),
+        (
+            lambda path: path.write_bytes("schön".encode("latin-1")),
+            "byte 3, line 1: not UTF-8 .*iconv -f WINDOWS",
+        ),
+        (writes(b"\x28\xb5\x2f\xfd...."), "is zstd; expected .*: zstd -dc '"),
+        (writes(b"PK\x03\x04...."), "is a zip archive; expected UTF-8 text, plain"),
     ],
 )
 def test_unusable_files_are_named_in_one_line(make, message, tmp_path):
@@ -83,6 +111,23 @@ def test_unusable_files_are_named_in_one_line(make, message, tmp_path):
         list(read_text(path))
     assert str(error.value).startswith(f"{path}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "one", "one\n", "one\r\n", "one\rtwo\nthree", "one\ntwo\rthree"])
+def test_lines_of_a_file_are_those_of_its_text(text, tmp_path):
+    assert list(lines_of(tmp_path / "a.txt", [text])) == list(lines([text]))
+
+
+@pytest.mark.parametrize("text", ["one\rtwo", "one\rtwo\rthree\r"])
+def test_carriage_returns_alone_are_named(text, tmp_path):
+    with pytest.raises(DataError, match=r"a\.txt: lines end with CR alone; expected LF: tr"):
+        list(lines_of(tmp_path / "a.txt", [text]))
+
+
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe: is a pipe or device; a file is expected"):
+        content_hash(tmp_path / "pipe")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

@@ -115,12 +115,10 @@ def test_clips_that_cannot_be_used_are_named_and_counted(ready, tmp_path):
         assert reasons["c005"] == "3.0 s long; expected at most 2 s"
         assert reasons["c003"].startswith("silent") and reasons["c004"] == "the sound has no length"
         assert not any(str(tmp_path) in reason for reason in reasons.values())
-        start = ready.lines.index("11 of 42 clips are left out:") + 1
-        told = [f"  {id}: {reason}" for id, reason in corpus.failures]
-        assert ready.lines[start : start + 11] == told and len(told) == 11
+        assert corpus.read == 42
     with pytest.raises(
         DataError,
-        match=r"11 of 42 clips cannot be used, and max_failures allows a share of 0\.2: c000: .*; and 6 more",
+        match=r"11 of 42 clips cannot be used, and --data.max_failures 0\.2 allows fewer: c000: .*and 6 more",
     ) as error:
         ready(folder, max_failures=0.2, max_seconds=2)
     assert "\n" not in str(error.value)
@@ -155,7 +153,7 @@ def test_texts_that_cannot_be_read_aloud_are_failures(ready, tmp_path):
     corpus = ready(folder, max_failures=0.1, tokenizer=CharacterTokenizer("abc"))
     reasons = dict(corpus.failures)
     assert reasons.pop("c019") == "none of its characters is known" and list(reasons) == ["c018"]
-    assert sum(corpus.sizes.values()) == 18 and not any(map(corpus.unknown, SPLITS))
+    assert sum(corpus.sizes.values()) == 18
     for name in SPLITS:
         clips = corpus.split(name)
         assert len(clips) == len(corpus.ids(name)) == len(corpus.texts(name)) == corpus.sizes[name]
@@ -220,31 +218,6 @@ def test_the_cache_is_used_for_equal_content_and_settings_only(ready, tmp_path):
     assert any("three" in text for name in SPLITS for text in after.texts(name))
 
 
-def test_the_speech_that_was_found_and_two_transcripts_are_told(ready, tmp_path):
-    folder = write_clips(tmp_path / "data", 10, [f"Clip {number}." for number in range(10)])
-    soundfile.write(folder / "wavs" / "c003.flac", np.concatenate([np.zeros(4 * RATE), tone(1, 90)]), RATE)
-    settings = dataclasses.replace(AUDIO, trim_db=40.0)
-    for _ in range(2):  # also from the cache
-        corpus = ready(folder, settings=settings, language="english")
-        found, recorded = sum(corpus.seconds.values()), sum(corpus.recorded.values())
-        assert recorded == pytest.approx(sum(soundfile.info(p).duration for p in (folder / "wavs").iterdir()))
-        assert 3.9 < recorded - found < 4
-        told = f"10 clips: {found:.1f} s of speech, after the silent ends of {recorded:.1f} s recorded"
-        start = ready.lines.index(told) + 1
-        examples = zip(corpus.ids("train"), corpus.texts("train"), strict=True)
-        shown = [f'  {id} is learned as "{text}"' for id, text in examples][:2]
-        assert ready.lines[start : start + 2] == shown and shown[0].endswith('."')
-
-
-def test_another_language_in_english_letters_is_told(ready, tmp_path):
-    folder = write_clips(tmp_path / "data", 10, [f"ma má mà mả {number}" for number in range(10)])
-    ready(folder, language="english")
-    told = [line for line in ready.lines if line.startswith("38% of the letters are not English")]
-    assert len(told) == 1 and told[0].endswith("give --data.language none")
-    ready(folder, language="none")
-    assert not any("not English" in line for line in ready.lines)
-
-
 def test_what_a_killed_run_has_finished_is_kept(ready, tmp_path, monkeypatch):
     folder = write_clips(tmp_path / "data", 10)
     read, wanted = audio.read, []
@@ -290,8 +263,4 @@ def test_a_given_tokenizer_leaves_out_what_it_does_not_know(ready, tmp_path):
     assert again.folder == learned.folder and len(list((tmp_path / "cache").iterdir())) == folders
     other = ready(folder, tokenizer=CharacterTokenizer("ac"))
     assert other.folder != learned.folder and other.tokenizer.characters == "ac"
-    assert [other.unknown(name) for name in SPLITS] == [8, 1, 1]
-    line = next(line for line in ready.lines if line.startswith("8 characters of the train split are"))
-    characters = sum(len(text) for text in other.texts("train"))
-    assert line.endswith(f"left out, {8 / characters:.1%}: the tokenizer does not know b")
     assert set(np.unique(other.split("train").rows(np.arange(8), 1)[0]["tokens"])) == {0, 3, 4, 5}

@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from pipelines.splits import DUPLICATE, PairDigests, assign_splits
+from pipelines.errors import DataError
+from pipelines.splits import DUPLICATE, PairDigests, assign_splits, check_sizes
 
 
 def splits_of(pairs, fractions):
@@ -80,3 +81,18 @@ def test_capitals_make_another_sentence_and_sides_are_asplit():
     # "a" and "A" differ; "b" as a source is not "b" as a target: four groups, so each fraction is met.
     pairs = [("a", "b"), ("A", "c"), ("b", "d"), ("d", "a")]
     assert np.bincount(splits_of(pairs, [0.5, 0.25, 0.25]), minlength=3).tolist() == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("count", "fractions", "advice"),
+    [
+        (10, (0.9, 0.05, 0.05), "--data.split 0.8 0.1 0.1, or --data.split 1 0 0"),
+        (3, (0.9, 0.05, 0.05), "--data.split 0.34 0.33 0.33, or"),
+        (3, (0.9, 0.1, 0), "--data.split 0.67 0.33 0, or"),
+        (1, (0.9, 0.05, 0.05), "give more pairs, or --data.split 1 0 0 to train on all and measure nothing"),
+    ],
+)
+def test_of_too_few_things_the_message_has_shares_that_work(count, fractions, advice):
+    with pytest.raises(DataError, match=r"no pair is left for the (valid|test) split") as error:
+        check_sizes("a.tsv", "pair", {"train": count, "valid": 0, "test": 0}, fractions)
+    assert advice in str(error.value)

@@ -75,6 +75,16 @@ def test_it_trains_is_scored_and_answers(installed, run):
     assert refused.returncode == 2 and "'501' is not a whole number from 1 to 500" in refused.stderr
 
 
+def test_its_data_are_reported(installed, run):
+    words = ("--data.files", "pairs.tsv", "--run", "dry")
+    done = installed("kerasapp", "train", "cipher", *words, "--dry-run", "--json")
+    report = json.loads(done.stdout)
+    assert report["splits"] == {"train": {"items": 160}, "valid": {"items": 20}, "test": {"items": 20}}
+    assert report["read"]["files"][0].endswith("pairs.tsv") and len(report["examples"]) == 2
+    told = installed("kerasapp", "train", "cipher", *words, "--dry-run")
+    assert told.returncode == 0 and told.stdout == "" and "data report of cipher" in told.stderr
+
+
 def test_an_export_holds_in_every_runtime(installed, export):
     done = installed("kerasapp", "verify", export, "--json", "--items", "12")
     report = json.loads(done.stdout)

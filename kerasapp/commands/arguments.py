@@ -1,17 +1,25 @@
 """What the commands' parsers share: one-line errors, types of flags, texts that look like flags."""
 
 import argparse
+import os
 import re
+import shlex
 import textwrap
 from pathlib import Path
 
 from kerasapp import spec
 from kerasapp.artefact import find
 from kerasapp.config import parsing
-from kerasapp.errors import ConfigError, nearest
+from kerasapp.errors import ConfigError, is_close, nearest
 from kerasapp.knobs import range_in_words
 
 MARK = "\0"  # put before a text; no word of a command line can hold it
+UNITS = {  # what other programs call it -> our key, and what to give
+    "epochs": (
+        "steps",
+        "give --training.steps N or --training.minutes M; training.steps_per_epoch make an epoch",
+    ),
+}
 FLAG = re.compile("-h|--[a-z][a-z-]*")
 
 
@@ -26,9 +34,13 @@ class Formatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser whose errors are one line: a ConfigError that names the help."""
+    """An argparse parser whose errors are one line: a ConfigError that names the help.
 
-    def __init__(self, command, description, epilog=None):
+    Args:
+        text_flag: the flag that a word without one may have been meant for.
+    """
+
+    def __init__(self, command, description, epilog=None, text_flag=None):
         super().__init__(
             f"kerasapp {command}",
             description=description,
@@ -36,8 +48,13 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             formatter_class=Formatter,
         )
+        self._text_flag = text_flag
 
     def error(self, message):
+        flag = re.match("argument (--[a-z_.]+): expected [0-9]+ arguments", message)
+        action = flag and self._option_string_actions[flag[1]]
+        if action and isinstance(action.metavar, tuple):
+            message += f": {flag[1]} {' '.join(action.metavar)}"
         raise ConfigError(f"{message} (see {self.prog} --help)")
 
     def parse(self, argv, extra_prefix=None):
@@ -48,9 +65,21 @@ class Parser(argparse.ArgumentParser):
         if others and not (extra_prefix and others[0].startswith(extra_prefix)):
             flags = [flag for action in self._actions for flag in action.option_strings]
             word = protected_text(others[0]).partition("=")[0]
-            hint = f"; the nearest known one is {nearest(word, flags)}" if word.startswith("-") else ""
-            raise ConfigError(f"unknown argument {word}{hint} (see {self.prog} --help)")
+            raise ConfigError(f"unknown argument {word}{self._hint(word, flags)} (see {self.prog} --help)")
         return known, others
+
+    def _hint(self, word, flags):
+        if not word.startswith("-"):
+            return f"; did you mean {self._text_flag} {shlex.quote(word)}?" if self._text_flag else ""
+        tail = word.rpartition(".")[2].lstrip("-").replace("-", "_")
+        if tail in UNITS and f"--training.{UNITS[tail][0]}" in flags:
+            return f"; {UNITS[tail][1]}"
+        section = word.partition(".")[0]
+        own = [flag for flag in flags if flag.startswith(f"{section}.")]
+        own.sort(key=lambda flag: flag != self._text_flag)
+        if own and (word == section or not is_close(word, nearest(word, own))):
+            return f"; the keys of {section} are {', '.join(flag[len(section) :] for flag in own)}"
+        return f"; the nearest known one is {nearest(word, flags)}"
 
 
 def number(kind, least, most):
@@ -98,7 +127,7 @@ def knob_type(knob):
 
 def output_file(text):
     """A type for `add_argument`: a path where a file can be written, checked before any work is done."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{path} is a folder; a file's name is expected")
     if not path.parent.is_dir():
@@ -108,7 +137,7 @@ def output_file(text):
 
 def output_folder(text):
     """A type for `add_argument`: a folder that exists, or whose parent exists."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if not path.is_dir() and path.exists():
         raise argparse.ArgumentTypeError(f"{path} is a file; a folder is expected")
     if not path.is_dir() and not path.parent.is_dir():

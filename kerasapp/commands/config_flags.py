@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from kerasapp.config.building import keys, sections
 from kerasapp.config.checks import check, hints, limits_of, plain, show
+from kerasapp.config.data import SPLITS
 from kerasapp.errors import ConfigError
 
 
@@ -36,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser, config: Any, names: Iterable[str]
             group.add_argument(
                 f"--{section}.{name}",
                 default=argparse.SUPPRESS,
-                nargs=_count(plain(hint)),
+                **_words(plain(hint)),
                 metavar=_metavar(name, plain(hint)),
                 help=f"{words} (default: {default})".replace("%", "%%"),
             )
@@ -66,13 +67,17 @@ def _as_typed(value: Any) -> str:
     return value if isinstance(value, str) else show(value)
 
 
-def _count(kind: Any) -> str | int | None:
-    """How many words a flag takes, for argparse."""
+def _words(kind: Any) -> dict[str, Any]:
+    """How many words a flag takes, for argparse: of a switch none, or true or false."""
+    if kind is bool:
+        return {"nargs": "?", "const": "true"}
     items = typing.get_args(kind) if typing.get_origin(kind) is tuple else ()
-    return ("+" if items[-1] is Ellipsis else len(items)) if items else None
+    return {"nargs": "+" if items[-1] is Ellipsis else len(items)} if items else {}
 
 
-def _metavar(name: str, kind: Any) -> str:
+def _metavar(name: str, kind: Any) -> str | tuple[str, ...]:
+    if name == "split":
+        return tuple(split.upper() for split in SPLITS)
     if typing.get_origin(kind) is tuple:
         return _metavar(name, plain(typing.get_args(kind)[0]))
     if typing.get_origin(kind) is Literal:

@@ -1,5 +1,6 @@
 """`kerasapp inspect`: writes a report of what a trained model does with a text or a series, one HTML file."""
 
+import os
 import time
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def _beginning(path):
     from pipelines.files import read_text
 
     kept, count = "", 0
-    for piece in read_text(Path(path).expanduser()):
+    for piece in read_text(Path(os.path.expanduser(path))):
         kept += piece[: MOST - len(kept)]
         count += len(piece)
     return kept, count

@@ -2,13 +2,15 @@
 
 import contextlib
 import gzip
+import io
+import os
 import sys
-import zlib
 from pathlib import Path
 
 from kerasapp.errors import note
 from pipelines.atomic import replacing
 from pipelines.errors import DataError
+from pipelines.packed import damage_named, unpacked
 
 LONGEST = 2**18  # most bytes of a line
 CHUNK_LINES, CHUNK_BYTES = 4096, 2**22  # most lines and bytes in memory, which are sorted by length
@@ -38,7 +40,7 @@ class Source:
         return None if not self._size else min(1.0, self._place.tell() / self._size)
 
     def chunks(self):
-        """Yields lists of `Line`, in order. Raises: DataError for a damaged gzip file."""
+        """Yields lists of `Line`, in order. Raises: DataError for damaged packed data."""
         chunk, size = [], 0
         for line in self._lines():
             chunk.append(line)
@@ -51,7 +53,7 @@ class Source:
 
     def _lines(self):
         first = True
-        try:
+        with damage_named(self._name):
             while read := self._file.readline(LONGEST):
                 line = Line(read.removesuffix(b"\n").removesuffix(b"\r"))
                 if first and line.startswith(b"\xef\xbb\xbf"):
@@ -60,29 +62,26 @@ class Source:
                 while not read.endswith(b"\n") and (read := self._file.readline(LONGEST)):
                     line.whole = False
                 yield line
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"{self._name}: damaged or cut-off gzip data ({error})") from None
 
 
 @contextlib.contextmanager
 def reading(path):
-    """A `Source` of the file at `path`, plain or gzip; of standard input for None.
+    """A `Source` of the file at `path`, or of standard input for None: text, plain, gzip, bzip2 or xz.
 
     Raises: DataError if the file cannot be read.
     """
     if path is None:
-        terminal = sys.stdin.isatty()
-        yield Source(sys.stdin.buffer, "standard input", chunk_lines=1 if terminal else CHUNK_LINES)
+        name, piped = "standard input", sys.stdin.buffer
+        lines = unpacked(piped if hasattr(piped, "peek") else io.BufferedReader(piped), name)
+        yield Source(lines, name, chunk_lines=1 if sys.stdin.isatty() else CHUNK_LINES)
         return
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     try:
         file = path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     with file:
-        packed = file.peek(2)[:2] == b"\x1f\x8b"
-        with gzip.GzipFile(fileobj=file) if packed else contextlib.nullcontext(file) as lines:
-            yield Source(lines, path, file, path.stat().st_size)
+        yield Source(unpacked(file, path), path, file, path.stat().st_size)
 
 
 @contextlib.contextmanager

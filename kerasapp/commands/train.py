@@ -113,7 +113,11 @@ def _parser(task, name):
         for known, function in module.PRESETS.items()
         for summary in [(function.__doc__ or "").partition("\n")[0] or recipe(task, known)]
     ]
-    parser = Parser(f"train {task}", "\n".join([description, "", "presets:", *summaries]))
+    parser = Parser(
+        f"train {task}",
+        "\n".join([description, "", "presets:", *summaries]),
+        text_flag=f"--data.{type(config.data).required}",
+    )
     parser.usage = USAGE.format(task=task)
     for option, (metavar, words) in OPTIONS.items():
         words = words.format(default=name or default_preset(task))
@@ -126,9 +130,7 @@ def _parser(task, name):
 
 def report(config, folder, initial, as_json):
     """Tells what is found in the data; trains nothing and makes no run folder."""
-    stored = run_folder.stored_config(folder)
-    goes_on = stored is not None and not config.training.overwrite and not initial
-    task, _ = _task(config, folder, goes_on, initial)
+    task, _ = _task(config, folder, run_folder.would_go_on(folder, config), initial)
     from kerasapp.training.fit import tell
 
     if not as_json:
@@ -160,13 +162,12 @@ def train(config, folder, resuming, initial):
 def _task(config, folder, resuming, initial):
     """The task of a run, with the vocabulary that it goes on with or starts from, and the model to start
     from, or None."""
-    extends = getattr(config.data, "extend_vocabulary", False)
-    if extends and not (initial or resuming):
+    if getattr(config.data, "extend_vocabulary", False) and not (initial or resuming):
         raise ConfigError(
             "data.extend_vocabulary: extends the vocabulary of another run: name it with --from"
         )
     from kerasapp import api, threads
-    from kerasapp.training.extension import extended
+    from kerasapp.training.extension import going_on
 
     threads.run_side_by_side()
     task_class = spec.spec(config.task).load("task")
@@ -175,6 +176,4 @@ def _task(config, folder, resuming, initial):
     if not initial:
         return task_class(config=config), None
     before = api.load(initial)
-    if extends:
-        return extended(before.task, config, before.model)
-    return task_class(config=config, tokenizer=before.task.tokenizer), before.model
+    return going_on(before.task, config, before.model)

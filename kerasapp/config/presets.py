@@ -32,6 +32,9 @@ def preset(task: str, name: str | None = None):
     presets = config_module(task).PRESETS
     name = default_preset(task) if name is None else name
     if name not in presets:
+        for other in spec.names():
+            if name in config_module(other).PRESETS:
+                raise ConfigError(f"preset {name!r}: is of {other}: kerasapp train {other} --preset {name}")
         raise ConfigError(
             f"unknown preset {name!r} of {task}; did you mean {nearest(name, presets)}? "
             f"(known: {', '.join(presets)})"

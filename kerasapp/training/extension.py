@@ -7,6 +7,16 @@ from kerasapp.errors import ConfigError
 SPECIAL = 4  # ids before those of the characters
 
 
+def going_on(task, config, model):
+    """(task, model) of a training that starts from a trained task and its model (`--from`).
+
+    Args: see `extended`; the vocabulary grows where `config` asks for it.
+    """
+    if getattr(config.data, "extend_vocabulary", False):
+        return extended(task, config, model)
+    return type(task)(config=config, tokenizer=task.tokenizer), model
+
+
 def extended(task, config, model):
     """A trained task with the new characters of another training split.
 

@@ -17,6 +17,7 @@ from pipelines import data_report
 
 SAMPLE = "sample:"  # begins the name of a text that is shipped
 LOCK = "lock"
+VOLUME = "lost+found"  # what a volume that is mounted here has of its own
 ATTEMPTS = 1000  # to lock a folder that other processes make and remove meanwhile
 
 
@@ -45,7 +46,9 @@ def stored_config(folder):
     path = folder / "config.yaml"
     if path.is_file():
         return parsing.load(path)
-    before_it = {"checkpoints", "logs", LOCK, data_report.FILE}.union(*(task.files for task in spec.specs()))
+    before_it = {"checkpoints", "logs", VOLUME, LOCK, data_report.FILE}.union(
+        *(task.files for task in spec.specs())
+    )
     if folder.is_dir() and {entry.name for entry in folder.iterdir()} - before_it:
         raise ConfigError(f"{folder}: is neither empty nor a run; name another folder with --run")
     if folder.exists() and not folder.is_dir():
@@ -72,6 +75,14 @@ def opened(folder, config):
         yield _goes_on(folder, config)
 
 
+def would_go_on(folder, config):
+    """Whether an unfinished run of this configuration is in `folder`."""
+    stored = stored_config(folder)
+    if stored is None or config.training.overwrite or (folder / "finished").exists():
+        return False
+    return not parsing.differing_keys(stored, config)
+
+
 def _goes_on(folder, config):
     stored = stored_config(folder)
     if stored is None or config.training.overwrite:
@@ -92,9 +103,11 @@ def _goes_on(folder, config):
 
 
 def clear(folder):
-    """Deletes what is in a run's folder; its lock stays."""
+    """Deletes what is in a run's folder; its lock stays, and what belongs to the volume."""
     try:
         for entry in folder.iterdir():
+            if entry.name == VOLUME:
+                continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             elif entry.name != LOCK:

@@ -1,10 +1,14 @@
 """Which model of a run is kept, and when the run stops early."""
 
+import itertools
 import math
 
 import keras
 
+from kerasapp.errors import note
 from kerasapp.training.optimizer import averaged
+
+SAME = 3  # epochs of the same metric, after which that is told
 
 
 def is_better(metric, best, direction):
@@ -57,5 +61,16 @@ class Selection(keras.callbacks.Callback):
         row |= {"learning_rate": self.schedule.rate, "loss": float(logs["loss"])}
         row |= {f"valid_{name}": value for name, value in metrics.items()}
         self.state.history.append(row | {"best": better})
+        self._tell_constant(f"valid_{self.task.monitor}")
         logs.update({f"val_{name}": value for name, value in metrics.items()})
         logs["learning_rate"] = self.schedule.rate
+
+    def _tell_constant(self, name):
+        """Says once that the metric that chooses the best model does not change."""
+        metric, *before = [row.get(name) for row in reversed(self.state.history)]
+        same = len(list(itertools.takewhile(lambda other: other == metric, before))) + 1  # epochs
+        if metric is not None and same == SAME:
+            note(
+                f"{name} is {metric:g} in {SAME} epochs, one after the other: it tells no model "
+                "from another, and the first of them is kept"
+            )

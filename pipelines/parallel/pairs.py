@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.errors import DataError
-from pipelines.files import lines, read_text
+from pipelines.files import lines_of, read_text
 from pipelines.splits import string_digest
 from pipelines.text.normalisation import normalise_pieces
 from pipelines.text.sentences import squeeze_string
@@ -26,8 +26,8 @@ class Counted:
 
 
 def read_lines(path: Path, form: str) -> Iterator[str]:
-    """The lines of a UTF-8 file, plain or gzip, normalised to `form`, without their ends."""
-    return lines(normalise_pieces(read_text(path), form))
+    """The lines of a UTF-8 file (see `read_text`), normalised to `form`, without their ends."""
+    return lines_of(path, normalise_pieces(read_text(path), form))
 
 
 def read_table(path: Path, form: str) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.errors import DataError, shortened
-from pipelines.files import lines, read_text
+from pipelines.files import lines_of, read_text
 from pipelines.text.sentences import squeeze_string
 
 METADATA = "metadata.csv"
@@ -54,7 +54,7 @@ def read_table(path: Path) -> dict[str, str]:
 
 def _numbered_fields(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number and the fields of each line, up to the last that is not blank."""
-    text = [line.removesuffix("\r") for line in lines(read_text(path))]
+    text = [line.removesuffix("\r") for line in lines_of(path, read_text(path))]
     while text and not text[-1].strip():
         text.pop()
     quoted = all(line.startswith('"') for line in text)

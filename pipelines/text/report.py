@@ -50,7 +50,8 @@ def report(corpus: Corpus, files: Sequence[str], window: int, cure: str, allowed
 def _lines(tokens: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
     """The number of tokens of each line, without its break."""
     breaks = np.flatnonzero(tokens == tokenizer.line_break_id)
-    return np.diff(np.concatenate([[-1], breaks, [len(tokens)]])) - 1
+    lengths = np.diff(np.concatenate([[-1], breaks, [len(tokens)]])) - 1
+    return lengths[:-1] if len(breaks) and not lengths[-1] else lengths  # the last break ends the last line
 
 
 def _pieces(tokenizer: Tokenizer, ids: np.ndarray) -> str:

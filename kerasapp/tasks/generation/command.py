@@ -45,7 +45,7 @@ def main(argv):
 
 
 def _parser():
-    parser = Parser("generate", __doc__, EPILOG)
+    parser = Parser("generate", __doc__, EPILOG, text_flag="--prompt")
     parser.add_argument("model", metavar="RUN|EXPORT", nargs="?", help="a run folder, or an exported version")
     parser.add_argument(
         "--prompt", action="append", type=protected_text, metavar="TEXT",

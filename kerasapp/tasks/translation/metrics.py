@@ -6,13 +6,29 @@ import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
 SHORT = 8  # words of a sentence that is short
+# Scripts without spaces between words, as Unicode names them, except Chinese. Where a script is none of them,
+# more letters per word than `LONGEST_WORDS` tell the same.
+UNSPACED = {
+    "HIRAGANA",
+    "KATAKANA",
+    "THAI",
+    "LAO",
+    "KHMER",
+    "MYANMAR",
+    "TIBETAN",
+    "JAVANESE",
+    "BALINESE",
+    "TAI",
+}
+LONGEST_WORDS = 20
 
 
 def translation_scores(hypotheses, references):
     """BLEU and chrF of sacrebleu, over a whole corpus.
 
     BLEU counts words as sacrebleu's tokenizer "13a" cuts them; in references of mostly Chinese characters
-    each of these is a word ("zh"), in Japanese and Thai each character ("char").
+    each of these is a word ("zh"), and in other scripts without spaces, such as Japanese and Thai, each
+    character ("char").
 
     Args:
         hypotheses, references: lists of strings of one length, at least one.
@@ -30,8 +46,8 @@ def translation_scores(hypotheses, references):
 def exact_scores(texts, references):
     """How many texts are exactly what they should be, character by character.
 
-    The length of a reference is its words between spaces; of texts of mostly Chinese, Japanese or Thai, which
-    has none, its characters but for the spaces.
+    The length of a reference is its words between spaces; of texts in a script that has none, such as
+    Chinese, Japanese and Thai, its characters but for the spaces.
 
     Args:
         texts, references: lists of strings of one length, at least one.
@@ -59,8 +75,11 @@ def exact_scores(texts, references):
 
 
 def _tokenizer(references):
-    letters = [c for line in references[:1000] for c in line if c.isalpha()]
+    words = [word for line in references[:1000] for word in line.split()]
+    letters = [c for word in words for c in word if c.isalpha()]
     names = [unicodedata.name(c, "").split(" ")[0] for c in letters]
-    if names.count("HIRAGANA") + names.count("KATAKANA") + names.count("THAI") > 0.2 * len(names):
+    if sum(name in UNSPACED for name in names) > 0.2 * len(names):
         return "char"
-    return "zh" if names.count("CJK") > 0.3 * len(names) else "13a"
+    if names.count("CJK") > 0.3 * len(names):
+        return "zh"
+    return "char" if len(letters) > LONGEST_WORDS * len(words) else "13a"

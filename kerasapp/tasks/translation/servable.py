@@ -232,7 +232,7 @@ class TranslationServable(tf.Module):
 
 
 def _merged(texts, scores):
-    """Hypotheses [batch, beams] whose text was not there before; the others are "" and -inf at the end."""
+    """Hypotheses [batch, beams], each text once: one that is there again is "" and -inf, at the end."""
     places = tf.range(tf.shape(texts)[1])
     same = texts[:, :, tf.newaxis] == texts[:, tf.newaxis, :]  # [batch, beams, beams]
     again = tf.reduce_any(same & (places[:, tf.newaxis] > places), axis=2)

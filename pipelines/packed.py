@@ -1,0 +1,70 @@
+"""Files that are packed, or of another kind than text, told by their first bytes."""
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import os
+import shlex
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pipelines.errors import DataError
+
+_HEAD = 4096  # bytes that are looked at
+_PACKED = {  # how a file begins -> what reads it; no text begins so
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    **{b"BZh%d1AY&SY" % level: bz2.BZ2File for level in range(1, 10)},
+}
+_OTHERS = {
+    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc {path} | gzip > {path}.gz"),
+    b"PK\x03\x04": ("a zip archive", "unzip -p {path} > {path}.txt"),
+    b"\xff\xfe": ("UTF-16", "iconv -f UTF-16 -t UTF-8 {path} > {path}.utf8"),
+    b"\xfe\xff": ("UTF-16", "iconv -f UTF-16 -t UTF-8 {path} > {path}.utf8"),
+    b"%PDF-": ("a PDF", "pdftotext {path} {path}.txt"),
+}
+
+
+def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
+    """The text in a file that is plain or packed with gzip, bzip2 or xz, whatever its name.
+
+    Args:
+        file: at its start; it can `peek`.
+        where: its name.
+
+    Raises:
+        DataError: it is of a known other kind; names the kind and the command that helps.
+    """
+    head = file.peek(_HEAD)[:_HEAD]
+    for magic, (kind, cure) in _OTHERS.items():
+        if head.startswith(magic):
+            raise _other(where, kind, cure)
+    if kind := _utf16(head):
+        raise _other(where, kind, f"iconv -f {kind} -t UTF-8 {{path}} > {{path}}.utf8")
+    return next((opened(file) for magic, opened in _PACKED.items() if head.startswith(magic)), file)
+
+
+@contextlib.contextmanager
+def damage_named(where: str | os.PathLike) -> Iterator[None]:
+    """Within, damaged packed bytes become a DataError that names the file."""
+    try:
+        yield
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's own
+            raise
+        raise DataError(f"{where}: damaged or cut-off gzip, bzip2 or xz data ({error})") from None
+
+
+def _utf16(head: bytes) -> str | None:
+    """The kind of UTF-16 that so many zero bytes tell of."""
+    for kind, zeros in (("UTF-16LE", head[1::2]), ("UTF-16BE", head[::2])):
+        if len(head) >= 8 and zeros.count(0) > 0.8 * len(zeros):
+            return kind
+    return None
+
+
+def _other(where: str | os.PathLike, kind: str, cure: str) -> DataError:
+    command = cure.format(path=shlex.quote(os.fspath(where)))
+    return DataError(f"{where}: is {kind}; expected UTF-8 text, plain, gzip, bzip2 or xz: {command}")

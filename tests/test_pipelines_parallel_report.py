@@ -1,0 +1,73 @@
+"""The data report of pairs: how many are left out and why, and what would keep them."""
+
+import pytest
+
+from pipelines.parallel.report import report
+from pipelines.text.tokenizers import CharacterTokenizer
+from pipelines.translation import prepare
+
+
+@pytest.fixture
+def found(tmp_path, write):
+    """The report of pairs, and their corpus."""
+
+    def run(pairs, max_length=10, max_dropped=0.5, **given):
+        path = write("".join("\t".join(pair) + "\n" for pair in pairs), "pairs.tsv")
+        settings = {"kind": "characters", "split": (1, 0, 0), **given}
+        corpus = prepare(pairs=path, cache=tmp_path / "cache", **settings)
+        return report(corpus, ["pairs.tsv"], max_length, max_dropped, "the cure", False), corpus
+
+    return run
+
+
+def letters(length, number):
+    """A text of `length` characters, another one for each number."""
+    return f"{number:03d}" + "x" * (length - 3)
+
+
+@pytest.mark.parametrize(
+    ("long", "told", "refused"), [(0, 0, False), (9, 0, False), (12, 1, False), (50, 1, False), (51, 0, True)]
+)
+def test_pairs_above_the_limit(found, long, told, refused):
+    """Of 100 pairs: up to 10% are counted, up to half are told, more are refused."""
+    pairs = [(letters(20 if i < long else 5, i), letters(4, i)) for i in range(100)]
+    data, _ = found(pairs)
+    assert sum(row["count"] for row in data.dropped) == long
+    assert len(data.warnings) == told and bool(data.refusals) == refused
+    for line in data.warnings + data.refusals:
+        assert line.startswith(f"{long} of 100 training pairs ({long}%) are left out")
+        assert "--data.max_length 20 keeps 99%" in line and "--data.tokenizer subwords" in line
+    assert found(pairs, max_dropped=1.0)[0].refusals == []
+
+
+def test_the_advice_keeps_99_percent(found):
+    lengths = [*range(5, 104), 900]
+    data, corpus = found([(letters(length, i), letters(4, i)) for i, length in enumerate(lengths)])
+    assert "--data.max_length 103 keeps 99%" in data.refusals[0]
+    assert (corpus.split("train").longest <= 103).mean() == 0.99
+
+
+def test_repeated_pairs_and_those_of_other_files(found, write):
+    pairs = [(letters(4, i), letters(5, i)) for i in range(20)]
+    files = {"valid": (write("abcd\nx\n", "s"), write("bcde\ny\n", "t"))}
+    data, _ = found(pairs + pairs[:3], split=(0.9, 0.05, 0.05), **files)
+    assert data.read["pairs"] == 25 and [row["count"] for row in data.dropped] == [3]
+    assert {name: row["pairs"] for name, row in data.tables["splits"].items()} == {
+        "train": 19, "valid": 2, "test": 1
+    }  # fmt: skip
+    unknown = {str(one.where): dict(one.letters) for one in data.unknown}
+    assert unknown["the valid split's source"] == {"a": 1, "b": 1, "c": 1, "d": 1}
+    assert unknown["the valid split's target"] == {"b": 1, "c": 1, "d": 1, "e": 1, "y": 1}
+
+
+def test_an_autoencoders_repeated_sentences_are_counted(found):
+    data, _ = found([("abc", "x"), ("abc", "y"), ("abd", "z")], autoencode=True)
+    assert data.read["pairs"] == 3 and data.dropped[0]["count"] == 1
+
+
+def test_examples_are_the_tokens_of_the_model(found):
+    pairs = [("a b", "bad"), ("ba", "d a")]
+    data, _ = found(pairs, tokenizers=(CharacterTokenizer("ab "), CharacterTokenizer("ab")))
+    assert data.examples == ["a ▁ b </s> → b a <unk> </s>", "b a </s> → <unk> <unk> a </s>"]
+    assert data.vocabulary == {"source": 7, "target": 6}
+    assert data.tables["lengths"]["train target"] == {"median": 3, "95%": 3, "longest": 3, "limit": 10}

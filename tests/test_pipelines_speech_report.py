@@ -1,0 +1,69 @@
+"""The data report of recordings: seconds found and cut, clips left out, letters without a token."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import soundfile
+from clip_folders import AUDIO, RATE, tone, write_clips
+
+from pipelines.speech.report import report
+from pipelines.synthesis import prepare
+from pipelines.text.tokenizers import CharacterTokenizer
+
+
+@pytest.fixture
+def found(tmp_path):
+    """The report of a folder of clips, and their corpus."""
+
+    def run(directory, language="none", settings=AUDIO, allowed=False, **given):
+        shared = {"split": (0.8, 0.1, 0.1), "cache": tmp_path / "cache", **given}
+        corpus = prepare(directory=directory, settings=settings, language=language, **shared)
+        return report(corpus, str(directory), language, settings.hop_ms, "the cure", allowed), corpus
+
+    return run
+
+
+def test_the_speech_that_was_found_and_two_transcripts_are_told(found, tmp_path):
+    folder = write_clips(tmp_path / "data", 10, [f"Clip {number}." for number in range(10)])
+    soundfile.write(folder / "wavs" / "c003.flac", np.concatenate([np.zeros(4 * RATE), tone(1, 90)]), RATE)
+    settings = dataclasses.replace(AUDIO, trim_db=40.0)
+    for _ in range(2):  # also from the cache
+        told, corpus = found(folder, "english", settings)
+        splits = told.tables["splits"].values()
+        recorded = sum(soundfile.info(path).duration for path in (folder / "wavs").iterdir())
+        assert sum(split["s recorded"] for split in splits) == pytest.approx(recorded)
+        assert 3.9 < sum(split["s of silence cut"] for split in splits) < 4
+        shown = list(zip(corpus.ids("train"), corpus.texts("train"), strict=True))[:2]
+        assert [line.rpartition(", ")[0] for line in told.examples] == [f'{i}: "{t}"' for i, t in shown]
+        assert shown[0][1].startswith("clip ") and told.refusals == told.dropped == []
+
+
+def test_clips_left_out_are_counted_and_the_first_named(found, tmp_path):
+    folder = write_clips(tmp_path / "data", 20)
+    for number in range(7):
+        (folder / "wavs" / f"c{number:03d}.flac").unlink()
+    told, _ = found(folder, max_failures=0.5)
+    (dropped,) = told.as_json()["dropped"]
+    assert (dropped["count"], dropped["of"]) == (7, 20) and len(dropped["items"]) == 7
+    lines = "\n".join(told.lines())
+    assert "7 of 20 clips (35%): they cannot be used" in lines and "- c004: the clip is missing" in lines
+    assert "c005" not in lines and "- and 2 more" in lines
+
+
+def test_another_language_in_english_letters_is_told(found, tmp_path):
+    folder = write_clips(tmp_path / "data", 10, [f"ma má mà mả {number}" for number in range(10)])
+    (told,) = [line for line in found(folder, "english")[0].warnings if "not English" in line]
+    assert told.startswith("38% of the letters are not English") and told.endswith("--data.language none")
+    assert not any("not English" in line for line in found(folder, "none")[0].warnings)
+
+
+def test_letters_without_a_token_are_named_and_many_are_refused(found, tmp_path):
+    folder = write_clips(tmp_path / "data", 10, [f"abb {'c' * i}" for i in range(10)])
+    told, corpus = found(folder, tokenizer=CharacterTokenizer("ac "))
+    assert [dict(unknown.letters) for unknown in told.unknown] == [{"b": 16}, {"b": 2}, {"b": 2}]
+    characters = sum(len(text.replace(" ", "")) for text in corpus.texts("train"))
+    assert told.unknown[0].share == 16 / characters > 0.1
+    assert told.refusals[0].endswith("b 16; the cure; to train all the same: --data.allow_unknown true")
+    again, _ = found(folder, tokenizer=CharacterTokenizer("ac "), allowed=True)
+    assert again.refusals == [] and len(again.warnings) == 3
