@@ -17,11 +17,9 @@ from kerasapp.export.precisions import PRECISIONS
 from kerasapp.verify import runtimes, verdict
 from kerasapp.verify.comparison import compare, joined
 from kerasapp.verify.inputs import PORT
-from kerasapp.verify.measuring import Measured
+from kerasapp.verify.measuring import ASSERTION, Measured
 from kerasapp.verify.outcomes import Outcome
 from kerasapp.verify.questions import questions
-
-ASSERTION = "assertion failed"  # begins what TensorFlow says of `tf.debugging.Assert`
 
 
 @dataclass(frozen=True)
