@@ -13,6 +13,11 @@ from kerasapp.errors import ConfigError
 
 _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # bytes, of the buffers: as the schema has it, but not its Python classes
+_CONSTANTS = {
+    schema.TensorType.FLOAT32: np.dtype("<f4"),
+    schema.TensorType.FLOAT16: np.dtype("<f2"),
+    schema.TensorType.INT8: np.dtype("i1"),
+}
 _NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
 
 
@@ -56,6 +61,37 @@ def engines(content):
     keeps its value between calls."""
     kept = any(tensor.isVariable for graph in _read(content).subgraphs for tensor in graph.tensors)
     return ["interpreter"] if kept else ["interpreter", "compiled"]
+
+
+def constants(content):
+    """Yields (name, float32 array, step of its rounding) of the constants of a file's bytes, in floats and in
+    8 bits. A step is an array that fits, or None for 8 bits without scales: then the values are integers."""
+    model, seen = _read(content), set()
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        data = model.buffers[tensor.buffer].data
+        if data is None or tensor.type not in _CONSTANTS or tensor.buffer in seen:
+            continue
+        seen.add(tensor.buffer)
+        shape = [] if tensor.shape is None else tensor.shape
+        array = np.frombuffer(data.tobytes(), _CONSTANTS[tensor.type])
+        values, step = array.astype(np.float32).reshape(shape), np.float32(0)
+        if array.dtype == np.float16:
+            with np.errstate(over="ignore", invalid="ignore"):  # of infinity
+                step = np.spacing(np.abs(array)).astype(np.float32).reshape(shape)
+        if array.dtype == np.int8:
+            values, step = _scaled(values, tensor.quantization)
+        yield tensor.name.decode(), values, step
+
+
+def _scaled(values, quantisation):
+    """Integers as what they stand for, and the step between two of them; see `constants`."""
+    if quantisation is None or quantisation.scale is None or not len(quantisation.scale):
+        return values, None
+    shape = [1] * values.ndim
+    if len(quantisation.scale) > 1:
+        shape[quantisation.quantizedDimension] = -1
+    scale, zero = (np.asarray(x, np.float32) for x in (quantisation.scale, quantisation.zeroPoint))
+    return (values - zero.reshape(shape)) * scale.reshape(shape), scale.reshape(shape)
 
 
 def compact(content):

@@ -13,14 +13,13 @@ from kerasapp import spec
 from kerasapp.artefact import EXTRA
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
+from kerasapp.export.precisions import PRECISIONS
 from kerasapp.verify import runtimes, verdict
 from kerasapp.verify.comparison import compare, joined
 from kerasapp.verify.inputs import PORT
-from kerasapp.verify.measuring import Measured
+from kerasapp.verify.measuring import ASSERTION, Measured
 from kerasapp.verify.outcomes import Outcome
 from kerasapp.verify.questions import questions
-
-ASSERTION = "assertion failed"  # begins what TensorFlow says of `tf.debugging.Assert`
 
 
 @dataclass(frozen=True)
@@ -118,13 +117,15 @@ def _ask_all(version, task, asked, names, settings, progress):
 
 
 def _moved(found):
-    """Gives what is wrong with a bundle's files to the runtimes that read them, if any of them is asked."""
-    readers = [name for name in found if runtimes.phone(name)]
-    faults = [fault for fault in found["keras"].faults if fault.startswith("tflite/")]
-    for name in readers:
-        found[name].faults += faults
-    if readers:
-        found["keras"].faults = [fault for fault in found["keras"].faults if fault not in faults]
+    """Gives what is wrong with files to the runtimes that read them, if any of them is asked."""
+    served = [name for name in found if name in runtimes.EXACT and name != "keras"]
+    for place, readers in (("tflite/", filter(runtimes.phone, found)), ("variables/", served)):
+        readers, known = list(readers), found["keras"].faults
+        faults = [fault for fault in known if fault.startswith(place)] if readers else []
+        found["keras"].faults = [fault for fault in known if fault not in faults]
+        for name in readers:
+            others = [f"tflite/{other}.tflite" for other in PRECISIONS if not name.endswith(f"_{other}")]
+            found[name].faults += [fault for fault in faults if not fault.startswith(tuple(others))]
     return found
 
 

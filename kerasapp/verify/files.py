@@ -10,6 +10,7 @@ import numpy as np
 from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
 from kerasapp.export import bundle, saved_model, warmup
+from kerasapp.verify import weights
 from pipelines.errors import DataError
 
 NEAR = 5e-3  # of a figure, that of the same weights on another machine
@@ -22,9 +23,12 @@ def faults(predictor, version):
         predictor: of the version's `model.keras`.
     """
     version = Path(version)
-    found = list(_warm_up(version))
-    if (version / bundle.FOLDER / bundle.METADATA).is_file():
-        found += _metadata(predictor, version / bundle.FOLDER)
+    found = [*_warm_up(version), *weights.of_saved_model(predictor.model, version)]
+    folder = version / bundle.FOLDER
+    if (folder / bundle.METADATA).is_file():
+        found += _metadata(predictor, folder)
+        for path in sorted(folder.glob("*.tflite")):
+            found += weights.of_file(predictor.model, path)
     return found
 
 

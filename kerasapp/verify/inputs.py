@@ -171,6 +171,8 @@ def bundle_vectors(bundle, task):
         if hashlib.sha256(content).hexdigest() != wanted:
             return [], f"{path.name}: is damaged: its SHA-256 is not that of metadata.json"
         requests = json.loads(content)["vectors"]["requests"]
+        if not requests:
+            return [], f"{path.name}: has no requests"
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [], f"{path.name}: these are no test vectors: {error}"
     described = spec.spec(task)

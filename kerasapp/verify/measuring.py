@@ -9,6 +9,7 @@ from kerasapp import spec
 from kerasapp.verify.loops import runner
 from kerasapp.verify.outcomes import Outcome, outcomes
 
+ASSERTION = "assertion failed"  # begins what TensorFlow says of `tf.debugging.Assert`
 BATCH = 8  # inputs in one request: from so many on the servable samples in another way
 LEAST = 40  # inputs that Keras is asked, however long they take
 
@@ -112,8 +113,9 @@ def _asked(ask, items):
 
 
 def one_line(error):
-    """An error's message, in one line of a bearable length."""
+    """An error's message, in one line of a bearable length: of TensorFlow's, from the assertion on."""
     text = " ".join(str(error).split()) or type(error).__name__
+    text = text[max(0, text.find(ASSERTION)) :]  # where it was built comes before, and takes a page
     return text if len(text) <= 300 else f"{text[:299]}…"
 
 

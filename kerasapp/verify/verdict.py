@@ -11,6 +11,7 @@ from kerasapp.verify.runtimes import EXACT, phone
 
 ENOUGH = 6  # inputs that a runtime must have answered, at least: with fewer nothing is verified
 GROUPS = 10  # of items, by whose losses the deviation of the loss is estimated
+GROSS = 0.1  # share that rounding may lose of a figure, however few the data are
 DEVIATIONS = 3.0  # that a loss from few data may exceed its bound by
 
 
@@ -101,8 +102,8 @@ def _worse(runtime, row, worth):
         return []
     bound = worth.bound(phone(runtime)[1])
     spare = 0.0 if row["quality"].get(worth.count, 0) >= worth.enough else row["loss_deviation"]
-    if spare is None:
-        return []
+    if spare is None:  # too few data for a deviation
+        bound, spare = np.inf if worth.in_points else max(bound, GROSS), 0.0
     more = f" (the deviation of the loss is {worth.amount(spare)})" if spare else ""
     return [
         f"{worth.words}: {worth.amount(lost)} worse than Keras; {worth.amount(bound)} are allowed{more}"

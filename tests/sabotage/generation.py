@@ -94,12 +94,12 @@ SABOTEURS = [
             lambda copy: b.edit(copy.extra / "tokenizer.json", _swap_in_tokenizer),
             ("keras",),
         ),
-        ("warm-up: no file of records", s.warm_up(b"nothing"), ("rest",), ""),
+        ("warm-up: no file of records", s.warm_up(b"nothing"), ("keras",), "warmup"),
         (
             "warm-up: a signature that is not there",
             s.warm_up([("continue", {"prompt": ["The "]})]),
-            ("grpc",),
-            "",
+            ("keras",),
+            "warmup",
         ),
     ),
     # === Signatures of the SavedModel ===

@@ -45,11 +45,13 @@ class Copy:
     Attributes:
         version: the folder of its version.
         other: the folder of a version of the same model from another checkpoint.
+        original: the folder of the version that it is a copy of.
         paths: folders of packages that come before all others, for a runtime that is broken itself.
     """
 
     version: Path
     other: Path
+    original: Path | None = None
     paths: list = field(default_factory=list)
 
     @property
@@ -64,7 +66,7 @@ class Copy:
 def broken_copy(saboteur, version, other, folder):
     """A `Copy` of `version` in `folder`, broken, with right checksums."""
     shutil.copytree(version, folder / "broken" / "1")
-    copy = Copy(folder / "broken" / "1", other)
+    copy = Copy(folder / "broken" / "1", other, version)
     saboteur.how(copy)
     seal(copy.version)
     return copy

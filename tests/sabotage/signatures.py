@@ -1,5 +1,6 @@
 """Breaks signatures of a SavedModel: each is wrapped, and the whole is saved again."""
 
+import functools
 import shutil
 import tempfile
 from pathlib import Path
@@ -30,14 +31,17 @@ def wrap(**changes):
     """A way to break signatures: name -> function of a `Call` that gives the outputs."""
 
     def how(copy):
-        rewrap(copy.version, changes)
+        rewrap(copy, changes)
 
     return how
 
 
-def rewrap(version, changes):
-    """Saves a version's SavedModel again, with some signatures wrapped (see `wrap`)."""
-    loaded = tf.saved_model.load(str(version))
+_load = functools.lru_cache(maxsize=1)(tf.saved_model.load)
+
+
+def rewrap(copy, changes):
+    """Saves the SavedModel of a copy again, with some signatures wrapped (see `wrap`)."""
+    loaded = _load(str(copy.original))
     known, root = dict(loaded.signatures), tf.Module()
     root.loaded = loaded
 
@@ -55,8 +59,8 @@ def rewrap(version, changes):
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(root, folder, signatures={**known, **root.new})
         for name in ("variables", "assets"):
-            shutil.rmtree(version / name, ignore_errors=True)
-        shutil.copytree(folder, version, dirs_exist_ok=True)
+            shutil.rmtree(copy.version / name, ignore_errors=True)
+        shutil.copytree(folder, copy.version, dirs_exist_ok=True)
 
 
 def given(**values):

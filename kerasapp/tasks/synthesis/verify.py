@@ -105,8 +105,8 @@ def asked(settings, origin):
 
 
 def awkward(task):
-    """Texts of every kind, little of which is read aloud; the last two are as long as a phone reads, and
-    longer."""
+    """Texts of every kind, little of which is read aloud; as long as a phone reads, and longer; and one
+    within a window."""
     from kerasapp.tasks.synthesis.tflite import LONGEST  # needs TensorFlow
 
     texts = random_texts(task.tokenizer.tokenizer, 60)
@@ -114,7 +114,8 @@ def awkward(task):
     known = letters or "".join(texts).replace(" ", "")
     long = [known[: LONGEST - 1], known[: LONGEST + 8]] if len(known) > LONGEST + 8 else []
     texts = (*AWKWARD, "Dr. Smith paid $3.50 on 21st May 1999!", *texts[:2], *long)
-    return [(text, {"max_ratio": 0.0}) for text in texts]
+    narrow = (known[:16], {"max_ratio": 0.1, "window": 1})
+    return [*((text, {"max_ratio": 0.0}) for text in texts), narrow]
 
 
 def varied(i):

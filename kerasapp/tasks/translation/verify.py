@@ -137,7 +137,8 @@ def awkward(task):
     longest = int(np.sum(lengths < LONGEST))  # with the end
     short = {"beam_size": 1, "max_ratio": 0.0}
     long = [(" ".join(words[:n]), short) for n in (longest, longest + 3)]
-    return [*((text, {"beam_size": 2}) for text in AWKWARD), *long]
+    wide = [(" ".join(words[n : n + 5]), {"beam_size": 4, "n_best": 3}) for n in (0, 7)]
+    return [*((text, {"beam_size": 2}) for text in AWKWARD), *wide, *long]
 
 
 def varied(i):
