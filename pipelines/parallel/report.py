@@ -91,9 +91,7 @@ def _is_header(pair: Sequence[str]) -> bool:
 
 def _header(pair: Sequence[str]) -> str:
     first, second = pair
-    return (
-        f"the first pair, {first!r} and {second!r}, looks like names of columns; tail -n +2 drops it"
-    )
+    return f"the first pair, {first!r} and {second!r}, looks like names of columns; tail -n +2 drops it"
 
 
 def _examples(corpus: ParallelCorpus) -> list[str]:

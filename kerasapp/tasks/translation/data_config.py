@@ -20,12 +20,12 @@ class TranslationData(TextSection):
     }
 
     pairs: str | None = None
-    """A UTF-8 file, .gz or not, one pair per line: source, tab, translation; a third column is ignored.
+    """A UTF-8 file, plain or packed, one pair per line: source, tab, translation; a third column is ignored.
     sample:NAME is shipped with kerasapp. Give this, or data.source and data.target (with data.autoencode only
     data.source)"""
 
     source: str | None = None
-    """A UTF-8 file, .gz or not, one sentence per line"""
+    """A UTF-8 file, plain or packed, one sentence per line"""
 
     target: str | None = None
     """The file with their translations, line by line"""
