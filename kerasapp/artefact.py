@@ -32,7 +32,8 @@ def find(path):
     """
     path = Path(path)
     if not path.is_dir():
-        raise ConfigError(f"{path}: no such folder; expected a run or an export")
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise ConfigError(f"{path}: no such folder{where}; expected a run or an export")
     if (path / "config.yaml").is_file():
         if not (path / "best.keras").is_file():
             raise ConfigError(f"{path}: this run has no best.keras yet; train on until its first validation")

@@ -63,8 +63,8 @@ def prepare(
     """Files to tokens, once: later calls with the same content and settings map what the first one wrote.
 
     Files are UTF-8, plain or packed, or "sample:tatoeba-cmn-eng", and may be larger than memory. Sentences
-    are normalised, and runs of white space become one space. Pairs that share a sentence are in one split: see
-    `pipelines.splits.assign_splits`.
+    are normalised, and runs of white space become one space. Pairs that share a sentence are in one split:
+    see `pipelines.splits.assign_splits`.
 
     Args:
         pairs: a file of lines "sentence TAB translation"; a third column is ignored.

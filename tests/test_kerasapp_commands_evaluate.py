@@ -111,3 +111,13 @@ def test_data_that_changed_since_the_training_are_told(tiny_run, tiny_export, tm
     other.write_text("To be, or not to be: that is the question.\n" * 50)
     assert run(["evaluate", str(copy), "--data.files", str(other)]) == 0
     assert "have changed" not in capsys.readouterr().err
+
+
+def test_data_that_were_moved_lead_to_the_command_that_finds_them(tiny_run, tmp_path, capsys):
+    copy = shutil.copytree(tiny_run, tmp_path / "run")
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text(text.replace("play.txt", "gone.txt"))
+    assert run(["evaluate", str(copy), "--split", "valid"]) == 2
+    error = capsys.readouterr().err
+    assert "gone.txt: no such file; if it was moved: kerasapp evaluate" in error
+    assert "--data.files PATH --data.split 0.8 0.1 0.1" in error

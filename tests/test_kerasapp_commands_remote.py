@@ -149,8 +149,11 @@ BAD = {
     "away, over gRPC": ("generate --server grpc://{away} --model tiny", "cannot connect"),
     "away, without a name": ("translate --server {away} abc", "cannot connect"),
     "no address": ("generate --server here:there", "--server: 'here:there' is not a server's address"),
-    "no such model": ("generate --server {rest} --model none", "Latest(none)"),
-    "no such version": ("generate --server {rest} --model tiny --version 7", "Specific(tiny, 7)"),
+    "no such model": ("generate --server {rest} --model none", "Latest(none); the server has "),
+    "no such version": (
+        "generate --server {rest} --model tiny --version 7",
+        "Specific(tiny, 7); its versions are 1",
+    ),
     "no such label": ("generate --server {rest} --model tiny --label stable", "stable"),
     "another task": ("translate --server {rest} --model tiny abc", "ask it with kerasapp generate"),
     "gRPC does not list": ("translate --server {grpc} abc", "--model: required"),

@@ -1,6 +1,7 @@
 """`kerasapp evaluate`: metrics of a trained model on a split of its data, or on other files."""
 
 import json
+import os
 import time
 
 from kerasapp import spec
@@ -11,6 +12,8 @@ from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import building, checks, parsing, presets
 from kerasapp.errors import ConfigError
+from kerasapp.training import run_folder
+from pipelines.errors import DataError
 
 EPILOG = """examples:
   kerasapp evaluate runs/tinyshakespeare --split valid
@@ -45,7 +48,10 @@ def main(argv):
     if not config.data.has(split):
         raise ConfigError(f"--split {split}: data.split {list(config.data.split)} leaves nothing for it")
     predictor = load(args.model, vars(config.data))
-    predictor.task.prepare()
+    try:
+        predictor.task.prepare()
+    except DataError as error:
+        raise DataError(f"{error}{'' if data_flags else _moved(args.model, config.data)}") from None
     started = time.monotonic()
     with progress_bar(f"{split} split") as progress:
         metrics = predictor.evaluate(split, progress=progress, **options)
@@ -58,6 +64,14 @@ def main(argv):
     else:
         show(report)
     return 0
+
+
+def _moved(model, data):
+    """What to type where a file of the data is no longer in its place."""
+    if all(name.startswith(run_folder.SAMPLE) or os.path.exists(name) for name in data.all_files):
+        return ""
+    split = " ".join(f"{share:g}" for share in data.split)
+    return f"; if it was moved: kerasapp evaluate {model} --data.{data.required} PATH --data.split {split}"
 
 
 def _options():

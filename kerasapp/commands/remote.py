@@ -73,7 +73,7 @@ class Server:
         self._task = task
         self.name = args.name or self._only(task.name)
         self._which = {"version": args.version, "label": args.label}
-        signatures = self._call(self._client.metadata, self.name, **self._which)
+        signatures = self._signatures()
         if task.signature not in signatures:
             actual = spec.of_signatures(signatures)
             words = f"not a model of {task.name}: it has no signature {task.signature!r}"
@@ -103,6 +103,23 @@ class Server:
             if number in (None, int(version["version"])) and (label is None or label in version["labels"]):
                 return version["audio"]
         return None
+
+    def _signatures(self):
+        try:
+            return self._client.metadata(self.name, **self._which)
+        except StatusError as error:
+            known = self._known() if error.code == "NOT_FOUND" else ""
+            raise ConfigError(f"{self._config_error(error)}{known}") from None
+
+    def _known(self):
+        """What there is instead, where the server lists its models: the model's versions, or the models."""
+        try:
+            models = {model["name"]: model["versions"] for model in self._client.models()}
+        except StatusError:
+            return ""
+        if versions := models.get(self.name):
+            return f"; its versions are {', '.join(version['version'] for version in versions)}"
+        return f"; the server has {', '.join(models) or 'no model'}"
 
     def _only(self, task):
         """The name of the only model of a task."""
