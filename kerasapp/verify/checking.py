@@ -164,11 +164,19 @@ def _row(name, version, task, items, measured: Measured, said):
 
 
 def _unexplained(name, alone):
-    """What Keras's servable raises, where it is none of its own assertions: then it is no refusal."""
-    if name == "keras":
-        for item, outcome, _ in alone:
-            if outcome.refused and ASSERTION not in outcome.refused:
-                yield f"{item.shown}: {outcome.refused}"
+    """Refusals of a graph that none of its own assertions explains, or another than Keras's."""
+    for item, outcome, expected in alone:
+        if not outcome.refused or runtimes.phone(name):
+            continue
+        if name == "keras" and ASSERTION not in outcome.refused:
+            yield f"{item.shown}: {outcome.refused}"
+        if name != "keras" and _reason(outcome.refused) != _reason(expected.refused or outcome.refused):
+            yield f"{item.shown}: refused, but not as Keras does: {outcome.refused}"
+
+
+def _reason(refused):
+    """What an assertion says, such as "text: a row has nothing to read aloud"."""
+    return refused.partition(f"{ASSERTION}: [")[2].partition("]")[0]
 
 
 def _expected(name, version, item, said, task):
