@@ -43,7 +43,7 @@ def prepare(
     `int(length * split[0])` characters are for training, and so on.
 
     Args:
-        files: paths of UTF-8 text, plain or gzip, or names such as "sample:tinyshakespeare". Each may be
+        files: paths of UTF-8 text, plain or packed, or names such as "sample:tinyshakespeare". Each may be
             larger than memory.
         tokenizer: one that was learned before; without it one is learned from the training split alone. With
             it, `kind`, `vocabulary_size` and `normalisation` only help to find the tokens made when it was

@@ -59,7 +59,7 @@ def read(
 ) -> Table:
     """Reads CSV files as one table, one after the other in time.
 
-    A file is UTF-8, plain or gzip, with commas. Its first line names the columns, which are the same in all
+    A file is UTF-8, plain or packed, with commas. Its first line names the columns, which are the same in all
     files. Blank lines are left out, except between the values of a file of one column: there they stand for
     missing values.
 

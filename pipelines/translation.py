@@ -35,7 +35,7 @@ from pipelines.splits import SPLITS, check_sizes, checked_fractions
 from pipelines.text.sequences import decoder_inputs
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
-FORMAT = 3  # of the cache: raise it when what is kept of the same files would differ
+FORMAT = 4  # of the cache: raise it when what is kept of the same files would differ
 _ROWS = 8  # a larger batch has a multiple of so many rows, which devices or parallel loops share evenly
 
 File = str | os.PathLike
@@ -55,14 +55,15 @@ def prepare(
     joint: bool = False,
     vocabulary_size: int = 8000,
     normalisation: str = "NFC",
+    skip_blank: bool = False,
     split: Sequence[float] = (0.9, 0.05, 0.05),
     cache: File | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ParallelCorpus:
     """Files to tokens, once: later calls with the same content and settings map what the first one wrote.
 
-    Files are UTF-8, plain or gzip, or "sample:tatoeba-cmn-eng", and may be larger than memory. Sentences are
-    normalised, and runs of white space become one space. Pairs that share a sentence are in one split: see
+    Files are UTF-8, plain or packed, or "sample:tatoeba-cmn-eng", and may be larger than memory. Sentences
+    are normalised, and runs of white space become one space. Pairs that share a sentence are in one split: see
     `pipelines.splits.assign_splits`.
 
     Args:
@@ -82,6 +83,7 @@ def prepare(
         joint: one vocabulary for both sides.
         vocabulary_size: of subwords, at most, on each side, or of the joint vocabulary.
         normalisation: "NFC", "NFKC" or "none".
+        skip_blank: whether lines that are blank on a side are left out; otherwise they are refused.
         split: the fractions for "train", "valid" and "test".
         cache: the folder to keep tokens in; see `pipelines.cache.cache_root`.
         progress: called with a line about each step.
@@ -103,6 +105,7 @@ def prepare(
     hashes = {name: [content_hash(path) for path in paths] for name, paths in files.items()}
     settings = {"files": hashes, "swap": swap, "split": fractions, "format": FORMAT, "task": "translation"}
     settings |= {"autoencode": True} if autoencode else {}
+    settings |= {"skip_blank": True} if skip_blank else {}
     learned = [kind, normalisation, joint] + (["unigram", vocabulary_size] if kind == "subwords" else [])
     key = digest({**settings, "learned": learned})
     root = cache_root(cache)
@@ -115,7 +118,7 @@ def prepare(
 
     def fill(folder: Path) -> None:
         progress(f"reading {where}")
-        read = {name: Counted(_read(paths, normalisation)) for name, paths in files.items()}
+        read = {name: Counted(_read(paths, normalisation, skip_blank)) for name, paths in files.items()}
         used = {name: own_targets(pairs, swap) if autoencode else pairs for name, pairs in read.items()}
         build(folder, used.pop("pairs"), fractions, used, swap, read, learn, progress)
 
@@ -147,8 +150,8 @@ def _normalisation(tokenizers: Tokenizers) -> str:
     return form
 
 
-def _read(paths: list[Path], form: str) -> Pairs:
-    return read_table(*paths, form) if len(paths) == 1 else read_aligned(*paths, form)
+def _read(paths: list[Path], form: str, blank: bool) -> Pairs:
+    return read_table(*paths, form, blank) if len(paths) == 1 else read_aligned(*paths, form, blank)
 
 
 def _learn(texts, kind, joint, vocabulary_size, normalisation) -> Tokenizers:

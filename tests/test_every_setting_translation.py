@@ -22,6 +22,7 @@ from settings import (
 )
 
 import kerasapp
+from pipelines.errors import DataError
 
 LETTERS = "abcdefghijklmnopqrst"
 FIRST = [f"{a} {b}{'c' * (i % 4)}" for i, (a, b) in enumerate(zip(LETTERS, LETTERS[::-1]))]
@@ -38,6 +39,7 @@ def folder(tmp_path_factory):
         "first": FIRST,
         "second": SECOND,
         "doubled": [f"{line} {line}" for line in FIRST],
+        "blanks": [line for a, b in zip(FIRST, SECOND) for line in (f"{a}\t{b}", "")],
         "own": ["a b", "c d"],
         "others": ["q r", "s t"],
     }
@@ -141,6 +143,14 @@ def refuses_short(task):
     return any("max_dropped" in line for line in task.data_report().refusals)
 
 
+def usable(task):
+    """Whether the files can be read."""
+    try:
+        return bool(task.corpus)
+    except DataError:
+        return False
+
+
 def longest(task):
     """Most tokens of a sentence in training, and in validation, of which nothing is left out."""
     return [
@@ -183,6 +193,7 @@ ROWS = {
     "data.noise": [Row(learned, 0.5, noisy), Row(learned, 0.5, noisy, COPYING)],
     **{key: [Row(held_out, "others", alone_changes(key), OWN)] for key in OWN},
     "data.split": [Row(shares, [0.5, 0.2, 0.3], becomes([10, 4, 6]))],
+    "data.blank_lines": [Row(usable, "skip", becomes(True), {"data.pairs": "blanks"})],
     "data.normalisation": [
         Row(letters_of_targets, "NFKC", lambda before, after: "ﬁ" in before - after and "i" in after)
     ],

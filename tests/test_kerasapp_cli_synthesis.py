@@ -86,7 +86,7 @@ def test_evaluate_names_each_clip_that_it_leaves_out(speech_run, record, capsys)
         "  o7: 601 characters; expected at most 600",
         "  o8: it has no transcript",
         "  o12: not a sound file that can be read",
-        "1 characters of the test split are left out",
+        "are not in the vocabulary: z 1; no model can read or write these",
     ):
         assert line in err
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pipelines.errors import DataError
-from pipelines.parallel.pairs import read_aligned, read_lines, read_table
+from pipelines.parallel.pairs import Counted, read_aligned, read_lines, read_table
 
 LINES = ["Füße \u2028 hoch", "e\u0301\x85\x0bé", "春眠\u3000不覺曉", "a", "  b\tc  "]
 
@@ -30,7 +30,7 @@ def test_lines_without_normalisation_stay(write):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_table_by_hand(piece, write, packed):
-    text = "\ufeffHi.\t嗨。\tCC-BY 2.0\r\n source\ttarget\r\na  b\u3000c\u2028d\te\u0301\x85\t\r\n"
+    text = "\ufeffHi.\t嗨。\tCC-BY 2.0\r\n source\ttarget\t\r\na  b\u3000c\u2028d\te\u0301\x85\t\r\n"
     path = write(gzip.compress(text.encode()) if packed else text)
     assert list(read_table(path, "NFC")) == [("Hi.", "嗨。"), ("source", "target"), ("a b c d", "é")]
 
@@ -48,8 +48,13 @@ def test_aligned_files_by_hand(piece, write):
         ("a\tb\n\nc\td\n", "data.txt: line 2: 1 column; expected"),
         ("a\tb\tc\td\n", "data.txt: line 1: 4 columns; expected"),
         ("a\tb\n\tb\n", "data.txt: line 2: column 1 is empty"),
-        ("a\tb\nc\t\u3000\u2028 \tx\n", "data.txt: line 2: column 2 is empty"),
+        ("a\tb\tx\nc\t\u3000\u2028 \tx\n", "data.txt: line 2: column 2 is empty"),
         ("a\tb\r\nc\t\r\n", "data.txt: line 2: column 2 is empty"),
+        (
+            "a\tb\nc\td\te\n",
+            "data.txt: line 2: 3 columns, and 2 in the lines before; a tab",
+        ),
+        ("a\tb\tx\nc\td\n", "data.txt: line 2: 2 columns, and 3 in the lines before"),
         (b"a\tb\nc\td\xff\n", "data.txt: byte 7, line 2: not UTF-8"),
         ("", "data.txt: the file is empty"),
         (None, "data.txt: no such file"),
@@ -77,3 +82,14 @@ def test_unusable_aligned_files_are_named(piece, write, first, second, message):
     with pytest.raises(DataError, match=message) as error:
         list(read_aligned(write(first, "a.txt"), write(second, "b.txt"), "NFC"))
     assert "\n" not in str(error.value)
+
+
+def test_blank_lines_are_left_out_and_counted(piece, write):
+    table = Counted(read_table(write("a\tb\n\nc\t \n\td\n  \ne\tf\n"), "NFC", blank=True))
+    assert list(table) == [("a", "b"), ("e", "f")]
+    assert (table.count, table.blank, table.first) == (6, 4, ("a", "b"))
+    first, second = write("one\n\n3\n\n5\n", "a.txt"), write("eins\n\n\nvier\nfünf\n", "b.txt")
+    aligned = Counted(read_aligned(first, second, "NFC", blank=True))
+    assert list(aligned) == [("one", "eins"), ("5", "fünf")] and (aligned.count, aligned.blank) == (5, 3)
+    with pytest.raises(DataError, match=r"line 2: the line is empty; .* \(--data\.blank_lines skip"):
+        list(read_aligned(first, second, "NFC"))

@@ -71,3 +71,26 @@ def test_examples_are_the_tokens_of_the_model(found):
     assert data.examples == ["a ▁ b </s> → b a <unk> </s>", "b a </s> → <unk> <unk> a </s>"]
     assert data.vocabulary == {"source": 7, "target": 6}
     assert data.tables["lengths"]["train target"] == {"median": 3, "95%": 3, "longest": 3, "limit": 10}
+
+
+def test_blank_lines_are_counted_and_not_taken_for_repeated_pairs(found):
+    pairs = [(letters(4, i), letters(5, i)) for i in range(20)]
+    data, _ = found([*pairs, ("", "x"), ("y", ""), *pairs[:3]], skip_blank=True)
+    reasons = {row["reason"]: (row["count"], row["of"]) for row in data.dropped}
+    assert reasons == {"a side is blank": (2, 25), "they are there already": (3, 25)}
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (("source", "target"), True),
+        (("English", "Chinese"), True),
+        (("src_text", "trg_text"), True),
+        (("Source of life", "Target of love"), False),
+        (("Hi.", "嗨。"), False),
+        (("text", "Guten Tag"), False),
+    ],
+)
+def test_names_of_columns_are_told(found, first, told):
+    data, _ = found([first, *((letters(4, i), letters(5, i)) for i in range(20))], max_length=99)
+    assert any("looks like names of columns" in line for line in data.warnings) == told

@@ -25,7 +25,7 @@ QUICK = {
         "phone: refuses prompts of more than 4 characters",
         "phone: ignores the seed",
         "phone: ignores the stop string",
-        "serving_default: echoes",
+        "serving_default: greedy",
         "step: forgets its states",
         "SavedModel: one weight",
     ),

@@ -66,7 +66,11 @@ def _parser():
     add("model", metavar="RUN|EXPORT", help="a run folder, or an exported version")
     add("--text", type=protected_text, metavar="TEXT", help="the text that the model reads")
     add("--source", type=protected_text, metavar="TEXT", help="the sentence that a translator reads")
-    add("--file", metavar="FILE", help="a UTF-8 file to read instead, plain or .gz; a CSV file for a series")
+    add(
+        "--file",
+        metavar="FILE",
+        help="a UTF-8 file to read instead, plain or packed; a CSV file for a series",
+    )
     add("--output", type=output_file, required=True, metavar="FILE.html", help="the report, one HTML file")
     words = "most characters to read, or steps of a series to show (default: %(default)s)"
     add("--length", type=number(int, 1, 20_000), default=5000, metavar="N", help=words)

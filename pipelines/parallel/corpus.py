@@ -67,6 +67,8 @@ class ParallelCorpus:
         sizes: the number of pairs of "train", "valid" and "test".
         content: a digest of the files' content.
         read: the number of pairs in the files: "pairs", and "valid" and "test" if they have their own.
+        blank: how many of these are blank on a side, and left out.
+        first: the first of these.
     """
 
     folder: Path
@@ -74,6 +76,8 @@ class ParallelCorpus:
     sizes: dict[str, int]
     content: str
     read: dict[str, int]
+    blank: dict[str, int]
+    first: dict[str, tuple[str, str]]
 
     def split(self, name: str) -> SentencePairs:
         """The tokens of "train", "valid" or "test", memory-mapped."""
@@ -143,6 +147,8 @@ def build(
     description = {
         "pairs": counts,
         "read": {name: pairs.count for name, pairs in read.items()},
+        "blank": {name: pairs.blank for name, pairs in read.items()},
+        "first": {name: pairs.first for name, pairs in read.items()},
         "unknown": unknown,
         "bytes": sizes_of(folder),
     }
@@ -250,4 +256,5 @@ def load(folder: Path, content: str, tokenizers: Tokenizers | None = None) -> Pa
         source, target = (Tokenizer.load(_tokenizer_file(folder, side)) for side in SIDES)
         tokenizers = (source, source if source.fingerprint() == target.fingerprint() else target)
     found = _description(folder)
-    return ParallelCorpus(folder, tuple(tokenizers), found["pairs"], content, found["read"])
+    counts = {name: found[name] for name in ("read", "blank", "first")}
+    return ParallelCorpus(folder, tuple(tokenizers), found["pairs"], content, **counts)

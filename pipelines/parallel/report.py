@@ -1,5 +1,6 @@
 """The data report of pairs of sentences."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,11 @@ from pipelines.splits import SPLITS
 _TOLD = 0.1  # share of the training pairs that may be too long without a warning
 _KEPT = 0.99  # share of the pairs that the advice keeps
 _EXAMPLES = 2
+_HEADINGS = {  # words in names of columns
+    *("source", "target", "src", "tgt", "sentence", "translation", "input", "output", "text", "reference"),
+    *("english", "german", "french", "spanish", "chinese", "russian", "japanese"),
+    *("en", "de", "fr", "es", "zh", "ru", "ja", "it", "pt", "nl", "pl"),
+}
 _SHOWN = 75  # most characters of a side of an example
 
 
@@ -37,8 +43,11 @@ def report(
     found.read |= {"pairs": sum(corpus.read.values()), "files": list(files)}
     for name, count in corpus.read.items():
         whose = [split for split in SPLITS if split not in corpus.read] if name == "pairs" else [name]
-        again = count - sum(corpus.sizes[split] for split in whose)
+        blank = corpus.blank[name]
+        found.drop(None if name == "pairs" else name, blank, count, "pairs", "a side is blank")
+        again = count - blank - sum(corpus.sizes[split] for split in whose)
         found.drop(None if name == "pairs" else name, again, count, "pairs", "they are there already")
+    found.warnings += map(_header, filter(_is_header, corpus.first.values()))
     _add_long(found, corpus.split("train").longest, max_length, max_dropped, corpus.tokenizers[0].kind)
     for name in filter(corpus.sizes.get, SPLITS):
         pairs = corpus.split(name)
@@ -72,6 +81,17 @@ def _add_long(found: DataReport, longest: np.ndarray, most: int, allowed: float,
         found.refusals.append(f"{told}; to train on the others all the same: --data.max_dropped 1")
     elif share > _TOLD:
         found.warnings.append(told)
+
+
+def _is_header(pair: Sequence[str]) -> bool:
+    """Whether a pair looks like the names of two columns."""
+    names = [re.split(r"[\W_]+", side.lower().strip()) for side in pair]
+    return all(len(words) <= 2 and set(words) & _HEADINGS for words in names)
+
+
+def _header(pair: Sequence[str]) -> str:
+    first, second = pair
+    return f"the first pair, {first!r} and {second!r}, looks like names of columns; tail -n +2 drops it"
 
 
 def _examples(corpus: ParallelCorpus) -> list[str]:

@@ -58,7 +58,7 @@ def build(
     """Fills a folder: tokens, tokenizer.json and corpus.json.
 
     Args:
-        paths: text files, plain or gzip.
+        paths: text files, plain or packed.
         fractions: of "train", "valid" and "test".
         form: the normalisation.
         learn: makes the tokenizer from the pieces of the training split.

@@ -15,7 +15,7 @@ class TextData(TextSection):
     """The text to learn from, and how it becomes tokens."""
 
     files: tuple[str, ...] = ()
-    """Plain UTF-8 text files, .gz or not, joined into one long text; sample:NAME is shipped with kerasapp"""
+    """UTF-8 text files, plain or packed, joined into one long text; sample:NAME is shipped with kerasapp"""
 
     split: tuple[Fraction, Fraction, Fraction] = (0.9, 0.05, 0.05)
     """Shares of the text for training, validation and test, in this order"""

@@ -15,7 +15,7 @@ class SeriesData(DataSection):
     """The numbers to learn from, and how the network reads them."""
 
     files: tuple[str, ...] = ()
-    """CSV files, plain or .gz, with the names of the columns in the first line; several files are joined into
+    """CSV files, plain or packed, whose first line names the columns; several files are joined into
     one series; sample:NAME is shipped with kerasapp"""
 
     columns: tuple[str, ...] = ()

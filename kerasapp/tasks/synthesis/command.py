@@ -77,7 +77,7 @@ def _parser():
     parser = Parser("synthesize", __doc__, EPILOG)
     parser.add_argument("model", metavar="RUN|EXPORT", nargs="?", help="a run folder, or an exported version")
     parser.add_argument("text", metavar="TEXT", nargs="?", type=protected_text, help="what to read aloud")
-    parser.add_argument("--input", metavar="FILE", help="read each line of a UTF-8 file, plain or .gz")
+    parser.add_argument("--input", metavar="FILE", help="read each line of a UTF-8 file, plain or packed")
     parser.add_argument(
         "--output", required=True, metavar="FILE.wav|FOLDER",
         help="where the speech goes: a file for TEXT; for lines a folder, which is made if it is not there",

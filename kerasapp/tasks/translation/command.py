@@ -65,7 +65,9 @@ def _parser():
         "text", metavar="TEXT", nargs="?", type=protected_text,
         help="one sentence (default: standard input, one sentence per line)",
     )  # fmt: skip
-    parser.add_argument("--input", metavar="FILE", help="translate a UTF-8 file, plain or .gz, line by line")
+    parser.add_argument(
+        "--input", metavar="FILE", help="translate a UTF-8 file, plain or packed, line by line"
+    )
     parser.add_argument(
         "--output", type=output_file, metavar="FILE",
         help="write here instead of to standard output; a .gz is compressed",

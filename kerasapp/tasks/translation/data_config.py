@@ -20,12 +20,12 @@ class TranslationData(TextSection):
     }
 
     pairs: str | None = None
-    """A UTF-8 file, .gz or not, one pair per line: source, tab, translation; a third column is ignored.
+    """A UTF-8 file, plain or packed, one pair per line: source, tab, translation; a third column is ignored.
     sample:NAME is shipped with kerasapp. Give this, or data.source and data.target (with data.autoencode only
     data.source)"""
 
     source: str | None = None
-    """A UTF-8 file, .gz or not, one sentence per line"""
+    """A UTF-8 file, plain or packed, one sentence per line"""
 
     target: str | None = None
     """The file with their translations, line by line"""
@@ -62,6 +62,10 @@ class TranslationData(TextSection):
     split: tuple[Fraction, Fraction, Fraction] = (0.9, 0.05, 0.05)
     """Shares of the pairs for training, validation and test, in this order. Pairs that have a sentence in
     common stay together; the share of a split that has files of its own goes to training"""
+
+    blank_lines: Literal["refuse", "skip"] = "refuse"
+    """What becomes of a line that is blank, on one side or on both: an error, or left out and counted, as for
+    corpora with blank lines between documents"""
 
     normalisation: Literal["NFC", "NFKC", "none"] = "NFC"
     """Unicode normalisation of all sentences. NFKC also turns full-width punctuation into ASCII"""

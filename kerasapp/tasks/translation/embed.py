@@ -82,7 +82,7 @@ def _parser():
         help="sentences (default: standard input, one sentence per line)",
     )  # fmt: skip
     parser.add_argument(
-        "--input", metavar="FILE", help="a UTF-8 file, plain or .gz, with one sentence per line"
+        "--input", metavar="FILE", help="a UTF-8 file, plain or packed, with one sentence per line"
     )
     parser.add_argument(
         "--output", type=output_file, metavar="FILE.npy", help="write the vectors there, for numpy.load"

@@ -72,6 +72,7 @@ class Translation(Task):
             joint=c.joint_vocabulary,
             vocabulary_size=c.vocabulary_size,
             normalisation=c.normalisation,
+            skip_blank=c.blank_lines == "skip",
             split=c.split,
             cache=c.cache,
             progress=self._report_of(files),
