@@ -29,6 +29,7 @@ def faults(predictor, version):
         found += [*_metadata(predictor, folder), *_shapes(folder)]
         for path in sorted(folder.glob("*.tflite")):
             found += weights.of_file(predictor.model, path)
+        found += weights.of_rounded(predictor.model, folder)
     return found
 
 
