@@ -1,7 +1,9 @@
 """The exported folder: complete, atomic, and the same answers in a process that has no kerasapp."""
 
+import datetime
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -11,7 +13,8 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 import kerasapp
-from kerasapp.export import saved_model
+from kerasapp import spec as tasks
+from kerasapp.export import model_card, saved_model
 
 WITHOUT_KERASAPP = """
 import json, sys
@@ -136,3 +139,26 @@ def test_the_card_tells_data_figures_and_versions(version):
     card = (version / "assets.extra" / "kerasapp" / "model_card.md").read_text("utf-8")
     for word in ("play.txt", "valid_nats_per_character", "tensorflow", "units: 24", "serving_default"):
         assert word in card
+
+
+def test_the_card_tells_use_licence_language_date_and_an_example(version):
+    card = (version / "assets.extra" / "kerasapp" / "model_card.md").read_text("utf-8")
+    (use,) = re.findall(r"## Use\n\n(.*?)\n\n", card, re.DOTALL)
+    rows = [line.split(" | ")[0].strip("| ") for line in use.splitlines()]
+    assert rows[2:] == ["intended use", "licence", "language", "date"]
+    assert f"{datetime.datetime.now(datetime.UTC):%Y-%m}" in use
+    assert "kerasapp generate saved_models/tiny --help" in card and "/v1/models/tiny:predict" in card
+
+
+def test_the_card_has_no_folder_of_this_machine(version, text_file):
+    card = (version / "assets.extra" / "kerasapp" / "model_card.md").read_text("utf-8")
+    config = (version / "assets.extra" / "kerasapp" / "config.yaml").read_text("utf-8")
+    assert str(text_file) in config and str(text_file.parent) not in card
+
+
+def test_the_card_tells_the_licence_of_data_that_are_shipped():
+    values = {"data.files": ("sample:sunspots", "/mine/other.csv"), "data.language": None}
+    rows = dict(model_card._use(tasks.spec("series"), values))
+    assert "sunspots: public domain" in rows["licence"]
+    assert "not stated" in rows["language"]
+    assert "not stated" in dict(model_card._use(tasks.spec("series"), {"data.files": "/a.csv"}))["licence"]

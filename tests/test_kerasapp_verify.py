@@ -239,6 +239,17 @@ def test_a_check_is_of_the_whole_version_and_goes_into_the_card(tiny_run, tmp_pa
 
 # === Usage ===
 
+
+def test_an_interrupted_verify_says_that_nothing_is_verified(tiny_export, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checking, "verify", interrupted)
+    assert run(["verify", str(tiny_export)]) == 130
+    printed = capsys.readouterr()
+    assert printed.out == "" and "interrupted: nothing is verified" in printed.err
+
+
 WRONG = {
     "a run": ("{run}", "a run; verify takes an export"),
     "no such runtime": ("{export} --runtimes tpu", "has no runtime 'tpu'; there are keras, saved_model"),

@@ -139,6 +139,23 @@ def test_the_deviation_of_a_loss_is_that_of_groups_of_items():
     assert verdict.loss(judged, answered[:2])[2] is None  # of two groups nothing is known
 
 
+def test_a_large_loss_breaks_a_row_however_few_the_data_are():
+    few = {"quality": {"bits_per_character": 2.0, "characters": 99}, "loss_deviation": None}
+    judged = spec.spec("generation").load("verify")
+    for lost, count in ((0.09, 0), (0.11, 1)):
+        found = verdict.problems("tflite_dynamic", row(**few, loss={"bits_per_character": lost}), judged)
+        assert len(found) == count
+
+
+def test_answers_of_another_form_are_told():
+    judged = spec.spec("series").load("verify")
+    said = [Outcome("", {}, {"quantiles": np.zeros([steps, 2, 7])}) for steps in (3, 24)]
+    item = Item("series", "serving_default", {"history": [[1.0, 2.0]], "lengths": 1}, "fixed")
+    found = verdict.worth(judged, [(item, *said)])
+    assert found["likeness"] == {} and "another form than Keras's" in found["unfit"]
+    assert found["unfit"] in verdict.problems("tflite_dynamic", row(unfit=found["unfit"]), judged)
+
+
 def test_a_loss_is_what_is_worse_than_keras():
     lost = worth("bits_per_character").loss({"bits_per_character": 2.1}, {"bits_per_character": 2.0})
     assert lost == pytest.approx(0.05)

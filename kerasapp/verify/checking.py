@@ -113,7 +113,16 @@ def _ask_all(version, task, asked, names, settings, progress):
             found[name] = runtimes.run(name, version, given, asked.specs, limit, settings.patience)
             if name == "keras":
                 known = _known(asked.items, found[name].alone, given)
+                found[name].faults += _stale(given, found[name].alone)
     return _moved(found)
+
+
+def _stale(items, alone):
+    """Whether the bundle's test vectors are other answers than Keras's, in a list of one line or none."""
+    stored = [(item, one, item.expected) for item, one in zip(items, alone) if item.origin == "bundle"]
+    part = compare(*_columns([row for row in stored if row[2]]))
+    lines = verdict.differing(part, "alone")
+    return [f"tflite/vectors.json: these are not the answers of model.keras: {line}" for line in lines]
 
 
 def _moved(found):
@@ -143,7 +152,7 @@ def _row(name, version, task, items, measured: Measured, said):
     batched = [(asked[i], outcome, expected[i]) for i, outcome in measured.batched or ()]
     wanted = alone
     if name == "keras":  # is what the others are compared with, and itself with what the export stores
-        wanted = [(item, found, item.expected) for item, found, _ in alone if item.expected]
+        wanted = [(item, found, item.expected) for item, found, _ in alone if item.origin == "vectors"]
     row = compare(*_columns(wanted), whole and name != "keras")
     if name == "keras":
         pairs = [(item, found, said[id(item.like)]) for item, found, _ in alone if id(item.like) in said]
@@ -152,8 +161,7 @@ def _row(name, version, task, items, measured: Measured, said):
     row["batched"] = None if measured.batched is None else compare(*_columns(batched), whole)
     judged = spec.spec(task).load("verify")
     answered = [(item, one, k) for item, one, k in alone if not one.refused and not k.refused]
-    row["quality"], row["loss"], row["loss_deviation"] = verdict.loss(judged, answered)
-    row["likeness"] = verdict.alike(judged, answered)
+    row |= verdict.worth(judged, answered)
     row["bytes"] = size(name, version)
     row["peak_memory_bytes"] = measured.peak
     percentiles = np.percentile(measured.latencies, [50, 95]) * 1e3 if measured.latencies else (None, None)
@@ -164,11 +172,19 @@ def _row(name, version, task, items, measured: Measured, said):
 
 
 def _unexplained(name, alone):
-    """What Keras's servable raises, where it is none of its own assertions: then it is no refusal."""
-    if name == "keras":
-        for item, outcome, _ in alone:
-            if outcome.refused and ASSERTION not in outcome.refused:
-                yield f"{item.shown}: {outcome.refused}"
+    """Refusals of a graph that none of its own assertions explains, or another than Keras's."""
+    for item, outcome, expected in alone:
+        if not outcome.refused or runtimes.phone(name):
+            continue
+        if name == "keras" and ASSERTION not in outcome.refused:
+            yield f"{item.shown}: {outcome.refused}"
+        if name != "keras" and _reason(outcome.refused) != _reason(expected.refused or outcome.refused):
+            yield f"{item.shown}: refused, but not as Keras does: {outcome.refused}"
+
+
+def _reason(refused):
+    """What an assertion says, such as "text: a row has nothing to read aloud"."""
+    return refused.partition(f"{ASSERTION}: [")[2].partition("]")[0]
 
 
 def _expected(name, version, item, said, task):

@@ -26,9 +26,10 @@ def faults(predictor, version):
     found = [*_warm_up(version), *weights.of_saved_model(predictor.model, version)]
     folder = version / bundle.FOLDER
     if (folder / bundle.METADATA).is_file():
-        found += _metadata(predictor, folder)
+        found += [*_metadata(predictor, folder), *_shapes(folder)]
         for path in sorted(folder.glob("*.tflite")):
             found += weights.of_file(predictor.model, path)
+        found += weights.of_rounded(predictor.model, folder)
     return found
 
 
@@ -64,6 +65,30 @@ def _metadata(predictor, folder):
         wanted = bundle.described(task, predictor.model, Path(scratch))
     for place, value, expected in _differences(told, json.loads(json.dumps(wanted)), ""):
         yield f"tflite/{bundle.METADATA}: {place} is {_short(value)}; the model's is {_short(expected)}"
+
+
+def _shapes(folder):
+    """Where the signatures in a bundle's metadata are not those of a file, names or shapes."""
+    from kerasapp_lite.engines import open_file
+
+    told = json.loads((folder / bundle.METADATA).read_text("utf-8"))
+    for file in (entry["file"] for entry in told["precisions"].values()):
+        try:
+            opened = open_file(folder / file, "interpreter", 1)
+            runners = {name: opened(name) for name in told["signatures"]}
+        except (ValueError, RuntimeError, OSError):  # the row of the file tells it
+            continue
+        for name, runner in runners.items():
+            sides = {"inputs": runner.get_input_details(), "outputs": runner.get_output_details()}
+            for side, details in sides.items():
+                place, one = f"signatures.{name}.{side}", told["signatures"][name][side]
+                found = {key: [*map(int, detail["shape"])] for key, detail in details.items()}
+                wrong = sorted(one.keys() ^ found.keys())  # names that one of them lacks
+                wrong += [key for key in one.keys() & found.keys() if one[key]["shape"] != found[key]]
+                for key in wrong:
+                    shapes = one.get(key, {}).get("shape"), found.get(key)
+                    told_and_found = f"{place}.{key} has the shape {shapes[0]}; {file} has {shapes[1]}"
+                    yield f"tflite/{bundle.METADATA}: {told_and_found}"
 
 
 def _differences(told, wanted, place):

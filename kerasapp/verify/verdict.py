@@ -7,6 +7,7 @@ rounded have to give answers that are like Keras's, and worth as much.
 
 import numpy as np
 
+from kerasapp.verify.measuring import one_line
 from kerasapp.verify.runtimes import EXACT, phone
 
 ENOUGH = 6  # inputs that a runtime must have answered, at least: with fewer nothing is verified
@@ -18,6 +19,18 @@ DEVIATIONS = 3.0  # that a loss from few data may exceed its bound by
 def is_exact(runtime):
     """Whether a runtime computes in float32, and so has to give the answers of Keras."""
     return runtime in EXACT or phone(runtime)[1] == "float32"
+
+
+def worth(judged, answered):
+    """What answers are worth, as keys of a row: "quality", "loss" and "loss_deviation", see `loss`;
+    "likeness", see `alike`; "unfit": why they have no worth, as their form is another, or None."""
+    try:
+        quality, lost, deviated = loss(judged, answered)
+        found = {"quality": quality, "loss": lost, "loss_deviation": deviated}
+        return {**found, "likeness": alike(judged, answered), "unfit": None}
+    except (ValueError, KeyError, IndexError, TypeError, ZeroDivisionError) as error:
+        nothing = {"quality": {}, "loss": {}, "loss_deviation": None, "likeness": {}}
+        return {**nothing, "unfit": f"the answers have another form than Keras's: {one_line(error)}"}
 
 
 def loss(judged, answered):
@@ -77,10 +90,12 @@ def problems(runtime, row, judged):
     if compared < ENOUGH or row["answered"] < row["asked"]:
         told = f"{row['answered']} of {row['asked']} inputs were answered, {compared} compared"
         return [f"not verified: {told}; at least {ENOUGH} are needed, and all that Keras answers"]
+    unfit = [row["unfit"]] if row.get("unfit") else []
     if is_exact(runtime):
         parts = {"alone": row, "in batches": row["batched"]}
-        return [line for how, part in parts.items() if part for line in _differing(part, how)]
-    return [*_strict(row), *_unlike(runtime, row, judged), *_worse(runtime, row, judged.WORTH)]
+        lines = [line for how, part in parts.items() if part for line in differing(part, how)]
+        return lines or unfit
+    return [*unfit, *_strict(row), *_unlike(runtime, row, judged), *_worse(runtime, row, judged.WORTH)]
 
 
 def _strict(row):
@@ -112,11 +127,12 @@ def _worse(runtime, row, worth):
     ]
 
 
-def _differing(part, how):
+def differing(part, how):
+    """Lines that tell how many answers of a comparison differ, or which numbers do."""
     if part["first_difference"] is None:
         return []
-    differing = round(part["items"] * (1.0 - part["equal"]))
-    if differing:
-        return [f"{differing} of {part['items']} answers differ, asked {how}"]
+    count = round(part["items"] * (1.0 - part["equal"]))
+    if count:
+        return [f"{count} of {part['items']} answers differ, asked {how}"]
     output, largest = part["first_difference"]["output"], part["largest_difference"]
     return [f"{output} is off by more than is allowed, asked {how} (largest difference: {largest:.2g})"]

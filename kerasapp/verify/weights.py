@@ -10,6 +10,7 @@ from kerasapp.export.tflite_file import constants
 from kerasapp.verify.comparison import NEAR
 
 SMALLEST = 64  # numbers of a constant that is compared
+FOLDED = 0.2  # share of a file's weights that are the model's, at least, however many are folded
 MOSTLY = 0.9  # share of a constant's numbers that are a weight's: then the others have to be, too
 
 
@@ -32,12 +33,7 @@ def of_file(model, path):
 
     A constant that is like no weight is left to the answers: converters fold weights into others.
     """
-    known = {}
-    for weight in model.variables:
-        array = np.asarray(weight)
-        if array.size >= SMALLEST and array.dtype == np.float32:
-            for axes in itertools.permutations(range(array.ndim)):
-                known.setdefault(array.size, []).append((weight.path, array.transpose(axes)))
+    known = _by_size((weight.path, np.asarray(weight)) for weight in model.variables)
     for name, values, error in constants(path.read_bytes()):
         if values.size < SMALLEST:
             continue
@@ -49,6 +45,40 @@ def of_file(model, path):
                 count = round(values.size * (1 - share))
                 yield f"tflite/{path.name}: {count} numbers of {name} are not those of {weight}"
                 break
+
+
+def of_rounded(model, folder):
+    """Lines about files of rounded weights that are not the model's: they are those of another checkpoint.
+
+    Where there is a file of float32, its constants are what is rounded; without it the model's weights are,
+    of which converters may fold many into others.
+    """
+    exact, least = folder / "float32.tflite", FOLDED
+    arrays = [(weight.path, np.asarray(weight)) for weight in model.variables]
+    if exact.is_file():
+        arrays, least = [(name, values) for name, values, _ in constants(exact.read_bytes())], MOSTLY
+    known = _by_size(arrays)
+    for path in sorted(folder.glob("*.tflite")):
+        total = same = 0
+        for _, values, error in constants(path.read_bytes()):
+            if values.size >= SMALLEST and path != exact:
+                arrays = [array.reshape(values.shape) for _, array in known.get(values.size, ())]
+                shares = (_share(values, error, array) for array in arrays)
+                total += values.size
+                same += values.size * next((share for share in shares if share > MOSTLY), 0.0)
+        if same < least * total:
+            share = f"{same / total:.0%} of its weights are the model's, rounded"
+            yield f"tflite/{path.name}: {share}; at least {least:.0%} have to be"
+
+
+def _by_size(arrays):
+    """Arrays of float32 by their size: list of (name, array), with the axes in every order."""
+    known = {}
+    for name, array in arrays:
+        if array.size >= SMALLEST and array.dtype == np.float32:
+            for axes in itertools.permutations(range(array.ndim)):
+                known.setdefault(array.size, []).append((name, array.transpose(axes)))
+    return known
 
 
 def _share(values, error, weight):
