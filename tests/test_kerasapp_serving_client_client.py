@@ -56,6 +56,17 @@ def client(served, request):
         yield client
 
 
+@pytest.mark.parametrize("kind", ["rest", "grpc"])
+def test_a_proxy_in_the_environment_is_not_asked_for_loopback(served, kind, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"):
+        for key in (name, name.upper()):
+            monkeypatch.setenv(key, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with Client(served[kind], retries=0, timeout=20) as client:
+        assert client.status("mirror")[0].version == 3
+
+
 VALUES = {
     "i": [[-(2**31), 0, 2**31 - 1]],
     "n": [[-(2**63), 7, 2**63 - 1]],

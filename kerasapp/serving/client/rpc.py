@@ -14,7 +14,7 @@ from tensorflow_serving.apis import (
 )
 
 from kerasapp.serving.client.transport import Target, VersionStatus
-from kerasapp.serving.protocol.addresses import GRPC_PORT, parse_address
+from kerasapp.serving.protocol.addresses import GRPC_PORT, is_loopback, parse_address
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.proto_tensors import array_from_proto, array_to_proto
 from kerasapp.serving.protocol.signatures import Signature, read_specs
@@ -32,7 +32,8 @@ class RpcTransport:
 
     def __init__(self, address: str):
         _, self.where = parse_address(address, ("grpc",), GRPC_PORT)
-        self._channel = grpc.insecure_channel(self.where, _OPTIONS)
+        direct = [("grpc.enable_http_proxy", 0)] * is_loopback(self.where)  # whatever the environment says
+        self._channel = grpc.insecure_channel(self.where, [*_OPTIONS, *direct])
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 

@@ -1,5 +1,6 @@
 """Addresses of servers: the usual ports, and how to read, write and check them."""
 
+import ipaddress
 from collections.abc import Sequence
 
 from kerasapp.serving.protocol.errors import ServingError
@@ -28,6 +29,20 @@ def parse_address(text: str, schemes: Sequence[str], port: int) -> tuple[str, st
         forms = " or ".join(["HOST:PORT", *(f"{name}://HOST:PORT" for name in schemes)])
         raise ValueError(f"{text!r} is not a server's address, {forms}")
     return scheme, f"{host}:{number}"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a "HOST:PORT" is this machine itself, to which no proxy leads.
+
+    Example:
+        >>> is_loopback("[::1]:8500"), is_loopback("example.org:8500")
+        (True, False)
+    """
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def join_address(host: str, port: int) -> str:
