@@ -21,8 +21,8 @@ def translated(row):
         "translation": text,
         "finished": int(row["finished"]),
         "translations": [text_of(other) for other in row["translations"][:count]],
-        "target_tokens": len(target),
-        "source_tokens": len(source),
+        "target_tokens": target,
+        "source_tokens": source,
     }
     numbers = {"score": floats(row["score"]), "scores": floats(row["scores"])[:count]}
     if source:  # a blank sentence has no alignment
@@ -127,7 +127,7 @@ def asked(settings, origin):
 
 
 def awkward(task):
-    """Sentences of every kind, with every knob; the last two have as many tokens as a phone reads, and more."""
+    """Sentences of every kind, and every knob; the last two are as long as a phone reads, and longer."""
     from kerasapp.tasks.translation.tflite import LONGEST  # needs TensorFlow
     from pipelines.text import sentences
 
