@@ -123,7 +123,7 @@ def awkward(task):
     long = [known[: LONGEST - 1], known[: LONGEST + 8]] if len(known) > LONGEST + 8 else []
     texts = (*AWKWARD, "Dr. Smith paid $3.50 on 21st May 1999!", *texts[:2], *long)
     narrow = (known[:16], {"max_ratio": 0.1, "stop_threshold": 1.0, "window": 1})
-    return [*((text, {"max_ratio": 0.0}) for text in texts), narrow]
+    return [narrow, *((text, {"max_ratio": 0.0}) for text in texts)]
 
 
 def varied(i):

@@ -143,7 +143,7 @@ def awkward(task):
         {"beam_size": 1, "max_ratio": 0.1},
     )
     varied = [(" ".join(words[n : n + size]), one) for n, size, one in zip((0, 7, 9), (5, 5, 30), knobs)]
-    return [*((text, {"beam_size": 2}) for text in AWKWARD), *varied, *long]
+    return [*varied, *((text, {"beam_size": 2}) for text in AWKWARD), *long]
 
 
 def varied(i):
