@@ -5,12 +5,14 @@ A loop is a function (run, inputs, specs) -> outputs, both of one row; run and s
 server's batches have. Needs NumPy alone.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
 from kerasapp.verify.outcomes import bytes_of
 
+CALLS = 6_000  # of signatures in one loop, at most
 PADDING = 3  # columns that are put behind a row: they must not count
 PADDED = {"ids": "lengths", "history": "lengths", "mel": "frames", "frames": "count"}  # array -> its length
 
@@ -30,7 +32,11 @@ def runner(call, specs):
         specs: signature -> {input: `Spec`}.
     """
 
+    calls = itertools.count()
+
     def run(signature, inputs):
+        if next(calls) >= CALLS:
+            raise ValueError(f"the loop does not end: {CALLS} calls, and {signature} is called again")
         wanted = specs[signature]
         given = {name: _cast(value, wanted[name].dtype) for name, value in inputs.items()}
         for name, length in PADDED.items():

@@ -43,13 +43,12 @@ def signatures(call, specs=None):
     from kerasapp.verify.inputs import columns
 
     specs = specs or {}
-    run = runner(call, specs)
 
     def ask(items):
         inputs, (task, name) = columns(items), (items[0].task, items[0].signature)
         started = time.perf_counter()
         loop = loops(task).get(name)
-        outputs = loop(run, inputs, specs.__getitem__) if loop else call(name, inputs)
+        outputs = loop(runner(call, specs), inputs, specs.__getitem__) if loop else call(name, inputs)
         return time.perf_counter() - started, outcomes(task, name, outputs, len(items))
 
     return ask

@@ -112,9 +112,6 @@ SABOTEURS = [
         ("metadata: the greatest source", b.put("limits", "source", value=4), PHONE, "source"),
         ("metadata: beams", b.put("limits", "beams", value=1), PHONE, "beams"),
         ("metadata: another default of beam_size", b.knob("beam_size", "default", 1), PHONE, "beam_size"),
-        ("phone: reads the padding", b.lite(
-            "translation.py", "length=np.array([len(source)], np.int32)",
-            "length=np.array([self._room], np.int32)"), ("tflite_float32", "compiled_float32")),
         ("phone: states do not move with their beams", b.lite(
             "translation.py", "_filled(state[parents], rows) for name, state", "state for name, state"),
             PHONE),

@@ -36,5 +36,5 @@ def open_bundle(bundle):
 
 def refuses(limits, item, expected):
     """Whether an input is beyond a bundle's limits. expected: Keras's `Outcome`."""
-    too_long = expected.exact.get("source_tokens", 0) > limits["source"] + 1  # with the end
+    too_long = len(expected.exact.get("source_tokens", ())) > limits["source"] + 1  # with the end
     return too_long or item.inputs.get("beam_size", 1) > limits["beams"]

@@ -21,8 +21,8 @@ def translated(row):
         "translation": text,
         "finished": int(row["finished"]),
         "translations": [text_of(other) for other in row["translations"][:count]],
-        "target_tokens": len(target),
-        "source_tokens": len(source),
+        "target_tokens": target,
+        "source_tokens": source,
     }
     numbers = {"score": floats(row["score"]), "scores": floats(row["scores"])[:count]}
     if source:  # a blank sentence has no alignment
@@ -127,7 +127,7 @@ def asked(settings, origin):
 
 
 def awkward(task):
-    """Sentences of every kind; the last two have as many tokens as a phone reads, and more."""
+    """Sentences of every kind, and every knob; the last two are as long as a phone reads, and longer."""
     from kerasapp.tasks.translation.tflite import LONGEST  # needs TensorFlow
     from pipelines.text import sentences
 
@@ -137,8 +137,13 @@ def awkward(task):
     longest = int(np.sum(lengths < LONGEST))  # with the end
     short = {"beam_size": 1, "max_ratio": 0.0}
     long = [(" ".join(words[:n]), short) for n in (longest, longest + 3)]
-    wide = [(" ".join(words[n : n + 5]), {"beam_size": 4, "n_best": 3}) for n in (0, 7)]
-    return [*((text, {"beam_size": 2}) for text in AWKWARD), *wide, *long]
+    knobs = (
+        {"beam_size": 4, "n_best": 3, "length_penalty": 0.3, "coverage_penalty": 0.5},
+        {"beam_size": 4, "n_best": 3, "min_ratio": 2.0, "max_ratio": 3.0},
+        {"beam_size": 1, "max_ratio": 0.1},
+    )
+    varied = [(" ".join(words[n : n + size]), one) for n, size, one in zip((0, 7, 9), (5, 5, 30), knobs)]
+    return [*varied, *((text, {"beam_size": 2}) for text in AWKWARD), *long]
 
 
 def varied(i):
@@ -148,7 +153,8 @@ def varied(i):
 
 def probes(items, settings, signatures):
     """Streams, searches step by step, scores, and texts read and written."""
-    greedy = [item for item in items if item.inputs["beam_size"] == 1 and item.inputs["max_ratio"]][:5]
+    greedy = [item for item in items if item.inputs["beam_size"] == 1 and item.inputs["max_ratio"]]
+    greedy = sorted(greedy, key=lambda item: item.inputs["max_ratio"])[:5]  # those that are cut first
     beams = [item for item in items if 1 < item.inputs["beam_size"] < 5 and item.inputs["source"].strip()][:5]
     found = []
     for item in greedy:
