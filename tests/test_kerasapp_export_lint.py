@@ -195,6 +195,7 @@ def test_an_export_is_checked_before_it_is_published(tmp_path):
         serving_model=lambda model: serving_model,
         servable=OneScalar,
         save_tokenizer=lambda folder: None,
+        data_report_file=None,
     )
     with pytest.raises(ConfigError, match=r"output count of signature serving_default has the shape \[\]"):
         saved_model.export(task, None, tmp_path / "bad")

@@ -25,3 +25,10 @@ def test_a_loop_that_does_not_end_is_stopped(monkeypatch):
             run("read", {"ids": [[1]], "lengths": [1]})
             calls += 1
     assert calls == 5
+
+
+def test_outputs_cannot_be_changed_in_place_whatever_the_runtime():
+    run = runner(lambda name, inputs: {"ids": np.zeros([1, 2], np.int32), "text": [b"a"]}, SPECS)
+    for array in run("read", {"ids": [[1]], "lengths": [1]}).values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = array[0]

@@ -11,6 +11,7 @@ from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
 from kerasapp.export import bundle, saved_model, warmup
 from kerasapp.verify import weights
+from kerasapp.verify.measuring import one_line
 from pipelines.errors import DataError
 
 NEAR = 5e-3  # of a figure, that of the same weights on another machine
@@ -27,9 +28,13 @@ def faults(predictor, version):
     folder = version / bundle.FOLDER
     if (folder / bundle.METADATA).is_file():
         found += [*_metadata(predictor, folder), *_shapes(folder)]
+        unread = []
         for path in sorted(folder.glob("*.tflite")):
-            found += weights.of_file(predictor.model, path)
-        found += weights.of_rounded(predictor.model, folder)
+            try:
+                found += weights.of_file(predictor.model, path)
+            except Exception as error:  # whatever a parser makes of damaged bytes
+                unread.append(f"tflite/{path.name}: its weights cannot be read: {one_line(error)}")
+        found += unread or weights.of_rounded(predictor.model, folder)
     return found
 
 

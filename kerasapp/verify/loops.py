@@ -42,7 +42,10 @@ def runner(call, specs):
         for name, length in PADDED.items():
             if name in given and length in given and given[name].ndim > 1:
                 given[name] = _widened(given[name])
-        return {name: _array(value) for name, value in call(signature, given).items()}
+        outputs = {name: _array(value) for name, value in call(signature, given).items()}
+        for array in outputs.values():
+            array.flags.writeable = False  # as those that came over gRPC are
+        return outputs
 
     return run
 

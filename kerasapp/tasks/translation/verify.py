@@ -70,9 +70,10 @@ def stepwise(run, inputs, specs):
 
     def look(ids, states):
         found = run("step", {**rows, **states, "ids": ids})
-        found["logits"][:, :END] = -np.inf  # padding, unknown and start
+        never = np.arange(found["logits"].shape[1]) < END  # padding, unknown and start
+        logits = np.where(never, -np.inf, found["logits"])
         states = {name: found[name] for name in rows.keys() & found.keys()}
-        return found["logits"], found["alignment"][:, :tokens], states
+        return logits, found["alignment"][:, :tokens], states
 
     states = {name: rows[name] for name in rows if name not in ("keys", "values", "mask")}
     score, finished, ids, alignment = search(look, states, size, tokens, how)[0]
