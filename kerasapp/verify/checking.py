@@ -1,9 +1,10 @@
 """`verify`: an export's runtimes asked one after the other, and what came of it."""
 
-import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class Settings:
     addition. length: of generated texts. scored: held-out texts that are scored. beam_size: of held-out
     sentences and lines. seconds: for Keras alone, once it has answered `measuring.LEAST` inputs; what it has
     not answered then nobody is asked; None asks for everything. patience: seconds that reading the held-out
-    data may take, on a machine that does nothing else.
+    data may take, on a machine that does nothing else. at_once: runtimes that are asked at the same time:
+    more than one is quicker, and makes their latencies longer.
     """
 
     runtimes: Sequence[str] | None = None
@@ -42,9 +44,11 @@ class Settings:
     beam_size: int = 4
     seconds: float | None = None
     patience: float = 600.0
+    at_once: int = 1
 
 
-QUICK = Settings(items=20, length=40, scored=4, seconds=2.0, patience=15.0)
+SERVED = ("rest", "grpc")  # by one server
+QUICK = Settings(items=20, length=40, scored=4, seconds=2.0, patience=15.0, at_once=2)
 
 
 def verify(version, settings=None, progress: Callable[[str, float], None] = lambda runtime, share: None):
@@ -99,22 +103,30 @@ def _names(version, wanted):
 
 def _ask_all(version, task, asked, names, settings, progress):
     """The `Measured` of each runtime. Keras is asked as much as its time allows, all others the same."""
-    found, known, server = {}, asked.items, None
-    with contextlib.ExitStack() as stack:
-        for place, name in enumerate(names):
-            progress(name, place / len(names))
-            given = [item for item in known if runtimes.takes(name, item, task)]
-            if name in ("rest", "grpc"):  # one server for both
-                server = server or stack.enter_context(runtimes.Served(version))
-                found[name] = server.ask(name, given, asked.specs)
-                continue
-            stack.close()
-            limit = settings.seconds if name == "keras" else None
-            found[name] = runtimes.run(name, version, given, asked.specs, limit, settings.patience)
-            if name == "keras":
-                known = _known(asked.items, found[name].alone, given)
-                found[name].faults += _stale(given, found[name].alone)
-    return _moved(found)
+
+    def given(name, items):
+        return [item for item in items if runtimes.takes(name, item, task)]
+
+    def ask(group):
+        items = {name: given(name, known) for name in group}
+        if group[0] not in SERVED:
+            return [runtimes.run(*group, version, items[group[0]], asked.specs, None, settings.patience)]
+        with runtimes.Served(version) as server:  # one for both
+            return [server.ask(name, items[name], asked.specs) for name in group]
+
+    progress("keras", 0.0)
+    first = given("keras", asked.items)
+    found = {"keras": runtimes.run("keras", version, first, asked.specs, settings.seconds, settings.patience)}
+    known = _known(asked.items, found["keras"].alone, first)
+    found["keras"].faults += _stale(first, found["keras"].alone)
+    served = [name for name in names if name in SERVED]
+    alone = [name for name in names if name not in (*SERVED, "keras")]
+    groups = ([served] if served else []) + [[name] for name in alone]  # what takes longest first
+    with ThreadPoolExecutor(min(settings.at_once, os.cpu_count() or 1)) as pool:
+        for group, answers in zip(groups, pool.map(ask, groups), strict=True):
+            found |= zip(group, answers, strict=True)
+            progress(group[-1], len(found) / len(names))
+    return _moved({name: found[name] for name in names})
 
 
 def _stale(items, alone):
