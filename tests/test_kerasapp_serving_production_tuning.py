@@ -37,14 +37,16 @@ def test_the_measuring_keeps_to_its_time(clock):
 
 
 def test_the_rule():
-    # Rows a second: 50, 80, 100, 102; 90% of the most are reached by 4 rows.
-    timings = [Timing(1, 0.020), Timing(2, 0.025), Timing(4, 0.040), Timing(8, 8 / 102)]
+    # Rows per second: 500, 800, 1000, 1100; 90% of the most are reached by 4 rows.
+    timings = [Timing(1, 0.002), Timing(2, 0.0025), Timing(4, 0.004), Timing(8, 8 / 1100)]
     assert choose(timings, cores=3) == {
         "max_batch_size": 256,  # that a request may have
-        "batch_timeout_micros": 1000,  # a twentieth of 20 ms
+        "batch_timeout_micros": 100,  # a twentieth of 2 ms
         "num_batch_threads": 3,
-        "max_enqueued_batches": 3,  # one a thread; 5 s of 100 rows per second would be one full batch
+        "max_enqueued_batches": 19,  # full batches in 5 s at 1000 rows per second
     }
+    few = choose([Timing(1, 0.1)], cores=3)
+    assert few["max_enqueued_batches"] == 3  # one per thread; 5 s of 10 rows per second are no full batch
     slow = choose([Timing(1, 30.0)], cores=2)
     assert (slow["max_enqueued_batches"], slow["batch_timeout_micros"]) == (2, 10_000)
     fast = choose([Timing(1, 1e-5), Timing(512, 1e-4)], cores=2)
