@@ -1,6 +1,7 @@
 """What batching parameters follow from the times of batches."""
 
 import numpy as np
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -106,3 +107,9 @@ def test_what_cannot_be_measured_is_told(version, tmp_path):
     (version / "assets.extra" / "tf_serving_warmup_requests").rename(tmp_path / "away")
     with pytest.raises(ServingError, match="warm-up"):
         tuning.measured(version)
+
+
+def test_a_batch_repeats_all_the_examples():
+    """Not the first alone: texts of different lengths take different times."""
+    inputs = {"text": np.array([b"a", b"bb", b"ccc"], object)}
+    assert tuning._tiled(inputs, 5)["text"].tolist() == [b"a", b"bb", b"ccc", b"a", b"bb"]
