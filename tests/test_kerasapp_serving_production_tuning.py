@@ -1,7 +1,6 @@
 """What batching parameters follow from the times of batches."""
 
 import numpy as np
-import numpy as np
 import pytest
 import tensorflow as tf
 
