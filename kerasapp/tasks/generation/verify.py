@@ -106,9 +106,11 @@ def asked(settings, origin):
 
 
 def awkward(task):
-    """Prompts of every kind, continued greedily; the last one is longer than a phone reads at once."""
-    long = random_texts(task.tokenizer, 1, length=150)
-    return [(text, {"temperature": 0.0, "length": 12}) for text in (*AWKWARD, *long)]
+    """Prompts of every kind, continued greedily. One that is longer than a phone reads at once is sampled as
+    well: a model that has learned little goes on greedily in one way, whatever it has read."""
+    (long,) = random_texts(task.tokenizer, 1, length=150)
+    greedy = [(text, {"temperature": 0.0, "length": 12}) for text in (*AWKWARD, long)]
+    return [*greedy, (long, {"temperature": 0.9, "length": 40, "seed": 7})]
 
 
 def varied(i):
