@@ -24,7 +24,6 @@ QUICK = {
         "metadata: another line break",
         "phone: refuses prompts of more than 4 characters",
         "phone: ignores the seed",
-        "phone: reads the last chunk alone",
         "phone: ignores the stop string",
         "serving_default: greedy",
         "step: forgets its states",

@@ -108,7 +108,10 @@ def asked(settings, origin):
 def awkward(task):
     """Prompts of every kind, continued greedily. One that is longer than a phone reads at once is sampled as
     well: a model that has learned little goes on greedily in one way, whatever it has read."""
-    (long,) = random_texts(task.tokenizer, 1, length=150)
+    from kerasapp.tasks.generation.tflite import CHUNK
+
+    # With the line break before it, of characters: two whole chunks and a token.
+    (long,) = random_texts(task.tokenizer, 1, length=2 * CHUNK)
     greedy = [(text, {"temperature": 0.0, "length": 12}) for text in (*AWKWARD, long)]
     return [*greedy, (long, {"temperature": 0.9, "length": 40, "seed": 7})]
 
