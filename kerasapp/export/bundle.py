@@ -11,6 +11,7 @@ from sentencepiece import sentencepiece_model_pb2
 
 from kerasapp.export import tflite
 from kerasapp.export.tflite_parts import input_specs
+from pipelines.text.special import IDS
 
 FORMAT = 1
 FOLDER = "tflite"
@@ -58,7 +59,7 @@ def described(task, model, folder):
     knobs = [knob for knob in about.knobs if knob.on_phone]
     return {
         "states": getattr(model, "state_names", []),  # a plain Keras model has none
-        "ids": {"pad": 0, "unknown": 1, "start": 2, "end": 3},
+        "ids": IDS,
         "vocabularies": _write_vocabularies(graphs.tokenizers(task), folder),
         "command": about.command,
         "input": about.input,

@@ -3,8 +3,7 @@
 import numpy as np
 
 from kerasapp.errors import ConfigError
-
-SPECIAL = 4  # ids before those of the characters
+from pipelines.text.special import FIRST
 
 
 def going_on(task, config, model):
@@ -52,7 +51,7 @@ def extended(task, config, model):
 def _places(before, after):
     """The new id of each id, int [ids before]."""
     points = [after.characters.index(character) for character in before.characters]
-    return np.concatenate([np.arange(SPECIAL), SPECIAL + np.array(points)]).astype(int)
+    return np.concatenate([np.arange(FIRST), FIRST + np.array(points)]).astype(int)
 
 
 def _of_layer(path, places):
@@ -66,6 +65,6 @@ def _grown(old, shape, places):
         return old
     axis = next(i for i, (a, b) in enumerate(zip(old.shape, shape, strict=True)) if a != b)
     rows = np.moveaxis(old, axis, 0)  # [ids before, ...]
-    new = np.repeat(rows[SPECIAL:].mean(axis=0, keepdims=True), shape[axis], axis=0)
+    new = np.repeat(rows[FIRST:].mean(axis=0, keepdims=True), shape[axis], axis=0)
     new[places] = rows
     return np.moveaxis(new, 0, axis)

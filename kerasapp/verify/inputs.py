@@ -34,6 +34,7 @@ from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
 from kerasapp.knobs import texts
 from kerasapp.verify.outcomes import outcomes
+from pipelines.text.special import FIRST
 
 SEED = 0
 # Blank; decomposed accents; what other normal forms change; line breaks; symbols that few models know.
@@ -127,7 +128,7 @@ def random_texts(tokenizer, count, length=DRAWN):
     from pipelines.text import sentences
 
     draw = np.random.default_rng(SEED)
-    ids = tf.constant(draw.integers(4, tokenizer.size, [count, length]), tf.int32)
+    ids = tf.constant(draw.integers(FIRST, tokenizer.size, [count, length]), tf.int32)
     lengths = draw.integers(3, length + 1, count) if length == DRAWN else np.full(count, length)
     texts = sentences.decode(tokenizer, ids, tf.constant(lengths, tf.int32)).numpy()
     return [text.decode() for text in texts]

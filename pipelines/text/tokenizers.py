@@ -24,11 +24,11 @@ import tensorflow as tf
 from pipelines.atomic import write_text
 from pipelines.errors import DataError
 from pipelines.text.normalisation import checked_form, normalise, normalise_string
+from pipelines.text.special import CODE_POINTS, END, FIRST, PAD, START, UNKNOWN
 from pipelines.text.subwords import SPACE_MARK, learn_model, operations
 
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")  # as SentencePiece writes ids 0 to 3
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-CODE_POINTS = 0x110000 - 0x800  # of Unicode, without surrogates
 
 
 class Tokenizer(tf.Module):
@@ -43,7 +43,7 @@ class Tokenizer(tf.Module):
     """
 
     kind: str
-    pad_id, unknown_id, start_id, end_id = 0, 1, 2, 3
+    pad_id, unknown_id, start_id, end_id = PAD, UNKNOWN, START, END
 
     def __init__(self, normalisation: str = "NFC"):
         super().__init__(name=f"{self.kind}_tokenizer")
@@ -148,7 +148,7 @@ class CharacterTokenizer(Tokenizer):
             raise DataError("a character tokenizer needs at least one character")
         self.characters = "".join(sorted(set(characters)))
         self.size = 4 + len(self.characters)
-        self.line_break_id = 4 + max(self.characters.find("\n"), 0)
+        self.line_break_id = FIRST + max(self.characters.find("\n"), 0)
         # NumPy arrays become constants of each graph that uses them, so nothing has to be tracked.
         self._code_points = np.array([ord(c) for c in self.characters], np.int32)
         special = np.array([0, ord(REPLACEMENT), 0, 0], np.int32)
@@ -169,7 +169,7 @@ class CharacterTokenizer(Tokenizer):
         last = len(self._code_points) - 1
         rank = tf.minimum(tf.searchsorted(self._code_points, points.flat_values), last)
         known = tf.equal(tf.gather(self._code_points, rank), points.flat_values)
-        return points.with_flat_values(tf.where(known, rank + 4, self.unknown_id))
+        return points.with_flat_values(tf.where(known, rank + FIRST, self.unknown_id))
 
     @property
     def spelling_nats(self):

@@ -3,8 +3,7 @@
 from kerasapp.answers import Answers
 from kerasapp.knobs import columns, texts
 from kerasapp.tasks.generation.spec import SPEC
-
-UNKNOWN = 1  # the id of every character that a model does not know
+from pipelines.text.special import UNKNOWN
 
 
 class GenerationAnswers(Answers):

@@ -9,11 +9,10 @@ from kerasapp.verify.inputs import AWKWARD, Item, random_texts
 from kerasapp.verify.loops import round_trip
 from kerasapp.verify.outcomes import Outcome, floats, read_ids, scored, text_of
 from kerasapp.verify.worth import Worth, common
+from pipelines.text.special import CODE_POINTS, FIRST, UNKNOWN
 
 PROMPT = 40  # tokens of a prompt
 SCORED = 256  # tokens of a text that is scored
-UNKNOWN = 1  # the id
-CODE_POINTS = 0x110000 - 0x800  # of Unicode, without surrogates
 
 WORTH = Worth("bits_per_character", "bits per character", 0.005, 0.02, "characters", 10_000)
 
@@ -44,7 +43,7 @@ def token_nats(logits, token):
     of all unknown characters an unknown one is (see `pipelines.text.sequences.token_nats`)."""
     logits = logits.astype(np.float64)
     nats = np.log(np.exp(logits - logits.max()).sum()) + logits.max() - logits[token]
-    return nats + (math.log(CODE_POINTS - (len(logits) - 4)) if token == UNKNOWN else 0.0)
+    return nats + (math.log(CODE_POINTS - (len(logits) - FIRST)) if token == UNKNOWN else 0.0)
 
 
 def stepwise(run, inputs, specs):

@@ -7,6 +7,7 @@ from kerasapp.tasks.translation.answers import SPARE
 from kerasapp.verify.inputs import AWKWARD, Item, random_texts, spread
 from kerasapp.verify.outcomes import Outcome, floats, read_ids, scored, text_of
 from kerasapp.verify.worth import Worth, common
+from pipelines.text.special import END, FIRST
 
 WORTH = Worth("bleu", "BLEU", 0.3, 1.0, "sentences", 1000, in_points=True)
 
@@ -78,8 +79,7 @@ def stepwise(run, inputs, specs):
     states = {name: rows[name] for name in rows if name not in ("keys", "values", "mask")}
     score, finished, ids, alignment = search(look, states, size, tokens, how)[0]
     text = run("detokenize", {"ids": [ids], "lengths": [len(ids)]})["text"]
-    found = {"translation": text, "finished": [int(finished)], "score": [score], "alignment": [alignment]}
-    return found
+    return {"translation": text, "finished": [int(finished)], "score": [score], "alignment": [alignment]}
 
 
 def steps_of(row):
@@ -108,7 +108,6 @@ OUTCOMES = {
 
 
 LOOPS = {"streaming": streamed, "steps": stepwise, "round trip": tokens_of}
-END = 3  # the id of the end token
 
 
 def stored(outputs):
@@ -164,7 +163,7 @@ def probes(items, settings, signatures):
     found += [Item("translation", "steps", item.inputs, "fixed", like=item) for item in beams]
     for n, text in enumerate(dict.fromkeys(item.inputs["source"] for item in items)):
         if n < 16:
-            inputs = {"text": text, "ids": [4 + (n + i) % 3 for i in range(n)]}
+            inputs = {"text": text, "ids": [FIRST + (n + i) % 3 for i in range(n)]}
             found.append(Item("translation", "round trip", inputs, "fixed"))
             found.append(Item("translation", "score", {"source": text, "target": "a " + text[:40]}, "fixed"))
             if "embed" in signatures:
