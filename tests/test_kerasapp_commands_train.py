@@ -259,6 +259,7 @@ def test_a_dry_run_reports_and_leaves_nothing(folder, capsys):
     out, err = capsys.readouterr()
     report = json.loads(out)
     assert err == "" and report["read"] == {"characters": 1500, "files": [str(folder / "plain.txt")]}
+    assert report["content"]  # the digest of the data, as in the run
     assert report["splits"]["test"]["tokens"] == 150 and len(report["examples"]) == 2
     assert sorted(entry.name for entry in folder.iterdir()) == ["cache", "other.txt", "plain.txt"]
     assert run([word for word in words if word != "--dry-run"] + ["--json"]) == 2

@@ -133,12 +133,10 @@ def report(config, folder, initial, as_json):
     task, _ = _task(config, folder, run_folder.would_go_on(folder, config), initial)
     from kerasapp.training.fit import tell
 
-    if not as_json:
+    if as_json:
+        tell(task, lambda found: print(found.to_json(), end=""))
+    else:
         tell(task)
-        return 0
-    found = task.data_report()
-    print(found.to_json(), end="")
-    found.check()
     return 0
 
 

@@ -94,14 +94,14 @@ def fit(task, run, resuming, callbacks=(), initial=None):
     return state
 
 
-def tell(task):
-    """Prints the data report of a task to standard error, and returns it.
+def tell(task, show=lambda report: note("\n".join(report.lines()))):
+    """Shows the data report of a task, by default on standard error, and returns it.
 
     Raises: `DataError` where the data are refused.
     """
     report = task.data_report()
     report.content = task.fingerprint()
-    note("\n".join(report.lines()))
+    show(report)
     report.check()
     return report
 
