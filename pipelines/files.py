@@ -16,7 +16,7 @@ from pipelines.errors import DataError
 from pipelines.packed import damage_named, unpacked
 
 PIECE = 2**21  # bytes read at a time
-SAMPLE = "sample:"
+SAMPLE = "sample:"  # begins the name of data that are shipped
 
 
 def locate(name: str | os.PathLike) -> Path:

@@ -8,7 +8,6 @@ from pipelines.data_report import DataReport, percent
 from pipelines.series import SeriesCorpus, commonest
 from pipelines.splits import SPLITS
 
-_EXAMPLES = 2
 _STEPS = 6  # steps of an example
 _COLUMNS = 3  # columns of an example
 
@@ -52,7 +51,7 @@ def _examples(corpus: SeriesCorpus) -> list[str]:
     split = next(filter(corpus.sizes.get, SPLITS))
     scaled, (start, _) = corpus.split(split), corpus.bounds[split]
     found = []
-    for at in sorted({0, len(scaled) // 2})[:_EXAMPLES]:
+    for at in sorted({0, len(scaled) // 2}):
         rows = scaled[at : at + _STEPS]
         place = corpus.table.dates[start + at] if corpus.table.dates else f"step {start + at + 1}"
         columns = zip(corpus.table.columns[:_COLUMNS], rows.T, strict=False)

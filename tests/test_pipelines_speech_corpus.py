@@ -115,7 +115,7 @@ def test_clips_that_cannot_be_used_are_named_and_counted(ready, tmp_path):
         assert reasons["c005"] == "3.0 s long; expected at most 2 s"
         assert reasons["c003"].startswith("silent") and reasons["c004"] == "the sound has no length"
         assert not any(str(tmp_path) in reason for reason in reasons.values())
-        assert corpus.read == 42
+        assert len(corpus.transcripts) == 42
     with pytest.raises(
         DataError,
         match=r"11 of 42 clips cannot be used, and --data.max_failures 0\.2 allows fewer: c000: .*and 6 more",

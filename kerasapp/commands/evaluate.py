@@ -12,8 +12,8 @@ from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import building, checks, parsing, presets
 from kerasapp.errors import ConfigError
-from kerasapp.training import run_folder
 from pipelines.errors import DataError
+from pipelines.files import SAMPLE
 
 EPILOG = """examples:
   kerasapp evaluate runs/tinyshakespeare --split valid
@@ -68,7 +68,7 @@ def main(argv):
 
 def _moved(model, data):
     """What to type where a file of the data is no longer in its place."""
-    if all(name.startswith(run_folder.SAMPLE) or os.path.exists(name) for name in data.all_files):
+    if all(name.startswith(SAMPLE) or os.path.exists(name) for name in data.all_files):
         return ""
     split = " ".join(f"{share:g}" for share in data.split)
     return f"; if it was moved: kerasapp evaluate {model} --data.{data.required} PATH --data.split {split}"

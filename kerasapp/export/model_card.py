@@ -11,10 +11,10 @@ from importlib import resources
 from kerasapp import spec
 from kerasapp.artefact import EXTRA
 from kerasapp.config.building import flatten
+from pipelines.files import SAMPLE
 
 PACKAGES = ("kerasapp", "tensorflow", "keras", "tensorflow-text")
 AUDIO = ("tensorflow-io", "soundfile", "soxr", "num2words")  # they read recordings and transcripts
-SAMPLE = "sample:"
 UNKNOWN = "not stated: write it here before you pass the model on"
 
 

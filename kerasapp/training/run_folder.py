@@ -14,8 +14,8 @@ from kerasapp.config import building, parsing
 from kerasapp.config.presets import config_module
 from kerasapp.errors import ConfigError, note
 from pipelines import data_report
+from pipelines.files import SAMPLE
 
-SAMPLE = "sample:"  # begins the name of a text that is shipped
 LOCK = "lock"
 VOLUME = "lost+found"  # what a volume that is mounted here has of its own
 ATTEMPTS = 1000  # to lock a folder that other processes make and remove meanwhile

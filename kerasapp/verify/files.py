@@ -12,7 +12,7 @@ from kerasapp.errors import ConfigError
 from kerasapp.export import bundle, saved_model, warmup
 from kerasapp.verify import weights
 from kerasapp.verify.measuring import one_line
-from pipelines.errors import DataError
+from pipelines.errors import DataError, shortened
 
 NEAR = 5e-3  # of a figure, that of the same weights on another machine
 
@@ -109,8 +109,7 @@ def _differences(told, wanted, place):
 
 
 def _short(value):
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    return shortened(json.dumps(value, ensure_ascii=False), 60)
 
 
 def _warm_up(version):

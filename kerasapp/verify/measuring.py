@@ -8,6 +8,7 @@ from pathlib import Path
 from kerasapp import spec
 from kerasapp.verify.loops import runner
 from kerasapp.verify.outcomes import Outcome, outcomes
+from pipelines.errors import shortened
 
 ASSERTION = "assertion failed"  # begins what TensorFlow says of `tf.debugging.Assert`
 BATCH = 8  # inputs in one request: from so many on the servable samples in another way
@@ -115,7 +116,7 @@ def one_line(error):
     """An error's message, in one line of a bearable length: of TensorFlow's, from the assertion on."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = text[max(0, text.find(ASSERTION)) :]  # where it was built comes before, and takes a page
-    return text if len(text) <= 300 else f"{text[:299]}…"
+    return shortened(text, 300)
 
 
 def peak_memory(process="self"):

@@ -71,7 +71,7 @@ def _add_long(found: DataReport, longest: np.ndarray, most: int, allowed: float,
         return
     share = left_out / len(longest)
     found.drop("train", left_out, len(longest), "pairs", f"a side has more than {most} tokens")
-    advice = f"--data.max_length {at_share(longest, _KEPT)} keeps 99%"
+    advice = f"--data.max_length {at_share(longest, _KEPT)} keeps {percent(_KEPT)}"
     advice += "; so may --data.tokenizer subwords, whose tokens are longer" if kind == "characters" else ""
     told = (
         f"{left_out:,} of {len(longest):,} training pairs ({percent(share)}) are left out, as a side has more"

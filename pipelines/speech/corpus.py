@@ -37,8 +37,7 @@ class ClipCorpus:
         statistics: "mean" and "deviation" of each mel channel, in nats, float32 [mels]: over the frames of
             the training split, unless others were given.
         floor: the least value of a log-mel, in nats.
-        read: the number of clips in the table.
-        foreign: the share of the letters of their transcripts that are no ASCII.
+        transcripts: those of all clips in the table, as they were written.
     """
 
     folder: Path
@@ -50,8 +49,7 @@ class ClipCorpus:
     failures: list[tuple[str, str]]
     statistics: dict[str, np.ndarray]
     floor: float
-    read: int
-    foreign: float
+    transcripts: Sequence[str]
 
     def split(self, name: str) -> Clips:
         """The clips of "train", "valid" or "test", memory-mapped."""
@@ -268,8 +266,6 @@ def load(
         mean, deviation = np.load(folder / "statistics.npy")
     else:
         mean = deviation = np.zeros(0, np.float32)
-    letters = [character for text in transcripts for character in text if character.isalpha()]
-    foreign = sum(not character.isascii() for character in letters)
     return ClipCorpus(
         folder=folder,
         tokenizer=tokenizer or Tokenizer.load(folder / "tokenizer.json"),
@@ -280,6 +276,5 @@ def load(
         failures=[tuple(failure) for failure in description["failures"]],
         statistics={"mean": mean, "deviation": deviation},
         floor=floor,
-        read=len(transcripts),
-        foreign=foreign / max(1, len(letters)),
+        transcripts=transcripts,
     )

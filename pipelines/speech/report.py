@@ -1,6 +1,7 @@
 """The data report of recordings with transcripts."""
 
 import itertools
+from collections.abc import Sequence
 
 from pipelines.data_report import DataReport, Unknown, percent
 from pipelines.errors import shortened
@@ -27,9 +28,9 @@ def report(
         allowed: whether any number of unknown characters may be trained on.
     """
     found = DataReport("synthesis")
-    found.read |= {"clips": corpus.read, "directory": directory}
+    found.read |= {"clips": len(corpus.transcripts), "directory": directory}
     failures = [f"{id}: {reason}" for id, reason in corpus.failures]
-    found.drop(None, len(failures), corpus.read, "clips", "they cannot be used", failures)
+    found.drop(None, len(failures), len(corpus.transcripts), "clips", "they cannot be used", failures)
     for name in filter(corpus.sizes.get, SPLITS):
         found.tables.setdefault("splits", {})[name] = {
             "clips": corpus.sizes[name],
@@ -45,12 +46,19 @@ def report(
         for id, text, seconds in itertools.islice(rows, _EXAMPLES - len(found.examples)):
             found.examples.append(f'{id}: "{shortened(text, _SHOWN)}", {seconds:.2f} s')
     found.vocabulary["characters"] = corpus.tokenizer.size
-    if language != "none" and corpus.foreign > _MOST_FOREIGN:
+    foreign = _foreign(corpus.transcripts)
+    if language != "none" and foreign > _MOST_FOREIGN:
         found.warnings.append(
-            f"{percent(corpus.foreign)} of the letters are not English, and cleaning for {language} takes"
+            f"{percent(foreign)} of the letters are not English, and cleaning for {language} takes"
             " accents away; for another language give --data.language none"
         )
     return found
+
+
+def _foreign(texts: Sequence[str]) -> float:
+    """The share of the letters of texts that are no ASCII."""
+    letters = [character for text in texts for character in text if character.isalpha()]
+    return sum(not character.isascii() for character in letters) / max(1, len(letters))
 
 
 def failures(corpus: ClipCorpus) -> list[str]:
@@ -58,7 +66,7 @@ def failures(corpus: ClipCorpus) -> list[str]:
     if not corpus.failures:
         return []
     listed = [f"  {id}: {reason}" for id, reason in corpus.failures]
-    return [f"{len(listed):,} of {corpus.read:,} clips are left out:", *listed]
+    return [f"{len(listed):,} of {len(corpus.transcripts):,} clips are left out:", *listed]
 
 
 def unknown(corpus: ClipCorpus, split: str) -> Unknown:

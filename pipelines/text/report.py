@@ -11,7 +11,6 @@ from pipelines.splits import SPLITS
 from pipelines.text.corpus import Corpus
 from pipelines.text.tokenizers import Tokenizer
 
-_EXAMPLES = 2
 _SHOWN = 150  # most characters of an example
 _LOOKED_AT = 10_000_000  # first tokens of a split whose lines are measured
 
@@ -42,7 +41,7 @@ def report(corpus: Corpus, files: Sequence[str], window: int, cure: str, allowed
     found.vocabulary["tokens"] = corpus.tokenizer.size
     name = next(filter(corpus.sizes.get, SPLITS))
     first = corpus.split(name)
-    rows = [np.asarray(first[at : at + window], np.int32) for at in (0, len(first) // 2)][:_EXAMPLES]
+    rows = [np.asarray(first[at : at + window], np.int32) for at in (0, len(first) // 2)]
     found.examples += [f'"{_pieces(corpus.tokenizer, row)}"' for row in rows]
     return found
 
