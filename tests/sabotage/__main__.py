@@ -1,4 +1,4 @@
-"""Breaks copies of an export in every way that there is, and asks `kerasapp verify` about each.
+"""Breaks copies of an export, one by each saboteur, and asks `kerasapp verify` about each copy.
 
     python -m tests.sabotage saved_models/NAME/VERSION            all saboteurs of its task
     python -m tests.sabotage saved_models/NAME/VERSION phone:     those whose name has these words

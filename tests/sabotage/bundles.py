@@ -153,6 +153,22 @@ def files(*names, source="other"):
     return how
 
 
+CHECKPOINTS = (
+    ("SavedModel: of another checkpoint", files("variables", "saved_model.pb"), ("saved_model",)),
+    ("model.keras: of another checkpoint", files("assets.extra/kerasapp/model.keras"), ("keras",)),
+    (
+        "model.keras, SavedModel, vectors and bundle: all of another checkpoint",
+        files(
+            "assets.extra/kerasapp/model.keras", "assets.extra/kerasapp/vectors.json", "variables",
+            "saved_model.pb", "tflite",
+        ),
+        ("keras",),
+        "",
+    ),
+)  # fmt: skip
+"""Rows of `saboteurs` for every task: files of another checkpoint among those of this one."""
+
+
 def package(name, file, old, new):
     """A way to break a runtime: a copy of a package in which `old`, once in a file, is `new`."""
 

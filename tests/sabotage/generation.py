@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from . import bundles as b
 from . import signatures as s
-from .saboteur import Saboteur
+from .saboteur import saboteurs
 
 SERVED = ("saved_model", "cc_loader", "rest", "grpc")
 PHONE = ("tflite_float32",)
@@ -62,33 +62,15 @@ def _defaults(**changed):
     return change
 
 
-def _saboteurs(*rows):
-    return [Saboteur(name, "generation", how, wanted, *says) for name, how, wanted, *says in rows]
-
-
 SABOTEURS = [
     # === Weights of the SavedModel, and what stands beside it ===
-    *_saboteurs(
+    *saboteurs(
+        "generation",
         ("SavedModel: its largest weights have the other sign", s.variables(b.turned), ("cc_loader", "grpc")),
         ("SavedModel: one weight", s.variables(b.one_weight), ("saved_model",)),
         ("SavedModel: all weights are a tenth", s.variables(b.faded), ("saved_model",)),
-        ("SavedModel: of another checkpoint",
-         b.files("variables", "saved_model.pb"), ("saved_model",)),
-        (
-            "model.keras: of another checkpoint",
-            b.files("assets.extra/kerasapp/model.keras"),
-            ("keras",),
-        ),
+        *b.CHECKPOINTS,
         ("vectors.json: of another checkpoint", b.files("assets.extra/kerasapp/vectors.json"), ("keras",)),
-        (
-            "model.keras, SavedModel, vectors and bundle: all of another checkpoint",
-            b.files(
-                "assets.extra/kerasapp/model.keras", "assets.extra/kerasapp/vectors.json", "variables",
-                "saved_model.pb", "tflite",
-            ),
-            ("keras",),
-            "",
-        ),
         (
             "tokenizer.json: another character",
             lambda copy: b.edit(copy.extra / "tokenizer.json", _another_character),
@@ -103,7 +85,8 @@ SABOTEURS = [
         ),
     ),
     # === Signatures of the SavedModel ===
-    *_saboteurs(
+    *saboteurs(
+        "generation",
         ("serving_default: echoes", s.wrap(serving_default=lambda c: {"text": c.inputs["prompt"]}), SERVED),
         ("serving_default: greedy", s.wrap(serving_default=_defaults(temperature=0.0)), ("saved_model",)),
         ("serving_default: another seed", s.wrap(serving_default=_defaults(seed=1)), ("saved_model",)),
@@ -154,7 +137,8 @@ SABOTEURS = [
         ("sample: ignores top_k and top_p", s.wrap(sample=s.given(top_k=0, top_p=1.0)), ("saved_model",)),
     ),
     # === Files of the bundle ===
-    *_saboteurs(
+    *saboteurs(
+        "generation",
         ("float32: weights at random", b.weights("float32", b.at_random), EXACT_PHONES),
         ("float32: one weight", b.weights("float32", b.one_weight), EXACT_PHONES),
         ("float32: is the file of float16", b.files(
@@ -183,7 +167,8 @@ SABOTEURS = [
         ("vocabulary: a character too many", b.vocabulary(lambda c: c.append("é")), PHONE, ""),
     ),
     # === Metadata of the bundle ===
-    *_saboteurs(
+    *saboteurs(
+        "generation",
         ("metadata: NFKC for NFC", b.put("vocabularies", "vocabulary", "normalisation", value="NFKC"), PHONE),
         ("metadata: no normalisation",
          b.put("vocabularies", "vocabulary", "normalisation", value="none"), PHONE),
@@ -208,7 +193,8 @@ SABOTEURS = [
             "vocabularies", "vocabulary", "size", value=lambda n: n - 1), PHONE, "size"),
     ),
     # === The runtime of phones ===
-    *_saboteurs(
+    *saboteurs(
+        "generation",
         ("phone: refuses prompts of more than 4 characters", b.lite(
             "generation.py", READ, f'assert len(prompt) <= 4, "broken"\n        {READ}'), PHONE),
         ("phone: refuses as if the prompt were too long", b.lite(
@@ -266,7 +252,8 @@ SABOTEURS = [
             ("compiled_float32",)),
     ),
     # === The servers ===
-    *_saboteurs(
+    *saboteurs(
+        "generation",
         ("TensorFlow's loader: texts are lower case", b.package(
             "kerasapp", "verify/worker.py", "key: [text.decode() for text in array] if array.dtype == object",
             "key: [text.decode().lower() for text in array] if array.dtype == object"), ("cc_loader",)),

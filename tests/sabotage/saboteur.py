@@ -28,6 +28,11 @@ class Saboteur:
     says: str | None = None
 
 
+def saboteurs(base, *rows):
+    """The saboteurs of an export, of rows (name, how, rows) or (name, how, rows, says)."""
+    return [Saboteur(name, base, how, wanted, *says) for name, how, wanted, *says in rows]
+
+
 BASES = {
     "generation": "tiny_bundle",
     "translation": "reversal_bundle",

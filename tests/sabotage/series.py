@@ -4,14 +4,10 @@ import tensorflow as tf
 
 from . import bundles as b
 from . import signatures as s
-from .saboteur import Saboteur
+from .saboteur import saboteurs
 
 SAVED = ("saved_model",)
 PHONE = ("tflite_float32",)
-
-
-def _saboteurs(*rows):
-    return [Saboteur(name, "series", how, wanted, *says) for name, how, wanted, *says in rows]
 
 
 def _median_for_mean(call):
@@ -44,21 +40,12 @@ def _defaults(**changed):
 
 SABOTEURS = [
     # === The SavedModel ===
-    *_saboteurs(
+    *saboteurs(
+        "series",
         ("SavedModel: one weight", s.variables(b.one_weight), SAVED),
         ("SavedModel: its largest weights have the other sign",
          s.variables(b.turned), SAVED),
-        ("SavedModel: of another checkpoint", b.files("variables", "saved_model.pb"), SAVED),
-        ("model.keras: of another checkpoint", b.files("assets.extra/kerasapp/model.keras"), ("keras",)),
-        (
-            "model.keras, SavedModel, vectors and bundle: all of another checkpoint",
-            b.files(
-                "assets.extra/kerasapp/model.keras", "assets.extra/kerasapp/vectors.json", "variables",
-                "saved_model.pb", "tflite",
-            ),
-            ("keras",),
-            "",
-        ),
+        *b.CHECKPOINTS,
         ("serving_default: another seed", s.wrap(serving_default=_defaults(seed=1)), SAVED),
         ("serving_default: a shorter horizon",
          s.wrap(serving_default=_defaults(horizon=3)), ("saved_model", "rest")),
@@ -84,7 +71,8 @@ SABOTEURS = [
             **c(), "means": c()["deviations"], "deviations": c()["means"]}), SAVED),
     ),
     # === The bundle ===
-    *_saboteurs(
+    *saboteurs(
+        "series",
         ("float32: one weight",
          b.weights("float32", b.one_weight, 32), ("tflite_float32", "compiled_float32")),
         ("dynamic: weights at random", b.weights("dynamic", b.at_random, 32), ("tflite_dynamic",)),

@@ -4,14 +4,10 @@ import tensorflow as tf
 
 from . import bundles as b
 from . import signatures as s
-from .saboteur import Saboteur
+from .saboteur import saboteurs
 
 SAVED = ("saved_model",)
 PHONE = ("tflite_float32",)
-
-
-def _saboteurs(*rows):
-    return [Saboteur(name, "synthesis", how, wanted, *says) for name, how, wanted, *says in rows]
 
 
 HEADER = 44  # bytes before the samples of a WAV file
@@ -69,20 +65,11 @@ def _rolled(value):
 
 SABOTEURS = [
     # === The SavedModel ===
-    *_saboteurs(
+    *saboteurs(
+        "synthesis",
         ("SavedModel: one weight", s.variables(b.one_weight), SAVED),
         ("SavedModel: its largest weights have the other sign", s.variables(b.turned), ("cc_loader",)),
-        ("SavedModel: of another checkpoint", b.files("variables", "saved_model.pb"), SAVED),
-        ("model.keras: of another checkpoint", b.files("assets.extra/kerasapp/model.keras"), ("keras",)),
-        (
-            "model.keras, SavedModel, vectors and bundle: all of another checkpoint",
-            b.files(
-                "assets.extra/kerasapp/model.keras", "assets.extra/kerasapp/vectors.json", "variables",
-                "saved_model.pb", "tflite",
-            ),
-            ("keras",),
-            "",
-        ),
+        *b.CHECKPOINTS,
         ("voice: every sound is silence",
          s.wrap(synthesize=_silent, mel_to_audio=_silent, serving_default=s.gives(
             audio_bytes=_each(_mute))), ("saved_model", "grpc")),
@@ -137,7 +124,8 @@ SABOTEURS = [
         ("postnet: refines the padding", s.wrap(postnet=s.whole("frames", "count")), SAVED),
     ),
     # === The bundle ===
-    *_saboteurs(
+    *saboteurs(
+        "synthesis",
         ("float32: one weight", b.weights("float32", b.one_weight), ("tflite_float32", "compiled_float32")),
         ("float16: weights at random", b.weights("float16", b.at_random), ("tflite_float16",)),
         ("dynamic: weights at random", b.weights("dynamic", b.at_random), ("tflite_dynamic",)),

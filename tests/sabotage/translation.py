@@ -4,14 +4,10 @@ import tensorflow as tf
 
 from . import bundles as b
 from . import signatures as s
-from .saboteur import Saboteur
+from .saboteur import saboteurs
 
 SAVED = ("saved_model",)
 PHONE = ("tflite_float32",)
-
-
-def _saboteurs(base, *rows):
-    return [Saboteur(name, base, how, wanted, *says) for name, how, wanted, *says in rows]
 
 
 def _repeated(call):
@@ -47,21 +43,11 @@ def _rolled(value):
 
 SABOTEURS = [
     # === The SavedModel ===
-    *_saboteurs(
+    *saboteurs(
         "translation",
         ("SavedModel: its largest weights have the other sign", s.variables(b.turned), SAVED),
         ("SavedModel: one weight", s.variables(b.one_weight), SAVED),
-        ("SavedModel: of another checkpoint", b.files("variables", "saved_model.pb"), SAVED),
-        ("model.keras: of another checkpoint", b.files("assets.extra/kerasapp/model.keras"), ("keras",)),
-        (
-            "model.keras, SavedModel, vectors and bundle: all of another checkpoint",
-            b.files(
-                "assets.extra/kerasapp/model.keras", "assets.extra/kerasapp/vectors.json", "variables",
-                "saved_model.pb", "tflite",
-            ),
-            ("keras",),
-            "",
-        ),
+        *b.CHECKPOINTS,
         ("serving_default: echoes", s.wrap(
             serving_default=lambda c: {"translation": c.inputs["source"]}), ("saved_model", "rest")),
         ("translate: always greedy", s.wrap(translate=s.given(beam_size=1, n_best=1)), SAVED),
@@ -93,7 +79,7 @@ SABOTEURS = [
             greedy=s.given(log_probability=0.0)), SAVED),
     ),
     # === The bundle ===
-    *_saboteurs(
+    *saboteurs(
         "translation",
         ("float32: one weight", b.weights("float32", b.one_weight), ("tflite_float32", "compiled_float32")),
         ("float16: weights at random", b.weights("float16", b.at_random), ("tflite_float16",)),
@@ -136,7 +122,7 @@ SABOTEURS = [
             "translation.py", '[: values["n_best"]]', "[:1]"), PHONE),
     ),
     # === Embeddings ===
-    *_saboteurs(
+    *saboteurs(
         "autoencoder",
         ("embed: numbers in another order", s.wrap(
             embed=s.gives(embedding=lambda e: tf.reverse(e, [1]))), ("saved_model", "rest")),
