@@ -51,16 +51,21 @@ def test_each_stream_reads_the_tokens_before_its_own(tmp_path, monkeypatch):
     assert abs(expected(BURN_IN) / expected(0) - 1) > 1e-4  # what would be there without
 
 
-def test_an_unknown_character_is_never_a_right_answer(tmp_path):
-    """A model that is sure of "unknown" is worse on such a text than one that knows nothing."""
-    (tmp_path / "text.txt").write_text("жд" * 300 + "a\n" * 300, encoding="utf-8")
-    task = kerasapp.Generation(
-        data={"files": [str(tmp_path / "text.txt")], "split": [0, 0, 1], "cache": str(tmp_path)},
+def latin(text, folder):
+    """A task that knows three characters, with a text as its test split."""
+    (folder / "text.txt").write_text(text, encoding="utf-8")
+    return kerasapp.Generation(
+        data={"files": [str(folder / "text.txt")], "split": [0, 0, 1], "cache": str(folder)},
         model={"units": 4, "embedding_size": 3},
         training={"steps": 1},
         tokenizer=CharacterTokenizer("\nab"),
         minimum=1,
     )
+
+
+def test_an_unknown_character_is_never_a_right_answer(tmp_path):
+    """A model that is sure of "unknown" is worse on such a text than one that knows nothing."""
+    task = latin("жд" * 300 + "a\n" * 300, tmp_path)
     model = task.build(training=False)
     weights = [np.zeros_like(weight) for weight in model.get_weights()]
     weights[-1][task.tokenizer.unknown_id] = 20.0  # the bias: the next character is unknown, for sure
@@ -75,14 +80,7 @@ def test_an_unknown_character_is_never_a_right_answer(tmp_path):
 
 
 def test_the_unknown_characters_of_a_split_are_told(tmp_path, capsys):
-    (tmp_path / "text.txt").write_text("a" * 90 + "ж" * 10, encoding="utf-8")
-    task = kerasapp.Generation(
-        data={"files": [str(tmp_path / "text.txt")], "split": [0, 0, 1], "cache": str(tmp_path)},
-        model={"units": 4, "embedding_size": 3},
-        training={"steps": 1},
-        tokenizer=CharacterTokenizer("\nab"),
-        minimum=1,
-    )
+    task = latin("a" * 90 + "ж" * 10, tmp_path)
     task.evaluate(task.predictor(task, task.build(training=False)), "test")
     assert (
         "10 of 100 characters of the test split (10%) are not in the vocabulary: ж 10"
