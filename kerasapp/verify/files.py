@@ -10,6 +10,7 @@ import numpy as np
 from kerasapp.artefact import EXTRA
 from kerasapp.errors import ConfigError
 from kerasapp.export import bundle, saved_model, warmup
+from kerasapp.export.tflite_file import constants
 from kerasapp.verify import weights
 from kerasapp.verify.measuring import one_line
 from pipelines.errors import DataError, shortened
@@ -28,13 +29,14 @@ def faults(predictor, version):
     folder = version / bundle.FOLDER
     if (folder / bundle.METADATA).is_file():
         found += [*_metadata(predictor, folder), *_shapes(folder)]
-        unread = []
+        held, unread = {}, []
         for path in sorted(folder.glob("*.tflite")):
             try:
-                found += weights.of_file(predictor.model, path)
+                held[path.name] = list(constants(path.read_bytes()))
+                found += weights.of_file(predictor.model, path.name, held[path.name])
             except Exception as error:  # whatever a parser makes of damaged bytes
                 unread.append(f"tflite/{path.name}: its weights cannot be read: {one_line(error)}")
-        found += unread or weights.of_rounded(predictor.model, folder)
+        found += unread or weights.of_rounded(predictor.model, held)
     return found
 
 

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from kerasapp.export.tflite_file import constants
 from kerasapp.verify.comparison import NEAR
 
+EXACT = "float32.tflite"
 SMALLEST = 64  # numbers of a constant that is compared
 FOLDED = 0.2  # share of a file's weights that are the model's, at least, however many are folded
 MOSTLY = 0.9  # share of a constant's numbers that are a weight's: then the others have to be, too
@@ -28,13 +28,16 @@ def of_saved_model(model, version):
                 yield f"variables/: {wanted.path} is not that of model.keras"
 
 
-def of_file(model, path):
+def of_file(model, file, held):
     """Lines about the constants of a .tflite file that are a weight of the model but for a few numbers.
+
+    Args:
+        file: its name. held: its constants, a list of what `kerasapp.export.tflite_file.constants` yields.
 
     A constant that is like no weight is left to the answers: converters fold weights into others.
     """
     known = _by_size((weight.path, np.asarray(weight)) for weight in model.variables)
-    for name, values, error in constants(path.read_bytes()):
+    for name, values, error in held:
         if values.size < SMALLEST:
             continue
         for weight, array in known.get(values.size, ()):
@@ -43,32 +46,34 @@ def of_file(model, path):
                 break
             if share > MOSTLY:
                 count = round(values.size * (1 - share))
-                yield f"tflite/{path.name}: {count} numbers of {name} are not those of {weight}"
+                yield f"tflite/{file}: {count} numbers of {name} are not those of {weight}"
                 break
 
 
-def of_rounded(model, folder):
+def of_rounded(model, held):
     """Lines about files of rounded weights that are not the model's: they are those of another checkpoint.
 
     Where there is a file of float32, its constants are what is rounded; without it the model's weights are,
     of which converters may fold many into others.
+
+    Args:
+        held: name of a file -> its constants (see `of_file`).
     """
-    exact, least = folder / "float32.tflite", FOLDED
-    arrays = [(weight.path, np.asarray(weight)) for weight in model.variables]
-    if exact.is_file():
-        arrays, least = [(name, values) for name, values, _ in constants(exact.read_bytes())], MOSTLY
+    arrays, least = [(weight.path, np.asarray(weight)) for weight in model.variables], FOLDED
+    if EXACT in held:
+        arrays, least = [(name, values) for name, values, _ in held[EXACT]], MOSTLY
     known = _by_size(arrays)
-    for path in sorted(folder.glob("*.tflite")):
+    for file in sorted(held.keys() - {EXACT}):
         total = same = 0
-        for _, values, error in constants(path.read_bytes()):
-            if values.size >= SMALLEST and path != exact:
+        for _, values, error in held[file]:
+            if values.size >= SMALLEST:
                 arrays = [array.reshape(values.shape) for _, array in known.get(values.size, ())]
                 shares = (_share(values, error, array) for array in arrays)
                 total += values.size
                 same += values.size * next((share for share in shares if share > MOSTLY), 0.0)
         if same < least * total:
             share = f"{same / total:.0%} of its weights are the model's, rounded"
-            yield f"tflite/{path.name}: {share}; at least {least:.0%} have to be"
+            yield f"tflite/{file}: {share}; at least {least:.0%} have to be"
 
 
 def _by_size(arrays):
