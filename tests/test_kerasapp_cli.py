@@ -1,6 +1,8 @@
 """The command line: every bad input is one line and exit code 2; help is quick and teaches."""
 
 import gzip
+import importlib.metadata
+import io
 import json
 import os
 import shutil
@@ -12,7 +14,7 @@ import pytest
 from tiny import SMALL, TEXT
 from waiting import PATIENCE
 
-from kerasapp.cli import commands, run
+from kerasapp.cli import commands, main, run
 
 
 @pytest.fixture
@@ -230,3 +232,29 @@ def test_serve_answers_and_stops(tiny_export):
     finally:
         server.terminate()
         assert server.wait(timeout=PATIENCE) == 0
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V", "version"])
+def test_each_way_to_ask_for_the_version(flag, capsys):
+    assert run([flag]) == 0
+    assert capsys.readouterr().out == f"kerasapp {importlib.metadata.version('kerasapp')}\n"
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", b"\\xe9 \\udce9"), ("utf-8", b"\xc3\xa9 \xe9")])
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(monkeypatch, encoding, shown):
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    for stream in (out, err):
+        stream.write("\xe9 \udce9")  # a letter, and a byte of a file's name that is not UTF-8
+        assert stream.buffer.getvalue().endswith(shown)
+
+
+def test_a_missing_folder_is_named_with_where_it_was_looked_for(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["evaluate", "runs/notes"]) == 2
+    assert f"runs/notes: no such folder in {tmp_path}; expected a run" in capsys.readouterr().err
+    assert run(["evaluate", str(tmp_path / "notes")]) == 2
+    assert f"{tmp_path}/notes: no such folder; expected a run" in capsys.readouterr().err

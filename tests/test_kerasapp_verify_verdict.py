@@ -1,5 +1,6 @@
 """Outcomes judged and shown; each number is worked by hand."""
 
+import dataclasses
 import math
 import sys
 
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 
 from kerasapp import spec
-from kerasapp.verify import table, verdict
+from kerasapp.verify import checking, runtimes, table, verdict
 from kerasapp.verify.inputs import Item, main_item
+from kerasapp.verify.measuring import Measured
 from kerasapp.verify.outcomes import Outcome
+from kerasapp.verify.questions import Questions
 from kerasapp.verify.worth import common
 
 ITEM = Item("generation", "score", {"text": "a"}, "vectors")
@@ -207,3 +210,20 @@ def test_the_short_table_fits_80_columns_and_has_the_worst_difference_in_words(c
     assert lines[3].split()[:4] == ["tflite_dynamic", "NO", "8", "2"]
     assert "2 differ; loss -0.12% ±0.10%" in lines[3]
     assert lines[4].split() == ["compiled_float16", "yes", "1000", "12", "none"]
+
+
+def test_vectors_of_a_bundle_that_are_not_keras_s_are_a_fault_of_its_runtimes(monkeypatch):
+    item = main_item("generation", "a", "bundle")
+    item = dataclasses.replace(item, expected=Outcome("x", {"text": "x"}))
+    asked = Questions([item], {}, None, None, None)
+
+    def faults(answer):
+        given = Measured(alone=[Outcome(answer, {"text": answer})])
+        monkeypatch.setattr(runtimes, "run", lambda *_: dataclasses.replace(given, faults=[]))
+        names = ["keras", "tflite_float32"]
+        found = checking._ask_all(None, "generation", asked, names, checking.Settings(), lambda *_: None)
+        return [found[name].faults for name in names]
+
+    assert faults("x") == [[], []]
+    keras, (fault,) = faults("y")
+    assert keras == [] and fault.startswith("tflite/vectors.json: these are not the answers of model.keras")

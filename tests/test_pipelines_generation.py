@@ -161,6 +161,8 @@ def test_a_cut_off_cache_is_written_again(write, ready, tmp_path):
         (b"", {}, r"data\.txt: the file is empty"),
         (b"good\nbad \xff", {}, r"data\.txt: byte 9, line 2: not UTF-8"),
         (b"x" * 1000, {"minimum": 101}, r"data\.txt: the valid split has 50 tokens; at least 101"),
+        (b"x" * 1000, {"minimum": 101}, r"give more text, --data\.window 49, or another split"),
+        (b"x" * 100, {"minimum": 101}, r"give more text, another split"),
         (b"x", {"minimum": 1}, r"data\.txt: no text to learn characters from"),
         (b"x" * 99, {"split": (1, 0, 0), "minimum": 101}, r"data\.txt: the train split has 99 tokens"),
         (b"\n" * 999, {"kind": "subwords"}, r"data\.txt: no text to learn subwords from"),
