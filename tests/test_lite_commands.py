@@ -35,6 +35,17 @@ def test_forecast_writes_the_table_of_kerasapp(wave_bundle, wave_file, tmp_path,
     np.testing.assert_allclose(found[2], expected[2], rtol=2e-5)
     assert cli.main(["forecast", str(wave_bundle), *knobs, "--output", str(output)]) == 0
     assert output.read_text() == text and capfd.readouterr().out == ""
+    assert cli.main(["forecast", str(wave_bundle), *knobs, "--output", "/dev/stdout"]) == 0
+    assert capfd.readouterr().out == text
+
+
+def test_characters_of_a_prompt_that_the_model_does_not_know_are_named(tiny_bundle, capfd):
+    words = ["generate", str(tiny_bundle), "--length", "5"]
+    assert cli.main([*words, "The \N{SNOWMAN}\u0301\N{SNOWMAN} \u2028"]) == 0
+    named = "the model does not know \N{SNOWMAN}, U+0301, U+2028; it reads each as an unknown character"
+    assert capfd.readouterr().err == f"{named}\n"
+    assert cli.main([*words, "The "]) == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """What the commands of `kerasapp-lite` do with a runtime, the command's arguments and its knobs."""
 
-import contextlib
 import csv
+import io
 import sys
+import unicodedata
 
-from kerasapp_lite import tables
+from kerasapp_lite import output, tables
 
 
 def generate(generator, args, knobs):
-    """Prints the text after a prompt as it comes."""
+    """Prints the text after a prompt as it comes, and tells of characters that the model does not know."""
+    if unknown := generator.vocabulary.unknown(args.text):
+        named = ", ".join(map(_visible, unknown))
+        print(f"the model does not know {named}; it reads each as an unknown character", file=sys.stderr)
     for piece in generator.stream(args.text, **knobs):
         sys.stdout.write(piece)
         sys.stdout.flush()
@@ -46,7 +50,9 @@ def synthesize(synthesizer, args, knobs):
 
     speech = synthesizer.synthesize(args.text, **knobs)
     rate = synthesizer.audio["sample_rate"]
-    write_wav(str(args.output), speech.audio, rate)
+    file = io.BytesIO()
+    write_wav(file, speech.audio, rate)
+    output.write(args.output, file.getvalue())
     count = speech.left_out
     left_out = f", {count} character{'s' * (count != 1)} left out" if count else ""
     seconds = len(speech.audio) / rate
@@ -59,12 +65,19 @@ def forecast(forecaster, args, knobs):
     found = forecaster.forecast(history, **knobs)
     kinds = ["mean", *(f"q{100 * level:02.0f}" for level in forecaster.levels)]
     header = ["step", *(f"{column}_{kind}" for column in forecaster.columns for kind in kinds)]
-    with contextlib.ExitStack() as stack:
-        file = sys.stdout
-        if args.output:
-            file = stack.enter_context(open(args.output, "w", encoding="utf-8", newline=""))
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for step, (means, quantiles) in enumerate(zip(*found, strict=True), len(history) + 1):
-            rows = zip(means, quantiles, strict=True)
-            writer.writerow([step, *(str(value) for mean, row in rows for value in (mean, *row))])
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    for step, (means, quantiles) in enumerate(zip(*found, strict=True), len(history) + 1):
+        rows = zip(means, quantiles, strict=True)
+        writer.writerow([step, *(str(value) for mean, row in rows for value in (mean, *row))])
+    if args.output:
+        output.write(args.output, file.getvalue().encode())
+    else:
+        sys.stdout.write(file.getvalue())
+
+
+def _visible(character):
+    # A mark that joins the letter before would join the space here.
+    shown = character.isprintable() and not character.isspace() and not unicodedata.combining(character)
+    return character if shown else f"U+{ord(character):04X}"

@@ -58,6 +58,10 @@ class Vocabulary:
         """The list of ids of a text, which is normalised first; without start and end."""
         raise NotImplementedError
 
+    def unknown(self, text):
+        """The characters of a text that have no id, each once, in their order: a string."""
+        return ""
+
     def encode_sentence(self, text):
         """The ids of one sentence: its white space is squeezed, and pieces have a space before it."""
         text = squeeze(normalise(text, self.form))
@@ -88,6 +92,9 @@ class Characters(Vocabulary):
 
     def encode(self, text):
         return [self.ids.get(character, UNKNOWN) for character in normalise(text, self.form)]
+
+    def unknown(self, text):
+        return "".join(c for c in dict.fromkeys(normalise(text, self.form)) if c not in self.ids)
 
 
 class Pieces(Vocabulary):

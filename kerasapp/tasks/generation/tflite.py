@@ -8,6 +8,7 @@ from kerasapp.export.tflite_parts import Table, View, Weights, every_third, zero
 from kerasapp.tasks.generation.model import logits
 from kerasapp.tasks.generation.model import step as model_step
 from kerasapp.tasks.generation.spec import SPEC
+from pipelines.text.special import FIRST
 
 CHUNK = 64  # tokens of a prompt that are read at once, at most
 SAMPLED = 12  # texts that the ranges of int8 are measured on
@@ -92,12 +93,18 @@ def vectors(servable):
 
 def _requests(servable):
     """Prompts, and the knobs that differ from a greedy search."""
-    letters = servable.tokenizer.decode(tf.reshape(tf.range(4, servable.tokenizer.size), [1, -1]), [150])
+
+    def text(ids):
+        return servable.tokenizer.decode(tf.constant([ids], tf.int32), [len(ids)]).numpy()[0].decode()
+
+    letters = range(FIRST, servable.tokenizer.size)
+    long = [letters[i % len(letters)] for i in range(2 * CHUNK)]  # and the line break: two chunks and a token
     return [
         ("", {}),
         ("The ", {}),
         ("In the beginning ", {}),
-        (letters.numpy()[0].decode(), {}),
+        (text(letters[:150]), {}),
+        (text(long), {}),
         ("e\u0301 \N{SNOWMAN}\r\n\t", {}),  # a decomposed accent, an unknown character, white space
         ("The ", {"temperature": 0.8, "top_k": 10, "top_p": 0.9, "seed": 7}),
         ("The ", {"temperature": 1.0, "seed": -5}),  # all tokens, and a seed that wraps around
@@ -107,7 +114,9 @@ def _requests(servable):
 def _vector(servable, prompt, knobs):
     rows = {name: tf.constant([value]) for name, value in {"prompt": prompt, **knobs}.items()}
     logits, states = servable.begin(rows["prompt"])
-    values, likeliest = (x.numpy().tolist() for x in tf.math.top_k(logits[0], min(5, logits.shape[1] - 4)))
+    values, likeliest = (
+        x.numpy().tolist() for x in tf.math.top_k(logits[0], min(5, logits.shape[1] - FIRST))
+    )
     sampling = Sampling(*(rows[name] for name in Sampling._fields))
     ids, *_ = servable.proceed(logits, states, sampling, tf.constant(0), tf.constant(SHOWN))
     outputs = {
