@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the flags of a training, read without NumPy, need the name 
 FILE = "data_report.json"
 WIDTH = 80  # columns of the text
 UNKNOWN_TOLD, UNKNOWN_REFUSED = 0.01, 0.1  # shares of unknown characters above which they are told, refused
+SPELT_TOLD = 0.05  # share of characters spelt in bytes above which they are told
 UNKNOWN_FEW = 10  # unknown characters of a split that are never refused: a split may be tiny
 _NAMED = 12  # unknown characters that a line names
 _FEW = 5  # things left out that the text names
@@ -39,22 +40,23 @@ class Unknown(NamedTuple):
         characters: of the text.
         count: how many of them are unknown.
         letters: the unknown characters, the most frequent first, with how often they are there.
+        spelt: whether each of them is spelt in bytes, as subwords do; else each is the token "unknown".
     """
 
     where: str
     characters: int
     count: int
     letters: Mapping[str, int]
+    spelt: bool = False
 
     @property
     def share(self) -> float:
         return self.count / max(1, self.characters)
 
     def __str__(self) -> str:
-        return (
-            f"{self.count:,} of {self.characters:,} characters of {self.where} ({percent(self.share)}) are"
-            f" not in the vocabulary: {named(self.letters)}"
-        )
+        what = "are spelt in bytes" if self.spelt else "are not in the vocabulary"
+        of = f"{self.count:,} of {self.characters:,} characters of {self.where} ({percent(self.share)})"
+        return f"{of} {what}: {named(self.letters)}"
 
 
 class DataReport:
@@ -109,7 +111,10 @@ class DataReport:
         """
         for unknown in found:
             self.unknown.append(unknown)
-            if unknown.share > UNKNOWN_REFUSED and unknown.count > UNKNOWN_FEW and not allowed:
+            if unknown.spelt:
+                if unknown.share > SPELT_TOLD:
+                    self.warnings.append(f"{unknown}; each takes up to 4 tokens, so training is slow")
+            elif unknown.share > UNKNOWN_REFUSED and unknown.count > UNKNOWN_FEW and not allowed:
                 self.refusals.append(f"{unknown}; {cure}; to train all the same: --data.allow_unknown true")
             elif told := unknown_warning(unknown):
                 again = any(warning.endswith(cure) for warning in self.warnings)
@@ -165,7 +170,7 @@ class DataReport:
             found += _row("vocabulary", sizes)
         for unknown in self.unknown:
             if unknown.count and not any(str(unknown) in warning for warning in self.warnings):
-                found += _row("unknown", str(unknown))
+                found += _row("in bytes" if unknown.spelt else "unknown", str(unknown))
         if self.unknown and not any(unknown.count for unknown in self.unknown):
             found += _row("unknown", "no character of any split")
         for example in self.examples:
@@ -176,8 +181,9 @@ class DataReport:
 
 
 def unknown_warning(unknown: Unknown) -> str | None:
-    """What is to be told of unknown characters; None where they are few."""
-    return f"{unknown}; no model can read or write these" if unknown.share > UNKNOWN_TOLD else None
+    """What is to be told of unknown characters; None where they are few, or spelt in bytes."""
+    told = unknown.share > UNKNOWN_TOLD and not unknown.spelt
+    return f"{unknown}; no model can read or write these" if told else None
 
 
 def named(letters: Mapping[str, int]) -> str:

@@ -2,7 +2,7 @@
 
 from pipelines.generation import prepare
 from pipelines.text.report import report
-from pipelines.text.tokenizers import CharacterTokenizer
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer
 
 
 def found(path, tmp_path, allowed=False, **given):
@@ -23,7 +23,7 @@ def test_the_sizes_are_those_of_the_splits(write, tmp_path):
 
 
 def test_unknown_characters_are_counted_in_every_split(write, tmp_path):
-    """1 of 100 is counted, 2 are told, 11 are refused; a tokenizer of subwords spells them."""
+    """1 of 100 is counted, 2 are told, 11 are refused."""
     known = CharacterTokenizer("a")
     for count, told, refused in ((1, 0, 0), (2, 1, 0), (10, 1, 0), (11, 0, 1)):
         path = write("a" * 900 + "ж" * (count - 1) + "\u00a0" + "a" * (100 - count), f"{count}.txt")
@@ -35,8 +35,20 @@ def test_unknown_characters_are_counted_in_every_split(write, tmp_path):
             assert line.startswith(f"{count} of 100 characters of the test split ({count}%) are not in the")
             assert f"ж {count - 1}" in line and "U+00A0 1" in line and "the cure" in line
         assert found(path, tmp_path, allowed=True, tokenizer=known).refusals == []
-    spelt = write("abc de ж\n" * 200, "spelt.txt")
-    assert not any(u.count for u in found(spelt, tmp_path, kind="subwords", vocabulary_size=300).unknown)
+
+
+def test_characters_that_subwords_spell_in_bytes_are_counted(write, tmp_path):
+    """Told above a twentieth, and never refused."""
+    learned = found(write("abc de ж\n" * 200), tmp_path, kind="subwords", vocabulary_size=300)
+    assert [unknown.count for unknown in learned.unknown] == [0, 0, 0] and not learned.warnings
+    tokenizer = SubwordTokenizer.learn(["abc de\n" * 200], 300)
+    for count, told in ((5, 0), (6, 1), (90, 1)):
+        path = write("abc de\n" * 200 + "ж" * count + "a" * (100 - count), f"{count}.txt")
+        data = found(path, tmp_path, tokenizer=tokenizer, split=(14, 0, 1))
+        assert data.unknown[-1].count == count and len(data.warnings) == told and not data.refusals
+        shown = f"{count} of 100 characters of the test split ({count}%) are spelt in bytes: ж {count}"
+        assert shown in " ".join("\n".join(data.lines()).split())
+        assert not told or data.warnings[0].startswith(f"{shown}; each takes up to 4 tokens")
 
 
 def test_a_text_without_line_breaks_has_no_lines(write, tmp_path):

@@ -35,7 +35,7 @@ def report(corpus: Corpus, files: Sequence[str], window: int, cure: str, allowed
             "windows": max(1, tokens // window),
         }
         found.add_unknown([corpus.unknown[name]], cure, allowed)
-        if "\n" in getattr(corpus.tokenizer, "characters", "\n"):  # subwords always have it
+        if "\n" in corpus.tokenizer.characters:
             lines = _lines(corpus.split(name)[:_LOOKED_AT], corpus.tokenizer)
             found.add_lengths(f"{name} line, tokens", lines)
     found.vocabulary["tokens"] = corpus.tokenizer.size

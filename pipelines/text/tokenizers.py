@@ -221,6 +221,8 @@ class SubwordTokenizer(Tokenizer):
         if specials != (0, 1, 2, 3) or self.line_break_id == self.unknown_id:
             raise DataError("the SentencePiece model needs pad, unknown, start, end as 0 to 3, and \\n")
         self._sentencepiece = operations(model)
+        whole = (i for i in range(FIRST, self.size) if not pieces.is_byte(i))
+        self.characters = "".join(sorted({*" ".join(map(pieces.id_to_piece, whole)), " "} - {SPACE_MARK}))
 
     @classmethod
     def learn(

@@ -1,4 +1,4 @@
-"""Characters that a tokenizer does not know, counted in the texts that pass."""
+"""Characters that a tokenizer has no token for, counted in the texts that pass."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,31 +14,31 @@ class UnknownCharacters:
     """Counts the characters of texts that a tokenizer has no token for.
 
     Args:
-        tokenizer: of characters; one of subwords spells every character.
+        tokenizer: one of subwords spells in bytes what no piece covers.
     """
 
     def __init__(self, tokenizer: Tokenizer):
-        self._known = None
-        if tokenizer.kind == "characters":
-            self._known = np.zeros(0x110000, bool)
-            self._known[[ord(character) for character in tokenizer.characters]] = True
+        self._spelt = tokenizer.kind == "subwords"
+        self._known = np.zeros(0x110000, bool)
+        self._known[[ord(character) for character in tokenizer.characters]] = True
         self._characters, self._letters = 0, Counter()
 
     def through(self, texts: Iterable[str]) -> Iterator[str]:
         """Passes texts on, which are normalised, and counts."""
         for text in texts:
             self._characters += len(text)
-            if self._known is not None:
-                points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-                each, counts = np.unique(points[~self._known[points]], return_counts=True)
-                self._letters.update(dict(zip(map(chr, each.tolist()), counts.tolist(), strict=True)))
+            points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+            each, counts = np.unique(points[~self._known[points]], return_counts=True)
+            self._letters.update(dict(zip(map(chr, each.tolist()), counts.tolist(), strict=True)))
             yield text
 
     def counts(self) -> dict[str, Any]:
         """What was found, as JSON can hold it; `unknown_of` reads it."""
-        return {"characters": self._characters, "letters": dict(self._letters.most_common())}
+        letters = dict(self._letters.most_common())
+        return {"characters": self._characters, "letters": letters, "spelt": self._spelt}
 
 
 def unknown_of(where: str, counts: Mapping[str, Any]) -> Unknown:
     """The `Unknown` of what `UnknownCharacters.counts` gave."""
-    return Unknown(where, counts["characters"], sum(counts["letters"].values()), counts["letters"])
+    letters = counts["letters"]
+    return Unknown(where, counts["characters"], sum(letters.values()), letters, counts.get("spelt", False))
