@@ -1,10 +1,11 @@
 """`verify`: an export's runtimes asked one after the other, and what came of it."""
 
+import contextlib
 import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,11 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
     task = parsing.load(version / EXTRA / "config.yaml").task
     names = _names(version, settings.runtimes)
     progress("data", 0.0)
-    asked = questions(version, task, settings)
-    measured = _ask_all(version, task, asked, names, settings, progress)
+    # Where time is short, the server starts beside what has to wait for nothing else.
+    early = settings.at_once > 1 and any(name in SERVED for name in names)
+    with runtimes.Served(version) if early else contextlib.nullcontext() as server:
+        asked = questions(version, task, settings)
+        measured = _ask_all(version, task, asked, names, settings, progress, server)
     given = [item for item in asked.items if runtimes.takes("keras", item, task)]
     said = dict(zip(map(id, given), measured["keras"].alone, strict=False))  # as far as there was time
     rows = {}
@@ -101,8 +105,9 @@ def _names(version, wanted):
     return [name for name in names if wanted is None or name in wanted or name == "keras"]
 
 
-def _ask_all(version, task, asked, names, settings, progress):
-    """The `Measured` of each runtime. Keras is asked as much as its time allows, all others the same."""
+def _ask_all(version, task, asked, names, settings, progress, server):
+    """The `Measured` of each runtime. Keras is asked as much as its time allows, all others the same.
+    server: that has been started, or None."""
 
     def given(name, items):
         return [item for item in items if runtimes.takes(name, item, task)]
@@ -111,22 +116,41 @@ def _ask_all(version, task, asked, names, settings, progress):
         items = {name: given(name, known) for name in group}
         if group[0] not in SERVED:
             return [runtimes.run(*group, version, items[group[0]], asked.specs, None, settings.patience)]
-        with runtimes.Served(version) as server:  # one for both
-            return [server.ask(name, items[name], asked.specs) for name in group]
+        with contextlib.nullcontext(server) if server else runtimes.Served(version) as both:
+            return [both.ask(name, items[name], asked.specs) for name in group]
 
     progress("keras", 0.0)
     first = given("keras", asked.items)
-    found = {"keras": runtimes.run("keras", version, first, asked.specs, settings.seconds, settings.patience)}
-    known = _known(asked.items, found["keras"].alone, first)
-    found["keras"].faults += _stale(first, found["keras"].alone)
+    with ThreadPoolExecutor(1) as beside:
+        whole, answers = _keras(beside, version, first, asked.specs, settings)
+        known = _known(asked.items, answers.alone, first)
+        found = _ask_others(ask, names, settings, progress)
+        found["keras"] = whole.result()
+    found["keras"].faults += _stale(first, answers.alone)
+    return _moved({name: found[name] for name in names})
+
+
+def _keras(pool, version, items, specs, settings):
+    """A `Future` of Keras's `Measured`, and its answers: before it is known what is wrong with files, where
+    several runtimes may be asked at the same time."""
+    first = Future()
+    job = "keras", version, items, specs, settings.seconds, settings.patience, first
+    whole = pool.submit(runtimes.run, *job)
+    wait([first, whole] if settings.at_once > 1 else [whole], return_when=FIRST_COMPLETED)
+    return whole, whole.result() if whole.done() else first.result()
+
+
+def _ask_others(ask, names, settings, progress):
+    """The `Measured` of each runtime but Keras. ask: function (names of a group) -> a `Measured` of each."""
+    found = {}
     served = [name for name in names if name in SERVED]
     alone = [name for name in names if name not in (*SERVED, "keras")]
     groups = ([served] if served else []) + [[name] for name in alone]  # what takes longest first
     with ThreadPoolExecutor(min(settings.at_once, os.cpu_count() or 1)) as pool:
         for group, answers in zip(groups, pool.map(ask, groups), strict=True):
             found |= zip(group, answers, strict=True)
-            progress(group[-1], len(found) / len(names))
-    return _moved({name: found[name] for name in names})
+            progress(group[-1], (1 + len(found)) / len(names))
+    return found
 
 
 def _stale(items, alone):

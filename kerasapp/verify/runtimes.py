@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kerasapp import spec
@@ -64,7 +65,7 @@ def takes(runtime, item, task):
     return item.signature in module.SIGNATURES and getattr(module, "takes", lambda item: True)(item)
 
 
-def run(runtime, version, items, specs, seconds=None, patience=0.0):
+def run(runtime, version, items, specs, seconds=None, patience=0.0, first=None):
     """Asks one runtime, but for a server, in a new process.
 
     Args:
@@ -72,34 +73,41 @@ def run(runtime, version, items, specs, seconds=None, patience=0.0):
         version: the version's folder, which may be called anything.
         items, seconds: see `kerasapp.verify.measuring.measure`. specs: see `kerasapp.verify.loops`.
         patience: seconds that the figure of the validation data may take, of Keras.
+        first: a `Future` that gets the `Measured` before this figure is known; None for none.
 
     Returns: `Measured`.
     """
     plain = [dataclasses.replace(item, expected=None, reference=None, like=None) for item in items]
     job = {"runtime": runtime, "folder": str(version), "items": plain, "seconds": seconds, "specs": specs}
     job |= {"patience": patience, "started": time.time()}
-    found = child("kerasapp.verify.worker", job)
+    found = child("kerasapp.verify.worker", job, first=first)
     return found if isinstance(found, Measured) else Measured(error=found)
 
 
-def child(module, job, timeout=LONGEST):
+def child(module, job, timeout=LONGEST, first=None):
     """What a module of this package makes of a job in a process of its own, or a line that says why nothing.
 
-    Where the time is over the process is ended, and what it has written by then counts.
+    Where the time is over the process is ended, and what it has written by then counts. `first`, a `Future`,
+    gets what it writes first.
     """
     with tempfile.TemporaryDirectory(prefix="kerasapp-verify-") as folder:
-        files = [Path(folder, name) for name in ("job", "result")]
-        files[0].write_bytes(pickle.dumps(job))
-        command = [sys.executable, "-m", module, *map(str, files)]
-        try:
-            done = subprocess.run(
-                command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                text=True, errors="replace", timeout=timeout, check=False,
-            )  # fmt: skip
-            reason = _reason(done)
-        except subprocess.TimeoutExpired:
-            reason = f"took more than {timeout:g} s"
-        return pickle.loads(files[1].read_bytes()) if files[1].is_file() else reason
+        job_file, result, log = (Path(folder, name) for name in ("job", "result", "log"))
+        job_file.write_bytes(pickle.dumps(job))
+        command, end = [sys.executable, "-m", module, str(job_file), str(result)], time.monotonic() + timeout
+        with log.open("wb") as errors:
+            process = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=errors)
+        with process:
+            try:
+                while process.poll() is None and time.monotonic() < end:
+                    if first and not first.done() and result.is_file():
+                        first.set_result(pickle.loads(result.read_bytes()))
+                    time.sleep(0.02)
+                over = process.poll() is None
+            finally:
+                process.kill()
+        if result.is_file():
+            return pickle.loads(result.read_bytes())
+        return f"took more than {timeout:g} s" if over else _reason(process.returncode, log)
 
 
 def _environment():
@@ -107,15 +115,15 @@ def _environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
-def _reason(done):
-    if done.returncode < 0:
-        return f"the process ended by {signal.Signals(-done.returncode).name}"
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return one_line(lines[-1] if lines else f"the process ended with {done.returncode}")
+def _reason(code, log):
+    if code < 0:
+        return f"the process ended by {signal.Signals(-code).name}"
+    lines = [line for line in log.read_text("utf-8", errors="replace").splitlines() if line.strip()]
+    return one_line(lines[-1] if lines else f"the process ended with {code}")
 
 
 class Served:
-    """`kerasapp serve` on free ports, for as long as a block lasts.
+    """`kerasapp serve` on free ports, for as long as a block lasts. `ask` waits until it is ready.
 
     Args:
         version: the version's folder, which is served under another name.
@@ -137,15 +145,14 @@ class Served:
         (folder / self.NAME).mkdir()
         (folder / self.NAME / "1").symlink_to(self._version.resolve(), target_is_directory=True)
         log = self._stack.enter_context((folder / "log").open("w+", encoding="utf-8", errors="replace"))
-        started = time.time()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "kerasapp", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0",
              "--poll-seconds", "0", "--timeout", str(REQUEST)],
             env=_environment(), stdout=log, stderr=log,
         )  # fmt: skip
-        self._stack.callback(self._stop)
-        self._addresses, self._error = self._wait(folder / "log")
-        self._seconds = time.time() - started
+        waiting = self._stack.enter_context(ThreadPoolExecutor(1))
+        self._stack.callback(self._stop)  # before the wait, which it ends
+        self._ready = waiting.submit(self._wait, folder / "log")
 
     def __exit__(self, *error):
         self._stack.close()
@@ -153,33 +160,34 @@ class Served:
     def ask(self, protocol, items, specs):
         """The `Measured` of "rest" or "grpc". Its start is that of the server and of the first request, its
         memory the server's."""
-        if self._error:
-            return Measured(error=self._error)
-        address = self._addresses[protocol]
+        addresses, error, seconds = self._ready.result()
+        if error:
+            return Measured(error=error)
+        address = addresses[protocol]
 
         with Client(address, timeout=REQUEST, retries=0) as client:
 
             def call(name, inputs):
                 return client.predict(self.NAME, inputs, signature_name=name)
 
-            started = time.time() - self._seconds  # as if the server had started only now
+            started = time.time() - seconds  # as if the server had started only now
             found = measure(signatures(call, specs), items, started=started)
         found.peak = peak_memory(self._process.pid)
         return found
 
     def _wait(self, log):
-        """The server's addresses, and None; or None, and why there are none."""
-        end = time.monotonic() + STARTING
-        while time.monotonic() < end:
+        """The server's addresses, or None; why there are none, or None; the seconds until it was ready."""
+        started = time.monotonic()
+        while (seconds := time.monotonic() - started) < STARTING:
             code, text = self._process.poll(), log.read_text("utf-8", errors="replace")
             found = _READY.search(text)
             if found:
-                return {"rest": found[2], "grpc": f"grpc://{found[1]}"}, None
+                return {"rest": found[2], "grpc": f"grpc://{found[1]}"}, None, seconds
             if code is not None:
                 lines = [line for line in text.splitlines() if line.strip()]
-                return None, one_line(lines[-1] if lines else f"the server ended with {code}")
+                return None, one_line(lines[-1] if lines else f"the server ended with {code}"), seconds
             time.sleep(0.02)
-        return None, f"the server did not answer after {STARTING:g} s"
+        return None, f"the server did not answer after {STARTING:g} s", seconds
 
     def _stop(self):
         self._process.terminate()

@@ -51,7 +51,7 @@ class Kept:
             sys.path[:], threads.run_side_by_side = before
             runtimes.child = self._child
 
-    def _run(self, module, job, timeout=runtimes.LONGEST):
+    def _run(self, module, job, timeout=runtimes.LONGEST, first=None):
         runtime = job.get("runtime")
         if runtime in (None, "keras"):
             key = _key(module, job)

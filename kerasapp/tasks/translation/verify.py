@@ -155,7 +155,9 @@ def probes(items, settings, signatures):
     """Streams, searches step by step, scores, and texts read and written."""
     greedy = [item for item in items if item.inputs["beam_size"] == 1 and item.inputs["max_ratio"]]
     greedy = sorted(greedy, key=lambda item: item.inputs["max_ratio"])[:5]  # those that are cut first
-    beams = [item for item in items if 1 < item.inputs["beam_size"] < 5 and item.inputs["source"].strip()][:5]
+    beams = [item for item in items if 1 < item.inputs["beam_size"] < 5 and item.inputs["source"].strip()]
+    # The short ones: by REST each step writes the encoded sentence, once per beam, as text.
+    beams = sorted(beams, key=lambda item: len(item.inputs["source"]))[:5]
     found = []
     for item in greedy:
         inputs = {name: item.inputs[name] for name in ("source", "min_ratio", "max_ratio")}
