@@ -75,8 +75,10 @@ let observed = null; // redraws the histogram as its room changes
 
 function drawHistogram(counts, count) {
   const host = document.getElementById("histogram");
+  const draw = () => host.replaceChildren(histogram(counts, count, Math.min(Math.max(host.clientWidth, PICTURE.least), PICTURE.widest)));
+  draw(); // at once: what was chosen before is not shown beside the new figures
   observed?.disconnect();
-  observed = new ResizeObserver(() => host.replaceChildren(histogram(counts, count, Math.min(Math.max(host.clientWidth, PICTURE.least), PICTURE.widest))));
+  observed = new ResizeObserver(draw);
   observed.observe(host);
 }
 
