@@ -213,6 +213,8 @@ def test_early_labels(folder):
     server = Server(adder(folder, stable=9, canary=11), early_labels=True)
     with pytest.raises(StatusError, match=r"Servable not found for request: Specific\(adder, 11\)"):
         server.ask(None, "canary")
+    server.update()  # the next look around
+    assert not any("label" in line for line in server.lines)
     server.registry.configure(adder(folder, stable=11))
     server.update()
     assert server.ask(None, "stable")[0] == 9
