@@ -33,8 +33,9 @@ class Settings:
     addition. length: of generated texts. scored: held-out texts that are scored. beam_size: of held-out
     sentences and lines. seconds: of the processor for Keras alone, once it has answered `measuring.LEAST`
     inputs; what it has not answered then nobody is asked; None asks for everything. patience: seconds that
-    reading the held-out data may take, on a machine that does nothing else. at_once: runtimes that are asked
-    at the same time: more than one is quicker, and makes their latencies longer.
+    reading the held-out data may take, and the validation figure, on a machine that does nothing else.
+    at_once: runtimes that are asked at the same time: more than one is quicker, and makes their latencies
+    longer.
     """
 
     runtimes: Sequence[str] | None = None
