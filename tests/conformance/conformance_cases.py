@@ -9,8 +9,8 @@ _FOLDER = Path(__file__).parent / "cases"
 _COMMON = {"name", "source", "only_here", "has"}
 _KEYS = {
     "rest": _COMMON
-    | {"method", "path", "headers", "body", "body_hex", "body_bytes", "gzip", "chunked"}
-    | {"status", "type", "answer", "part", "has_not", "error", "error_here"},
+    | {"method", "path", "headers", "body", "body_hex", "body_bytes", "body_parts", "gzip", "chunked"}
+    | {"status", "type", "empty", "answer", "part", "has_not", "error", "error_here"},
     "rpc": _COMMON | {"call", "request", "request_repeat", "code", "message", "response"},
 }
 

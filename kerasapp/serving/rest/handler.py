@@ -13,8 +13,8 @@ from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.request_record import RequestRecord, count_rows
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE, signature_not_found
-from kerasapp.serving.rest.json_text import parse_json
-from kerasapp.serving.rest.predict_messages import read_predict, write_predict
+from kerasapp.serving.rest.json_text import parse_object
+from kerasapp.serving.rest.predict_messages import read_predict, signature_name, write_predict
 
 _VERSION = r"(?:/versions/(\d+)|/labels/([^/:]+))?"  # http_rest_api_util.cc
 _POST_PATH = re.compile(
@@ -22,6 +22,11 @@ _POST_PATH = re.compile(
 )
 _GET_PATH = re.compile(rf"/v1/models(?:/([^/:]+))?{_VERSION}(?:/(metadata))?", re.IGNORECASE | re.ASCII)
 _APIS = ("classify", "regress", "predict")  # the path may be in any case, the API's name in this alone
+
+
+def is_served(path: str) -> bool:  # Dispatch in http_server.cc:140
+    """Whether a path is one of TF Serving's interface."""
+    return path.lower().startswith("/v1/")
 
 
 def answer(
@@ -38,7 +43,7 @@ def answer(
     Raises:
         StatusError: the request cannot be answered.
     """
-    if not path.lower().startswith("/v1/"):  # http_server.cc, Dispatch
+    if not is_served(path):
         raise StatusError("NOT_FOUND", f"Not found: {path}")
     if method == "POST" and (match := _POST_PATH.fullmatch(path)) and match[4] in _APIS:
         record.api = match[4]
@@ -88,9 +93,16 @@ def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusE
 
     The words are those of classifier.cc and regressor.cc (PreProcessClassification, PreProcessRegression).
     """
-    document = parse_json(body)
-    name = document.get("signature_name") if isinstance(document, dict) else None
-    name = name if isinstance(name, str) and name else DEFAULT_SIGNATURE
+    document = parse_object(body)  # FillClassifyRegressRequestFromJson
+    name, examples = signature_name(document) or DEFAULT_SIGNATURE, document.get("examples")
+    if "examples" not in document:
+        raise invalid("When method is classify, key 'examples' is expected and was not found")
+    if not isinstance(examples, list) or not examples:
+        raise invalid(
+            "'examples' value is an empty array"
+            if examples == []
+            else "Expecting 'examples' value to be an list/array"
+        )
     with engine.registry.acquire(*target) as version:
         definition = version.bundle.signature_defs.get(name)
     if definition is None:

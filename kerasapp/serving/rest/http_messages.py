@@ -103,7 +103,8 @@ def _gunzip(body: bytes, limit: int) -> bytes:
         return b""
     if len(text) > limit:
         raise BodyTooLargeError(limit)
-    return text
+    whole = reader.eof and not reader.unused_data
+    return text if whole else b""
 
 
 def json_answer(body: bytes, status: int = 200) -> Response:
