@@ -172,13 +172,34 @@ GOOD = '{"inputs": {"a": [1], "b": [2]}}'
         ("GET", f"{URL}/versions/77/metadata", None, 404, "Servable not found for request: Specific"),
         # http_server.cc, Dispatch: other paths are not this interface's
         ("GET", "/elsewhere", None, 404, "Not found"),
-        # ours
+        # classifier.cc:173, regressor.cc:170
         (
             "POST",
             f"{URL}:classify",
             '{"examples": [{"x": 1}]}',
             400,
-            "method_name to be tensorflow/serving/classify.",
+            "Expected one input Tensor.",
+        ),
+        (
+            "POST",
+            f"{URL}:classify",
+            '{"signature_name": "several", "examples": [{}]}',
+            400,
+            "Expected one or two output Tensors, found 3",
+        ),
+        (
+            "POST",
+            f"{URL}:classify",
+            '{"signature_name": "no", "examples": [{}]}',
+            400,
+            "No signature was found with the name: no",
+        ),
+        (
+            "POST",
+            f"{URL}:regress",
+            '{"signature_name": "mean", "examples": [{}]}',
+            400,
+            "No regression inputs found in SignatureDef: inputs {",
         ),
         # json_tensor.cc:820, FillClassifyRegressRequestFromJson
         ("POST", f"{URL}:classify", "[]", 400, "JSON Value: [] Is not object"),

@@ -12,7 +12,8 @@ from urllib.parse import unquote
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.request_record import RequestRecord, count_rows
 from kerasapp.serving.protocol.errors import StatusError, invalid
-from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE, signature_not_found
+from kerasapp.serving.protocol.json_tensors import quote
+from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE
 from kerasapp.serving.rest.json_text import parse_object
 from kerasapp.serving.rest.predict_messages import read_predict, signature_name, write_predict
 
@@ -91,29 +92,32 @@ def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, 
 def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusError:
     """Why a model does not classify or regress: exports have signatures to predict only.
 
-    The words are those of classifier.cc and regressor.cc (PreProcessClassification, PreProcessRegression).
+    The words are those of classifier.cc:173 and regressor.cc:170 in servables/tensorflow, which look at the
+    method's name only with --enable_signature_method_name_check.
     """
-    document = parse_object(body)  # FillClassifyRegressRequestFromJson
+    document = parse_object(body)  # FillClassifyRegressRequestFromJson in json_tensor.cc:819
     name, examples = signature_name(document) or DEFAULT_SIGNATURE, document.get("examples")
     if "examples" not in document:
-        raise invalid("When method is classify, key 'examples' is expected and was not found")
-    if not isinstance(examples, list) or not examples:
-        raise invalid(
-            "'examples' value is an empty array"
-            if examples == []
-            else "Expecting 'examples' value to be an list/array"
-        )
+        wrong = "When method is classify, key 'examples' is expected and was not found"
+    elif not isinstance(examples, list):
+        wrong = "Expecting 'examples' value to be an list/array"
+    else:
+        wrong = "" if examples else "'examples' value is an empty array"
+    if wrong:
+        return invalid(f"JSON Value: {quote(document)} {wrong}")
     with engine.registry.acquire(*target) as version:
         definition = version.bundle.signature_defs.get(name)
     if definition is None:
-        return signature_not_found(name)
-    wanted = f"tensorflow/serving/{api}"
-    if definition.method_name == wanted:
-        return StatusError("UNIMPLEMENTED", f"The {api} API is not supported; use predict")
-    kind = "classification" if api == "classify" else "regression"
-    return invalid(
-        f"Expected {kind} signature method_name to be {wanted}. Was: {definition.method_name}; use predict"
-    )
+        return invalid(f"No signature was found with the name: {name}")
+    kind, most = ("classification", 2) if api == "classify" else ("regression", 1)
+    if len(definition.inputs) != 1:
+        return invalid("Expected one input Tensor.")
+    if not 1 <= (found := len(definition.outputs)) <= most:
+        few = f"Expected one or two output Tensors, found {found}"
+        return invalid(few if most == 2 else "Expected one output Tensor.")
+    if "inputs" not in definition.inputs:
+        return invalid(f"No {kind} inputs found in SignatureDef: {definition}")
+    return StatusError("UNIMPLEMENTED", f"The {api} API is not supported; use predict")
 
 
 def _status(engine: Engine, model: str, number: int | None, label: str | None) -> bytes:
