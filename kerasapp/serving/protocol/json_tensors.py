@@ -73,11 +73,6 @@ def _scalar(value) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def nested_too_deeply() -> StatusError:
-    """The error of a JSON document that is nested too deeply to be read."""
-    return invalid("JSON Parse error: The document is nested too deeply.")
-
-
 def is_base64(value) -> bool:  # IsValBase64Object
     """Whether a JSON value is the form of a binary string, {"b64": "..."}."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(BASE64_KEY), str)

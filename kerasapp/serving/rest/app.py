@@ -16,7 +16,6 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Message, Send
 
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.logs import Log
@@ -82,8 +81,6 @@ def create_app(
     routed = Starlette(routes=found)
 
     async def app(scope, receive, send) -> None:
-        if cors and is_served(scope.get("path", "")):
-            send = _with_headers(send, _CORS)
         if scope["type"] == "http" and (
             scope["method"] not in _ROUTED
             or scope["path"].endswith(":predict")  # saves the search for the route
@@ -93,18 +90,7 @@ def create_app(
         else:
             await routed(scope, receive, send)
 
-    return Observer(app, engine, log)
-
-
-def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
-    """An ASGI `send` that adds headers to the answer."""
-
-    async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = message | {"headers": [*message.get("headers", []), *headers]}
-        await send(message)
-
-    return sent
+    return Observer(app, engine, log, _CORS if cors else [])
 
 
 def _preflight(request: Request, record: RequestRecord) -> Response:

@@ -9,6 +9,7 @@ import re
 from contextlib import ExitStack
 from urllib.parse import unquote
 
+from kerasapp.artefact import version_number
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.request_record import RequestRecord, count_rows
 from kerasapp.serving.protocol.errors import StatusError, invalid
@@ -65,10 +66,10 @@ def answer(
 
 def _target(match: re.Match) -> tuple[str, int | None, str | None]:  # ParseModelInfo
     """The model's name, the version and the label in a path; None for what is not there."""
-    digits = match[2] and (match[2].lstrip("0") or "0")
-    if digits and (len(digits) > 19 or int(digits) >= 2**63):
+    number = match[2] and version_number(match[2])
+    if match[2] and number is None:
         raise invalid(f"Failed to convert version: {match[2]} to numeric.")
-    return unquote(match[1] or ""), int(digits) if digits else None, match[3] and unquote(match[3])
+    return unquote(match[1] or ""), number, match[3] and unquote(match[3])
 
 
 def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, deadline: float) -> bytes:

@@ -9,14 +9,13 @@ import math
 import re
 
 from kerasapp.serving.protocol.errors import invalid
-from kerasapp.serving.protocol.json_tensors import NUMBER_TOO_BIG, nested_too_deeply, quote
+from kerasapp.serving.protocol.json_tensors import NUMBER_TOO_BIG, quote
 
 _SPACE = re.compile(r"\ufeff?[ \t\n\r]*")
 _WORDS = ("null", "true", "false", "NaN", "Infinity")
 _MORE_NUMBERS = ("Inf", "-Inf", "-NaN")  # numbers to RapidJSON that Python does not know
 _STRING_OR_NAME = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|-?(?:NaN|Inf(?:inity|(?!i)))', re.DOTALL)
-_WHOLE = re.compile(r"(?<![0-9.eE+-])-?[0-9]+\Z")  # a number without fraction and exponent
-_FRACTION = re.compile(r"(?<![0-9.eE+-])-?[0-9]+(?:\.[0-9]+)?\Z")
+_PLAIN_NUMBER = re.compile(r"(?<![0-9.eE+-])-?[0-9]+(\.[0-9]+)?\Z")
 _LONGEST = 400  # characters of a number that are looked at to word an error
 
 # Python takes numbers that overflow, and the first half of a surrogate pair alone; RapidJSON does not. The
@@ -57,7 +56,7 @@ def parse_object(body: bytes) -> dict:
     try:
         document = _read(*_decode(body))
     except RecursionError:
-        raise nested_too_deeply() from None
+        raise invalid("JSON Parse error: The document is nested too deeply.") from None
     if not isinstance(document, dict):
         raise invalid(f"JSON Value: {quote(document)} Is not object")
     return document
@@ -147,10 +146,10 @@ def _reason(text: str, at: int, message: str) -> tuple[str, int]:
 
 
 def _missing_comma(text: str, at: int) -> tuple[str, int]:
-    number = text[max(at - _LONGEST, 0) : at]
-    if text.startswith(".", at) and _WHOLE.search(number):
+    number, mark = _PLAIN_NUMBER.search(text[max(at - _LONGEST, 0) : at]), text[at : at + 1]
+    if number and mark == "." and not number[1]:
         return "Miss fraction part in number.", at + 1
-    if text.startswith(("e", "E"), at) and _FRACTION.search(number):
+    if number and mark in ("e", "E"):
         return "Miss exponent in number.", at + 1 + text.startswith(("+", "-"), at + 1)
     try:  # whether a bracket may stand here
         json.JSONDecoder().raw_decode(text[:at] + "]", _SPACE.match(text).end())

@@ -97,12 +97,13 @@ def _read_rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMa
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
         )
-    first = _items(instances[0], specs, objects)
+    only = next(iter(specs))
+    first = instances[0] if objects else {only: instances[0]}
     shapes = {name: shape_of_json(item)[0] for name, item in first.items()}
 
     def read(rows: list) -> dict[str, np.ndarray] | None:
         if not objects:
-            columns = {next(iter(specs)): rows}
+            columns = {only: rows}
         elif all(_is_object(row) and row.keys() == specs.keys() for row in rows):
             columns = {name: [row[name] for row in rows] for name in specs}
         else:
@@ -119,16 +120,12 @@ def _read_rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMa
     return {name: array.reshape(len(instances), *shapes[name]) for name, array in arrays.items()}
 
 
-def _items(row, specs, objects: bool) -> dict:
-    return row if objects else {next(iter(specs)): row}
-
-
 def _row_error(index: int, row, specs, shapes: Mapping[str, list[int]], objects: bool) -> StatusError:
     """The error of the first row that is wrong."""
     if _is_object(row) != objects:
         expected, got = ("object", "list") if objects else ("value/list", "object")
         return invalid(f"Expecting {expected} but got {got} at item {index} of input list")
-    for name, item in _items(row, specs, objects).items():
+    for name, item in (row if objects else {next(iter(specs)): row}).items():
         try:
             _check_item(name, item, specs, shapes)
         except StatusError as error:
