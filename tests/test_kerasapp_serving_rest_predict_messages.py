@@ -233,6 +233,8 @@ def test_types_that_json_cannot_carry(body):
         parse(body, x="half")
     assert caught.value.code == "UNIMPLEMENTED"  # J AddValueToTensor, default
     assert "to type: half" in caught.value.message
+    with pytest.raises(StatusError, match="'instances' list. Error: UNIMPLEMENTED: Conversion of JSON Value"):
+        parse(body.replace("inputs", "instances").replace("[]", "[[], [[]]]"), x="half")
 
 
 @pytest.mark.parametrize("body", ["[[1,2],[3,4]]", "[]", "[[1,2,3]]", "[1,2]", "5"])

@@ -129,7 +129,7 @@ def stack_json(values: list, shape: list[int], dtype: str) -> np.ndarray | None:
         if dtype in _FLOATS and types <= {int, float}:
             with np.errstate(over="ignore"):  # what is too large for float becomes infinite (GetFloat)
                 return np.array(level, np.float64).astype(_FLOATS[dtype])
-        if types <= ({bool} if dtype == "bool" else {int} if dtype in _INTEGERS else set()):
+        if (dtype == "bool" and types <= {bool}) or (dtype in _INTEGERS and types <= {int}):
             return np.array(level, _DTYPES[dtype])
     except (OverflowError, StatusError):
         pass
@@ -148,26 +148,22 @@ def first_wrong(items: list, fit: Callable[[list], bool]) -> int:
 def _first_error(value, shape: list[int], dtype: str) -> StatusError:  # FillTensorProto
     """The error of the first list or element that does not fit; there is one."""
     level, where, rank = 0, "", min(len(shape), MAX_RANK - 1)
-    while isinstance(value, list):
-        if level >= rank:
-            return invalid(
-                f"Encountered list at unexpected level: {level} expected < {rank}, position: {where}"
-            )
-        if len(value) != shape[level]:
-            return invalid(
-                f"Encountered list at unexpected size: {len(value)} at level: {level} "
-                f"expected size: {shape[level]}, position: {where}"
-            )
+    while isinstance(value, list) and level < rank and len(value) == shape[level]:
         level += 1
         rest = shape[level:]
         index = first_wrong(value, lambda part, rest=rest: stack_json(part, rest, dtype) is not None)
         value, where = value[index], f"{where}[{index}]"
-    if level < len(shape):
-        return invalid(
-            f"JSON Value: {quote(value)} found at incorrect level: {level + 1} in the JSON DOM. "
-            f"Expected at level: {len(shape)}, position: {where}"
-        )
-    return _leaf_error(value, dtype)
+    if isinstance(value, list) and level >= rank:
+        wrong = f"Encountered list at unexpected level: {level} expected < {rank}"
+    elif isinstance(value, list):
+        wrong = f"Encountered list at unexpected size: {len(value)} at level: {level} "
+        wrong += f"expected size: {shape[level]}"
+    elif level < len(shape):
+        wrong = f"JSON Value: {quote(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+        wrong += f"Expected at level: {len(shape)}"
+    else:
+        return _leaf_error(value, dtype)
+    return invalid(f"{wrong}, position: {where}")
 
 
 def _leaf_error(value, dtype: str) -> StatusError:  # AddValueToTensor, JsonDecodeBase64Object

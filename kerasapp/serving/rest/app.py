@@ -28,11 +28,7 @@ from kerasapp.serving.rest.observer import Observer
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]  # evhttp_server.cc:114
 _ROUTED = ["GET", "HEAD", "POST"]  # the others are answered alike wherever they go
-_CORS = [  # AddCORSHeaders in http_rest_api_util.cc:40
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", b"POST, GET"),
-    (b"access-control-allow-headers", b"Content-Type"),
-]
+_CORS = {"origin": b"*", "methods": b"POST, GET", "headers": b"Content-Type"}  # http_rest_api_util.cc:40
 
 
 def create_app(
@@ -58,8 +54,10 @@ def create_app(
     async def call(request: Request, record: RequestRecord) -> Response:
         if request.method not in _METHODS:  # libevent's answer, http.c of 2.1.12, evhttp_handle_request
             raise StatusError("UNIMPLEMENTED", f"Method not implemented: {request.method}")
-        if request.method == "OPTIONS" and is_served(_path(request)):
-            return _preflight(request, record)
+        if request.method == "OPTIONS" and is_served(_path(request)):  # ProcessRequest in http_server.cc:170
+            allowed = re.search("https?://", request.headers.get("origin", ""))
+            record.status = "OK" if allowed else "FAILED_PRECONDITION"
+            return Response(status_code=200 if allowed else 400)
         async with within_deadline(request, engine.limits.timeout) as deadline:
             body = await read_body(request, engine.limits.body)
             work = answer, engine, record, request.method, _path(request), body, deadline
@@ -90,14 +88,8 @@ def create_app(
         else:
             await routed(scope, receive, send)
 
-    return Observer(app, engine, log, _CORS if cors else [])
-
-
-def _preflight(request: Request, record: RequestRecord) -> Response:
-    """The answer to OPTIONS, which never reaches the handler: ProcessRequest in http_server.cc:170."""
-    allowed = re.search("https?://", request.headers.get("origin", ""))
-    record.status = "OK" if allowed else "FAILED_PRECONDITION"
-    return Response(status_code=200 if allowed else 400)
+    allow = [(f"access-control-allow-{key}".encode(), value) for key, value in _CORS.items()]
+    return Observer(app, engine, log, allow if cors else [])
 
 
 def _path(request: Request) -> str:
