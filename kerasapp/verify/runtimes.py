@@ -72,7 +72,7 @@ def run(runtime, version, items, specs, seconds=None, patience=0.0, first=None):
         runtime: of `names`, not "rest" or "grpc".
         version: the version's folder, which may be called anything.
         items, seconds: see `kerasapp.verify.measuring.measure`. specs: see `kerasapp.verify.loops`.
-        patience: seconds that the figure of the validation data may take, of Keras.
+        patience: seconds of the processor that the figure of the validation data may take, of Keras.
         first: a `Future` that gets the `Measured` before this figure is known; None for none.
 
     Returns: `Measured`.

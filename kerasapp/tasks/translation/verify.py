@@ -101,6 +101,7 @@ OUTCOMES = {
     "streaming": stream_of,
     "steps": steps_of,
     "round trip": read_ids,
+    "tokenize": read_ids,
     "translate": translated,
     "score": lambda row: scored(row, "tokens", "log_probability"),
     "embed": embedded,
@@ -167,6 +168,8 @@ def probes(items, settings, signatures):
         if n < 16:
             inputs = {"text": text, "ids": [FIRST + (n + i) % 3 for i in range(n)]}
             found.append(Item("translation", "round trip", inputs, "fixed"))
+            if n < 8:
+                found.append(Item("translation", "tokenize", {"text": text}, "fixed"))  # in batches, too
             found.append(Item("translation", "score", {"source": text, "target": "a " + text[:40]}, "fixed"))
             if "embed" in signatures:
                 found.append(Item("translation", "embed", {"text": text}, "fixed"))
