@@ -172,7 +172,7 @@ GOOD = '{"inputs": {"a": [1], "b": [2]}}'
         ("GET", f"{URL}/versions/77/metadata", None, 404, "Servable not found for request: Specific"),
         # http_server.cc, Dispatch: other paths are not this interface's
         ("GET", "/elsewhere", None, 404, "Not found"),
-        # classifier.cc:173, regressor.cc:170
+        # classifier.cc:176, regressor.cc:170
         (
             "POST",
             f"{URL}:classify",

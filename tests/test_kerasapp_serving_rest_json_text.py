@@ -59,6 +59,8 @@ def test_not_a_number(text):
         ('["\\ud800"]', "The surrogate pair in string is invalid. at offset: 2"),
         ('["\\ud800\\u0041"]', "The surrogate pair in string is invalid. at offset: 2"),
         ("[1, 1E+400]", "Number too big to be stored in double. at offset: 4"),
+        ("[1e100, 1.5E+308, 1.5E+309]", "Number too big to be stored in double. at offset: 18"),
+        ("[-" + "1" * 4301 + "]", "Number too big to be stored in double. at offset: 1"),
         ("[-1e400]", "Number too big to be stored in double. at offset: 1"),
         ("[" + "9" * 5000 + "]", "Number too big to be stored in double. at offset: 1"),
         ('["ä", nope]', "Invalid value. at offset: 8"),  # bytes, not characters

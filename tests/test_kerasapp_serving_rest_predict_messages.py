@@ -235,6 +235,8 @@ def test_types_that_json_cannot_carry(body):
     assert "to type: half" in caught.value.message
     with pytest.raises(StatusError, match=r"'instances' list\. Error: UNIMPLEMENTED: Conversion of"):
         parse(body.replace("inputs", "instances").replace("[]", "[[], [[]]]"), x="half")
+    with pytest.raises(StatusError, match="JSON Value: null to type: half"):
+        parse('{"inputs": null}', x="half")
 
 
 @pytest.mark.parametrize("body", ["[[1,2],[3,4]]", "[]", "[[1,2,3]]", "[1,2]", "5"])

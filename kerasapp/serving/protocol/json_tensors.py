@@ -41,11 +41,9 @@ _JSON_TYPES = {
 
 def quote(value) -> str:  # JsonValueToDebugString
     """The beginning of a JSON value as text for an error message."""
-    text = ""
-    for piece in _pieces(value, "\n"):
+    text, pieces = "", _pieces(value, "\n")
+    while len(text) < _MAX_QUOTED and (piece := next(pieces, "")):
         text += piece
-        if len(text) >= _MAX_QUOTED:
-            break
     return text[: 2 * _MAX_QUOTED]
 
 
@@ -102,11 +100,13 @@ def array_from_json(value, dtype: str) -> np.ndarray:
 
 
 def shape_of_json(value) -> tuple[list[int], object]:  # GetDenseTensorShape
-    """The shape of nested lists, which their first elements set; and the first of the elements."""
+    """The shape of nested lists, which their first elements set; and the first element, or []."""
     shape = []
     while isinstance(value, list):
         shape.append(len(value))
-        value = value[0] if value else None
+        if not value:
+            break
+        value = value[0]
     return shape, value
 
 
@@ -168,7 +168,6 @@ def _first_error(value, shape: list[int], dtype: str) -> StatusError:  # FillTen
 
 def _leaf_error(value, dtype: str) -> StatusError:  # AddValueToTensor, JsonDecodeBase64Object
     if dtype not in _DTYPES and not isinstance(value, dict):
-        value = [] if value is None else value
         return StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: {quote(value)} to type: {dtype}")
     if dtype == "string" and isinstance(value, dict):
         wrong = f"JSON Value: {quote(value)} not formatted correctly for base64 data"

@@ -93,8 +93,7 @@ def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, 
 def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusError:
     """Why a model does not classify or regress: exports have signatures to predict only.
 
-    The words are those of classifier.cc:173 and regressor.cc:170 in servables/tensorflow, which look at the
-    method's name only with --enable_signature_method_name_check.
+    The words are those of classifier.cc:176 and regressor.cc:170, which do not look at the method's name.
     """
     document = parse_object(body)  # FillClassifyRegressRequestFromJson in json_tensor.cc:819
     name, examples = signature_name(document) or DEFAULT_SIGNATURE, document.get("examples")
@@ -114,8 +113,8 @@ def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusE
     if len(definition.inputs) != 1:
         return invalid("Expected one input Tensor.")
     if not 1 <= (found := len(definition.outputs)) <= most:
-        few = f"Expected one or two output Tensors, found {found}"
-        return invalid(few if most == 2 else "Expected one output Tensor.")
+        wanted = f"one or two output Tensors, found {found}" if most == 2 else "one output Tensor."
+        return invalid(f"Expected {wanted}")
     if "inputs" not in definition.inputs:
         return invalid(f"No {kind} inputs found in SignatureDef: {definition}")
     return StatusError("UNIMPLEMENTED", f"The {api} API is not supported; use predict")

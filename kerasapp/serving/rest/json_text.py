@@ -16,13 +16,12 @@ _WORDS = ("null", "true", "false", "NaN", "Infinity")
 _MORE_NUMBERS = ("Inf", "-Inf", "-NaN")  # numbers to RapidJSON that Python does not know
 _STRING_OR_NAME = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|-?(?:NaN|Inf(?:inity|(?!i)))', re.DOTALL)
 _PLAIN_NUMBER = re.compile(r"(?<![0-9.eE+-])-?[0-9]+(\.[0-9]+)?\Z")
-_LONGEST = 400  # characters of a number that are looked at to word an error
 
 # Python takes numbers that overflow, and the first half of a surrogate pair alone; RapidJSON does not. The
-# first two begin with fixed characters, which makes the search quick; the others find the exact place.
+# first three begin with fixed characters, which makes the search quick; the others find the exact place.
 _LARGE = re.compile(r"e\+?[0-9]{3}"), re.compile(r"E\+?[0-9]{3}")
 _HALF_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})")
-_TOO_BIG = re.compile(r"(?<![0-9.eE+-])-?(?:[0-9]{309}|[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{3})")
+_LONG = re.compile(r"(?<![0-9-])-?[0-9]{309}")
 _ESCAPED_HALF_PAIR = re.compile(r"(?<!\\)(?:\\\\)*(" + _HALF_PAIR.pattern + ")")
 
 _REASONS = {  # the beginning of Python's message -> RapidJSON's (error/en.h)
@@ -77,9 +76,9 @@ def _read(text: str, bad: bool):
     except json.JSONDecodeError as error:
         reason, end = _reason(error.doc, error.pos, error.msg)
         reason = "Invalid encoding in string." if bad and end >= len(text) else reason
-    except ValueError:  # of `_finite`, or a whole number of more digits than Python reads
-        found = _TOO_BIG.search(text)
-        reason, end = NUMBER_TOO_BIG, found.start() if found else 0
+    except ValueError as error:  # of `_finite`, or a whole number of more digits than Python reads
+        found = text.find(str(error))
+        reason, end = NUMBER_TOO_BIG, found if found >= 0 else _LONG.search(text).start()
     if _HALF_PAIR.search(text) and (half := _ESCAPED_HALF_PAIR.search(text, 0, end)):
         reason, end = "The surrogate pair in string is invalid.", half.start(1)
     if reason is not None:
@@ -146,7 +145,7 @@ def _reason(text: str, at: int, message: str) -> tuple[str, int]:
 
 
 def _missing_comma(text: str, at: int) -> tuple[str, int]:
-    number, mark = _PLAIN_NUMBER.search(text[max(at - _LONGEST, 0) : at]), text[at : at + 1]
+    number, mark = _PLAIN_NUMBER.search(text[max(at - 400, 0) : at]), text[at : at + 1]
     if number and mark == "." and not number[1]:
         return "Miss fraction part in number.", at + 1
     if number and mark in ("e", "E"):

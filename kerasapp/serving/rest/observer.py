@@ -21,8 +21,7 @@ class Observer:
     Each request gets a `RequestRecord` in its scope, under `RECORD_KEY`; whatever answers the request adds
     what it finds out.
 
-    The engine's metrics count each request, and the log gets it, once it is answered. Answers of TF Serving's
-    interface get `headers`.
+    Once it is answered, metrics count it and the log gets it. Answers of TF Serving's paths get `headers`.
     """
 
     def __init__(self, app, engine: Engine, log: Log, headers: Sequence[tuple[bytes, bytes]] = ()):

@@ -108,9 +108,7 @@ def _read_rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMa
             columns = {name: [row[name] for row in rows] for name in specs}
         else:
             return None
-        arrays = {
-            name: stack_json(column, shapes[name], specs[name].dtype) for name, column in columns.items()
-        }
+        arrays = {name: stack_json(part, shapes[name], specs[name].dtype) for name, part in columns.items()}
         return None if any(array is None for array in arrays.values()) else arrays
 
     arrays = read(instances)

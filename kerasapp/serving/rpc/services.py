@@ -103,8 +103,8 @@ def _predict(engine: Engine, record: RequestRecord, request, deadline: float):  
         record.signature = name
         inputs = _inputs(request, definition, engine.limits.body)
         record.rows = count_rows(inputs)
-        _check_types(request, definition)
         _check_filter(request.output_filter, definition)
+        _check_types(request, definition)
         outputs = engine.run(version, name, inputs, deadline=deadline)
     response = predict_pb2.PredictResponse()
     response.model_spec.name = request.model_spec.name  # MakeModelSpec
@@ -138,8 +138,8 @@ def _inputs(request, definition, max_bytes: int) -> dict:  # VerifyRequestInputs
         except ValueError as error:
             raise invalid(f"tensor parsing error: {alias}: {error}") from None
     if sent - wanted:
-        used, all_sent = ",".join(sorted(sent & wanted)), ",".join(sorted(sent))
-        raise invalid(f"Inputs contains invalid name. Used request inputs: {used}, request input: {all_sent}")
+        used, found = ",".join(sorted(sent & wanted)), ",".join(sorted(sent))
+        raise invalid(f"Inputs contains invalid name. Used request inputs: {used}, request input: {found}")
     return arrays
 
 
