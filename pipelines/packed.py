@@ -18,13 +18,18 @@ _PACKED = {  # how a file begins -> what reads it; no text begins so
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     **{b"BZh%d1AY&SY" % level: bz2.BZ2File for level in range(1, 10)},
 }
-_OTHERS = {
+_OTHERS = {  # how a file begins -> what it is, and the command that helps
     b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc {path} | gzip > {path}.gz"),
     b"PK\x03\x04": ("a zip archive", "unzip -p {path} > {path}.txt"),
+    b"\xd0\xcf\x11\xe0": ("an old office document", "save it as CSV or plain text, in UTF-8"),
+    b"PAR1": ("Parquet", "pandas.read_parquet(...).to_csv(..., index=False)"),
+    b"\xff\xfe\0\0": ("UTF-32", "iconv -f UTF-32 -t UTF-8 {path} > {path}.utf8"),
     b"\xff\xfe": ("UTF-16", "iconv -f UTF-16 -t UTF-8 {path} > {path}.utf8"),
     b"\xfe\xff": ("UTF-16", "iconv -f UTF-16 -t UTF-8 {path} > {path}.utf8"),
+    b"\0\0\xfe\xff": ("UTF-32", "iconv -f UTF-32 -t UTF-8 {path} > {path}.utf8"),
     b"%PDF-": ("a PDF", "pdftotext {path} {path}.txt"),
 }
+_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis")  # at the start of such an archive
 
 
 def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
@@ -38,6 +43,8 @@ def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
         DataError: it is of a known other kind; names the kind and the command that helps.
     """
     head = file.peek(_HEAD)[:_HEAD]
+    if head.startswith(b"PK\x03\x04") and any(name in head for name in _OFFICE):
+        raise _other(where, "an office document", "save it as CSV or plain text, in UTF-8")
     for magic, (kind, cure) in _OTHERS.items():
         if head.startswith(magic):
             raise _other(where, kind, cure)
