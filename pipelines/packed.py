@@ -29,6 +29,7 @@ _OTHERS = {  # how a file begins -> what it is, and the command that helps
     b"\0\0\xfe\xff": ("UTF-32", "iconv -f UTF-32 -t UTF-8 {path} > {path}.utf8"),
     b"%PDF-": ("a PDF", "pdftotext {path} {path}.txt"),
 }
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
 _OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis")  # at the start of such an archive
 
 
@@ -48,9 +49,10 @@ def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
     for magic, (kind, cure) in _OTHERS.items():
         if head.startswith(magic):
             raise _other(where, kind, cure)
-    if kind := _utf16(head):
+    packed = next((opened for magic, opened in _PACKED.items() if head.startswith(magic)), None)
+    if not packed and (kind := _utf16(head)):
         raise _other(where, kind, f"iconv -f {kind} -t UTF-8 {{path}} > {{path}}.utf8")
-    return next((opened(file) for magic, opened in _PACKED.items() if head.startswith(magic)), file)
+    return packed(file) if packed else file
 
 
 @contextlib.contextmanager
@@ -65,11 +67,15 @@ def damage_named(where: str | os.PathLike) -> Iterator[None]:
 
 
 def _utf16(head: bytes) -> str | None:
-    """The kind of UTF-16 that so many zero bytes tell of."""
-    for kind, zeros in (("UTF-16LE", head[1::2]), ("UTF-16BE", head[::2])):
-        if len(head) >= 8 and zeros.count(0) > 0.8 * len(zeros):
+    """The kind of UTF-16 that so many high bytes tell of: all of U+0000 to U+1FFF are below 32."""
+    for kind, high, low in (("UTF-16LE", head[1::2], head[::2]), ("UTF-16BE", head[::2], head[1::2])):
+        if len(head) >= 8 and _controls(high) > 0.8 * len(high) and _controls(low) < 0.8 * len(low):
             return kind
     return None
+
+
+def _controls(half: bytes) -> int:
+    return len(half) - len(half.translate(None, _CONTROLS))
 
 
 def _other(where: str | os.PathLike, kind: str, cure: str) -> DataError:

@@ -108,6 +108,8 @@ def corrupt_gzip(path):
         ),
         (writes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + 600 * b"\0"), "is an old office document"),
         (writes(b"PAR1" + 300 * b"\x15\x04"), "is Parquet; .*to_csv"),
+        (writes("Добрый день".encode("utf-16-le")), "is UTF-16LE; "),
+        (writes("สวัสดีครับผม".encode("utf-16-be")), "is UTF-16BE; "),
         (writes("Guten Tag".encode("utf-32")), "is UTF-32; .* iconv -f UTF-32 -t UTF-8 '"),
         (writes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "byte 0, line 1: not UTF-8, nor any other text"),
     ],

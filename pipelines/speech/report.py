@@ -8,6 +8,7 @@ from pipelines.errors import shortened
 from pipelines.speech.corpus import ClipCorpus
 from pipelines.splits import SPLITS
 from pipelines.text.normalisation import normalise_string
+from pipelines.text.suspects import Suspects, warnings
 from pipelines.text.unknown import UnknownCharacters, unknown_of
 
 _EXAMPLES = 2
@@ -46,6 +47,10 @@ def report(
         for id, text, seconds in itertools.islice(rows, _EXAMPLES - len(found.examples)):
             found.examples.append(f'{id}: "{shortened(text, _SHOWN)}", {seconds:.2f} s')
     found.vocabulary["characters"] = corpus.tokenizer.size
+    suspects = Suspects()
+    for text in corpus.transcripts:
+        suspects.add(text)
+    found.warnings += warnings(suspects.counts())
     foreign = _foreign(corpus.transcripts)
     if language != "none" and foreign > _MOST_FOREIGN:
         found.warnings.append(
