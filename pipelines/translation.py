@@ -29,7 +29,7 @@ from pipelines.parallel.corpus import (
     made_with,
     training_text,
 )
-from pipelines.parallel.pairs import Counted, Pairs, own_targets, read_aligned, read_table
+from pipelines.parallel.pairs import ODD, Counted, Pairs, own_targets, read_aligned, read_table
 from pipelines.sorted_batches import SortedBatches, cut_batches
 from pipelines.splits import SPLITS, check_sizes, checked_fractions
 from pipelines.text.sequences import decoder_inputs
@@ -118,7 +118,8 @@ def prepare(
 
     def fill(folder: Path) -> None:
         progress(f"reading {where}")
-        read = {name: Counted(_read(paths, normalisation, skip_blank)) for name, paths in files.items()}
+        odd = () if autoencode else ODD
+        read = {name: Counted(_read(paths, normalisation, skip_blank), odd) for name, paths in files.items()}
         used = {name: own_targets(pairs, swap) if autoencode else pairs for name, pairs in read.items()}
         build(folder, used.pop("pairs"), fractions, used, swap, read, learn, progress)
 
