@@ -13,6 +13,7 @@ from kerasapp.commands.arguments import (
     output_file,
     protect_texts,
     protected_text,
+    require_another,
 )
 from kerasapp.commands.lines import Line, reading, report, texts_of, unusable, writing
 from kerasapp.commands.progress import progress_bar
@@ -51,6 +52,7 @@ def main(argv):
         raise ConfigError("--scores: --json has them")
     if args.text is None and args.alignment_plot is not None:
         raise ConfigError("--alignment-plot: draws one sentence; give it as TEXT")
+    require_another(args.output, args.input, "--input")
     knobs = knobs_of(args, SPEC.knobs)
     if args.text is not None:
         return translate_text(args, knobs)
