@@ -9,7 +9,7 @@ from pipelines.errors import DataError
 from pipelines.files import lines_of, read_text
 from pipelines.splits import string_digest
 from pipelines.text.normalisation import normalise_pieces
-from pipelines.text.sentences import squeeze_string
+from pipelines.text.sentences import has_letters, squeeze_string
 from pipelines.text.suspects import Suspects
 
 Pairs = Iterable[tuple[str, str]]
@@ -92,10 +92,6 @@ def read_table(path: Path, form: str, blank: bool = False) -> Iterator[tuple[str
             f"{path}: the first of 3 columns has no letters in {numbered:,} of {number:,} lines, as numbers"
             f" and scores; expected a sentence and its translation first: {_cut(path, '2,3')}"
         )
-
-
-def has_letters(text: str) -> bool:
-    return any(map(str.isalpha, text))
 
 
 def _quoted(text: str) -> bool:
