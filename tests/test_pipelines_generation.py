@@ -258,3 +258,12 @@ def test_window_shapes_are_static():
 def test_windows_need_one_window_and_one(windows):
     with pytest.raises(DataError, match="10 tokens are fewer than one window of 10"):
         windows(np.arange(10), streams=1, window=10)
+
+
+def test_a_text_that_is_given_twice_is_named(write, tmp_path):
+    """Its second half would be validated on what its first has trained."""
+    files = [write("abc\n" * 100), write("x\n" * 100, "b.txt"), write("abc\n" * 100, "again.txt")]
+    with pytest.raises(DataError, match=r"again\.txt: has the text of .*data\.txt, so that .* give it once"):
+        prepare(files, split=(0.9, 0.1, 0), cache=tmp_path / "cache", minimum=1)
+    corpus = prepare(files, split=(1, 0, 0), cache=tmp_path / "cache", minimum=1)
+    assert corpus.sizes["train"] == 1000
