@@ -120,7 +120,7 @@ def test_the_cache_is_used_for_equal_content_and_settings_only(write, ready):
     assert not reads(write(path.read_bytes(), "copy.txt"))
     assert not reads(path, minimum=5)
     assert not reads(path, vocabulary_size=500)  # plays no part for characters
-    assert reads(path, path)
+    assert reads(path, write(make_text(700), "other.txt"))
     assert reads(path, split=(0.5, 0.5, 0))
     assert reads(path, normalisation="none")
     assert reads(path, kind="subwords", vocabulary_size=400)
