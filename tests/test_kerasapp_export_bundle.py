@@ -73,6 +73,10 @@ def test_each_file_tells_its_least_runtime_and_runs_in_both_engines(bundle):
     assert least["dynamic"] >= least["float32"]
 
 
+def test_metadata_have_the_number_of_their_version(bundle):
+    assert metadata_of(bundle)["version"] == int(bundle.parent.name) == 1
+
+
 def test_metadata_have_a_checksum_that_a_new_version_renews(copy):
     for _ in range(2):
         digest = hashlib.sha256((copy / "metadata.json").read_bytes()).hexdigest()

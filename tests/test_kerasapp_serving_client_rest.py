@@ -5,6 +5,7 @@ import socket
 import threading
 
 import pytest
+import urllib3
 from scripted_server import scripted
 from waiting import PATIENCE, wait_until
 
@@ -47,6 +48,20 @@ def test_what_will_not_pass_is_told_at_once(pauses, status, code):
     ):
         client.status("m")
     assert (caught.value.code, caught.value.message, len(asked), pauses) == (code, "so it is", 1, [])
+
+
+@pytest.mark.parametrize(("seconds", "connecting"), [(2.0, 2.0), (60.0, 10.0)])
+def test_connecting_takes_ten_seconds_at_most_and_no_more_than_are_left(monkeypatch, seconds, connecting):
+    asked = []
+
+    def request(self, *args, timeout, **options):
+        asked.append((timeout.connect_timeout, timeout.read_timeout))
+        raise urllib3.exceptions.ConnectTimeoutError("late")
+
+    monkeypatch.setattr(urllib3.HTTPConnectionPool, "urlopen", request)
+    with Client("127.0.0.1:9", timeout=seconds, retries=0) as client, pytest.raises(StatusError):
+        client.status("m")
+    assert asked == [(pytest.approx(connecting, abs=0.5), pytest.approx(seconds, abs=0.5))]
 
 
 def test_retries_end(pauses):

@@ -1,5 +1,6 @@
 """Which versions are loaded, how one takes over from another, what labels mean, and what is reported."""
 
+import os
 import threading
 
 import numpy as np
@@ -10,6 +11,7 @@ from waiting import wait_until
 
 from kerasapp.serving.models.model_config import ModelConfig, VersionPolicy, find_models
 from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.models.versions import Version
 from kerasapp.serving.protocol.errors import StatusError
 
 
@@ -213,6 +215,8 @@ def test_early_labels(folder):
     server = Server(adder(folder, stable=9, canary=11), early_labels=True)
     with pytest.raises(StatusError, match=r"Servable not found for request: Specific\(adder, 11\)"):
         server.ask(None, "canary")
+    server.update()  # the next look around
+    assert not any("label" in line for line in server.lines)
     server.registry.configure(adder(folder, stable=11))
     server.update()
     assert server.ask(None, "stable")[0] == 9
@@ -224,6 +228,14 @@ def test_warm_up_replays_the_records(folder):
     for number, records in {9: 2, 10: 0}.items():
         with server.registry.acquire("adder", number) as version:
             assert version.bundle.warm_up(version.path) == records
+
+
+def test_all_cores_load_until_something_answers(folder, monkeypatch):
+    taken, load = [], Version.load
+    monkeypatch.setattr(Version, "load", lambda self, threads: taken.append(threads) or load(self, threads))
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    server = Server(adder(folder))
+    assert taken == [5, 1] and len(server.states()) == 2
 
 
 def test_a_failing_warm_up_keeps_the_version_out(folder):

@@ -30,6 +30,18 @@ def test_sizes_double_until_more_rows_give_nothing_more(clock):
     assert [timing.seconds for timing in timings[:5]] == pytest.approx([0.011, 0.012, 0.014, 0.018, 0.026])
 
 
+@pytest.mark.parametrize(("factor", "sizes"), [(1.03, [1, 2, 4]), (1.07, [1, 2, 4, 8, 16, 32, 64, 128, 256])])
+def test_a_few_per_cent_more_rows_per_second_are_no_gain(monkeypatch, factor, sizes):
+    now = 0.0
+
+    def run(rows):
+        nonlocal now
+        now += 0.001 * rows / factor ** np.log2(rows)
+
+    monkeypatch.setattr(tuning.time, "perf_counter", lambda: now)
+    assert [timing.rows for timing in time_batches(run, budget=1000.0)] == sizes
+
+
 def test_the_measuring_keeps_to_its_time(clock):
     timings = time_batches(clock, budget=0.5)
     assert 1 <= len(timings) < 7

@@ -1,6 +1,8 @@
 """The REST interface; H = http_rest_api_handler.cc, U = http_rest_api_util.cc, S = get_model_status_impl.cc,
 M = basic_manager.cc, D = g3doc/api_rest.md, all of TF Serving."""
 
+import io
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,6 +14,7 @@ from starlette.testclient import TestClient
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.model_config import VersionPolicy, find_models
 from kerasapp.serving.models.registry import Registry
+from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 from kerasapp.serving.rest.app import create_app
 from kerasapp.serving.rest.http_messages import error_answer
@@ -71,6 +74,20 @@ def client(engine):
 
 
 URL = "/v1/models/every%20thing"
+
+
+@pytest.mark.parametrize(
+    ("name", "logged"), [(None, "serving_default"), ("", "serving_default"), ("upper", "upper")]
+)
+def test_the_log_names_the_signature_that_answered(engine, name, logged):
+    lines = io.StringIO()
+    body = {"inputs": ["a"]} if name else {"inputs": {"a": [1], "b": [2]}}
+    with ThreadPoolExecutor(1) as executor:
+        client = TestClient(create_app(engine, executor, log=Log("requests", lines)))
+        given = {} if name is None else {"signature_name": name}
+        assert client.post(f"{URL}:predict", json={**body, **given}).status_code == 200
+    (line,) = map(json.loads, lines.getvalue().splitlines())
+    assert (line["signature"], line["version"], line["rows"]) == (logged, 2, 1)
 
 
 @pytest.mark.parametrize(

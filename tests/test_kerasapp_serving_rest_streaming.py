@@ -173,6 +173,13 @@ def test_a_body_too_large_and_a_model_that_cannot_stream_are_refused():
         assert answer.status_code == 400 and "export the model again" in answer.json()["error"]
 
 
+def test_the_main_signature_says_whose_loop_it_is():
+    names = {*GENERATION, *TRANSLATION}
+    for known in ("generation", "translation"):
+        found = streaming.task_of(OneModel("", (*names, spec.spec(known).signature)).version)
+        assert found.name == known
+
+
 def test_what_fails_before_the_first_event_has_a_status():
     failures = {("sample", 0): StatusError("RESOURCE_EXHAUSTED", "too many")}
     with served(OneModel("abc", fail=failures)) as app:
@@ -268,10 +275,12 @@ def test_a_client_that_goes_stops_the_work():
         client.left.set()
         await client.task
 
-    registry = OneModel("a" * 5000, seconds=0.001)
-    with served(registry) as app:
+    registry, lines = OneModel("a" * 5000, seconds=0.001), io.StringIO()
+    with served(registry, log=Log("requests", lines)) as app:
         asyncio.run(visit(app))
     assert registry.in_flight == 0 and registry.model.calls.count("sample") < 100
+    (line,) = map(json.loads, lines.getvalue().splitlines())
+    assert (line["status"], line["http_status"]) == ("CANCELLED", 200)  # the first events were sent
 
 
 def test_a_client_that_goes_while_it_sends_is_no_failure():

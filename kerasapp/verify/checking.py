@@ -31,10 +31,11 @@ class Settings:
     runtimes: those to ask, Keras aside, which always is; None for all there are.
     items: inputs, test vectors among them, beside those that never change. lines: texts of the user's own, in
     addition. length: of generated texts. scored: held-out texts that are scored. beam_size: of held-out
-    sentences and lines. seconds: for Keras alone, once it has answered `measuring.LEAST` inputs; what it has
-    not answered then nobody is asked; None asks for everything. patience: seconds that reading the held-out
-    data may take, on a machine that does nothing else. at_once: runtimes that are asked at the same time:
-    more than one is quicker, and makes their latencies longer.
+    sentences and lines. seconds: of the processor for Keras alone, once it has answered `measuring.LEAST`
+    inputs; what it has not answered then nobody is asked; None asks for everything. patience: seconds that
+    reading the held-out data may take, and the validation figure, on a machine that does nothing else.
+    at_once: runtimes that are asked at the same time: more than one is quicker, and makes their latencies
+    longer.
     """
 
     runtimes: Sequence[str] | None = None
@@ -49,7 +50,7 @@ class Settings:
 
 
 SERVED = ("rest", "grpc")  # by one server
-QUICK = Settings(items=20, length=40, scored=4, seconds=2.0, patience=15.0, at_once=2)
+QUICK = Settings(items=20, length=40, scored=4, seconds=4.0, patience=15.0, at_once=2)
 
 
 def verify(version, settings=None, progress: Callable[[str, float], None] = lambda runtime, share: None):

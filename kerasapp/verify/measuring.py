@@ -67,23 +67,24 @@ def measure(ask, items, *, started, seconds=None, batches=True):
         ask: see `signatures`.
         items: list of `Item`.
         started: the value of `time.time()` when the runtime's process began.
-        seconds: after the first answer, after which no further request is sent, but for the first `LEAST`
-            items; None: all are sent.
+        seconds: of the processor for answers, after which no further request is sent, but for the first
+            `LEAST` items; those that prepare the graph of a signature do not count. None: all are sent.
         batches: whether the runtime takes several inputs in a request.
 
     Returns: `Measured`, without peak.
     """
-    found, seen, end = Measured(), set(), float("inf")
+    found, seen, spent = Measured(), set(), 0.0
     for i, item in enumerate(items):
-        if i >= LEAST and time.monotonic() >= end:
+        if seconds and i >= LEAST and spent >= seconds:
             break
+        before = time.process_time()  # on a busy machine no less is asked
         taken, (outcome,) = _asked(ask, [item])
         if found.startup is None:
             found.startup = time.time() - started
-            end = time.monotonic() + seconds if seconds else end
-        elif item.signature == spec.spec(item.task).signature and outcome.count and item.signature in seen:
-            # The first one of a signature prepares its graph.
-            found.latencies.append(taken / outcome.count)
+        if item.signature in seen:  # the first one of a signature prepares its graph
+            spent += time.process_time() - before
+            if item.signature == spec.spec(item.task).signature and outcome.count:
+                found.latencies.append(taken / outcome.count)
         seen.add(item.signature)
         found.alone.append(outcome)
     if batches:

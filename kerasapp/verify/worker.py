@@ -16,6 +16,8 @@ from kerasapp import spec
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
 from kerasapp.verify.runtimes import phone
 
+LATE = 20  # times as long by the clock as by the processor
+
 
 def main(job, result):
     """Reads a job and writes its `Measured`."""
@@ -49,12 +51,19 @@ def _examine(predictor, job, found, result):
     except Exception as error:  # whatever a damaged file makes a library raise
         found.faults.append(one_line(error))
     _write(found, result)
-    within = threading.Timer(job["patience"], os._exit, [0])
-    within.daemon = True
-    within.start()
+    threading.Thread(target=_give_up, args=[job["patience"]], daemon=True).start()
     if fault := files.figure(predictor, job["folder"]):
         found.faults.append(fault)
         _write(found, result)
+
+
+def _give_up(seconds):
+    """Ends this process once it has had so many more seconds of the processor, which a busy machine gives
+    later, or `LATE` times as many have gone by."""
+    used, late = time.process_time() + seconds, time.monotonic() + LATE * seconds
+    while time.process_time() < used and time.monotonic() < late:
+        time.sleep(0.1)
+    os._exit(0)
 
 
 def _open(runtime, folder, specs, predictor=None):
