@@ -262,6 +262,5 @@ def load(folder: Path, content: str, tokenizers: Tokenizers | None = None) -> Pa
         source, target = (Tokenizer.load(_tokenizer_file(folder, side)) for side in SIDES)
         tokenizers = (source, source if source.fingerprint() == target.fingerprint() else target)
     found = _description(folder)
-    counts = {name: found[name] for name in ("read", "blank", "first")}
-    counts |= {name: found.get(name, {}) for name in ("odd", "suspects")}  # older folders do not have them
+    counts = {name: found[name] for name in ("read", "blank", "first", "odd", "suspects")}
     return ParallelCorpus(folder, tuple(tokenizers), found["pairs"], content, **counts)

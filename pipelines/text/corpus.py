@@ -176,6 +176,6 @@ def load(folder: Path, content: str, tokenizer: Tokenizer | None = None) -> Corp
         unknown={
             name: unknown_of(f"the {name} split", counts) for name, counts in description["unknown"].items()
         },
-        suspects=description.get("suspects", {}),
+        suspects=description["suspects"],
         content=content,
     )
