@@ -236,7 +236,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, numbers.Integral):
         return f"{value:,}"
     if isinstance(value, numbers.Real):
-        return f"{value:,.1f}" if 10 <= abs(value) < 1e7 else f"{value:.4g}"
+        return f"{value:,.1f}" if 10 <= abs(value) < 1e15 else f"{value:.4g}"
     if isinstance(value, Sequence):
         names = [str(item) for item in value]
         return ", ".join([*names[:3], *([f"and {len(names) - 3:,} more"] if len(names) > 3 else [])])

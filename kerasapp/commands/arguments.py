@@ -135,6 +135,13 @@ def output_file(text):
     return path
 
 
+def require_another(output, source, flag):
+    """Raises ConfigError where `output` is the file `source` that the flag names: it would be lost."""
+    paths = [Path(os.path.expanduser(path)) for path in (output, source) if path is not None]
+    if len(paths) == 2 and all(map(Path.is_file, paths)) and os.path.samefile(*paths):
+        raise ConfigError(f"--output: {output} is the file of {flag} and would be lost; name another")
+
+
 def output_folder(text):
     """A type for `add_argument`: a folder that exists, or whose parent exists."""
     path = Path(os.path.expanduser(text))
