@@ -173,6 +173,7 @@ BAD = {
     "damaged gzip": ("{model} --input {here}/cut.gz", "cut.gz"),
     "output into no folder": ("{model} x --output {here}/no/out", "no folder"),
     "output onto a folder": ("{model} x --output {here}", "is a folder"),
+    "output onto the input": ("{model} --input {here}/cut.gz --output {here}/cut.gz", "would be lost"),
     "plot of lines": ("{model} --alignment-plot {here}/a.png", "--alignment-plot"),
     "more than the beam": ("{model} x --n-best 5", "--n-best"),
     "no beam": ("{model} x --beam-size 0", "--beam-size"),
