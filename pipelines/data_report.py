@@ -112,7 +112,8 @@ class DataReport:
         for unknown in found:
             self.unknown.append(unknown)
             if unknown.spelt:
-                if unknown.share > SPELT_TOLD:
+                told = any("spelt in bytes" in warning for warning in self.warnings)
+                if unknown.share > SPELT_TOLD and not told:  # of a corpus all splits are alike
                     self.warnings.append(f"{unknown}; each takes up to 4 tokens, so training is slow")
             elif unknown.share > UNKNOWN_REFUSED and unknown.count > UNKNOWN_FEW and not allowed:
                 self.refusals.append(f"{unknown}; {cure}; to train all the same: --data.allow_unknown true")
