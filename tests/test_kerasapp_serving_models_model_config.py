@@ -3,6 +3,7 @@
 import pytest
 
 from kerasapp.artefact import versions
+from kerasapp.serving.models import model_config
 from kerasapp.serving.models.model_config import (
     ModelConfig,
     VersionPolicy,
@@ -77,6 +78,27 @@ def test_a_link_is_followed_anew_and_names_the_model(folder, tmp_path):
 def test_models_of_a_folder(folder):
     one = {"adder": ModelConfig("adder", folder / "adder", VersionPolicy("latest", 1))}
     assert find_models(folder) == find_models(folder / "adder") == one
+
+
+def test_a_model_whose_name_is_a_number_hides_no_other(folder):
+    (folder / "2024" / "1").mkdir(parents=True)
+    (folder / "77").mkdir()
+    assert list(find_models(folder)) == ["2024", "adder"]
+
+
+def test_a_folder_that_cannot_be_read_hides_no_other(folder, monkeypatch):
+    (folder / "lost+found").mkdir()
+
+    def versions_of(path):
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return versions(path)
+
+    monkeypatch.setattr(model_config, "versions", versions_of)
+    assert list(find_models(folder)) == ["adder", "lost+found"]
+    (folder / "adder").rename(folder / ".adder")
+    with pytest.raises(ServingError, match="no model found"):
+        find_models(folder)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def find_models(folder: Path) -> dict[str, ModelConfig]:
     if (folder / "saved_model.pb").is_file():
         raise ServingError(f"{folder}: this is one version of a model; give the folder above it")
     models = folder_reader(folder)()
-    if not models:
+    if not any(_has_versions(model.base_path, unreadable=False) for model in models.values()):
         raise ServingError(
             f"{folder}: no model found; expected NAME/VERSION/saved_model.pb, VERSION being 1, 2, ..."
         )
@@ -77,18 +77,30 @@ def find_models(folder: Path) -> dict[str, ModelConfig]:
 def folder_reader(folder: Path) -> Callable[[], dict[str, ModelConfig]]:
     """A function that finds the models that are in a folder when it is called; there may be none.
 
-    Whether the folder is one model or holds several is decided here, once. Hidden folders are not searched. A
-    link is followed anew each time, and names the model.
+    Whether the folder is one model or holds several is decided here, once: one whose name is a number is a
+    model if it has versions. Hidden folders are not searched. One that cannot be read counts as a model, so
+    that the registry tells of it. A link is followed anew each time, and names the model.
     """
     folder = Path(os.path.abspath(folder))  # no `resolve`: TF Serving polls the path that it was given
-    one = bool(versions(folder))
+
+    def inside() -> list[Path]:
+        return [path for path in sorted(folder.iterdir()) if path.name[0] != "." and path.is_dir()]
+
+    one = bool(versions(folder)) and not any(_has_versions(path, unreadable=False) for path in inside())
 
     def read() -> dict[str, ModelConfig]:
-        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
-        paths = [folder] if one else filter(versions, inside)
+        paths = [folder] if one else [path for path in inside() if _has_versions(path, unreadable=True)]
         return {path.name: ModelConfig(path.name, path) for path in paths}
 
     return read
+
+
+def _has_versions(folder: Path, unreadable: bool) -> bool:
+    """Whether a folder has versions; `unreadable` for one that cannot be read."""
+    try:
+        return bool(versions(folder))
+    except OSError:
+        return unreadable
 
 
 def read_model_config(path: Path) -> dict[str, ModelConfig]:
