@@ -229,6 +229,9 @@ def test_serve_answers_and_stops(tiny_export):
         )
         with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             assert len(json.load(response)["predictions"]) == 2
+        request.add_header("Origin", "https://example.org")  # a page of another site, in a browser here
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request, timeout=PATIENCE)
     finally:
         server.terminate()
         assert server.wait(timeout=PATIENCE) == 0

@@ -1,5 +1,6 @@
 """The server process: listens, loads, answers until a signal comes."""
 
+import ipaddress
 import os
 import signal
 import socket
@@ -79,7 +80,8 @@ def _answer(engine: Engine, rpc, listener: socket.socket, watcher: Watcher, sett
     path = settings.monitoring.path if settings.monitoring.enable else None
     with ThreadPoolExecutor(threads, "rest") as executor:
         routes = [*streaming.routes(engine, executor, settings.log), *page.routes(engine)]
-        options = {"metrics_path": path, "cors": settings.cors, "log": settings.log}
+        local = ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+        options = {"metrics_path": path, "cors": settings.cors, "local": local, "log": settings.log}
         app = create_app(engine, executor, routes=routes, **options)
         line = _ready_line(engine.registry.available(), listener, rpc and rpc.port)
         server = Server(app, rpc, line, patience=engine.limits.timeout)

@@ -2,9 +2,8 @@
 
 Paths, status codes and messages follow tensorflow_serving/model_servers (9d981c5c): http_rest_api_util.cc
 (paths), http_rest_api_handler.cc (dispatch), http_server.cc (what comes before the handler, status codes,
-metrics); and g3doc/api_rest.md. Additions
-of kerasapp: the headers X-Request-Id, which every answer gives back, and X-Request-Timeout, and a limit on
-the body.
+metrics); and g3doc/api_rest.md. Additions of kerasapp: the headers X-Request-Id, which every answer gives
+back, and X-Request-Timeout, a limit on the body, and that pages of other sites cannot ask a local server.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -25,6 +25,7 @@ from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.serving.rest.handler import answer, is_served
 from kerasapp.serving.rest.http_messages import json_answer, make_endpoint, read_body, within_deadline
 from kerasapp.serving.rest.observer import Observer
+from kerasapp.serving.rest.origins import foreign
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]  # evhttp_server.cc:114
 _ROUTED = ["GET", "HEAD", "POST"]  # the others are answered alike wherever they go
@@ -38,6 +39,7 @@ def create_app(
     routes: Iterable[BaseRoute] = (),
     metrics_path: str | None = DEFAULT_PATH,
     cors: bool = False,
+    local: bool = False,
     log: Log | None = None,
 ) -> Observer:
     """The ASGI application that answers for an engine, whose models may go on loading while it runs.
@@ -47,6 +49,7 @@ def create_app(
         routes: additional routes; they come before those of TF Serving's interface.
         metrics_path: the path of the metrics; None for no metrics.
         cors: pages of any origin may read the answers of TF Serving's interface.
+        local: only this machine can reach the server: pages of other sites are refused.
         log: gets each request.
     """
     log = log or Log()
@@ -71,7 +74,10 @@ def create_app(
             return Response(wrong, 400, media_type="text/plain")
         return Response(engine.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
-    endpoint = make_endpoint(call, log)
+    async def refuse(request: Request, record: RequestRecord) -> Response:
+        raise StatusError("PERMISSION_DENIED", foreign(request.headers, cors))
+
+    endpoint, refused = make_endpoint(call, log), make_endpoint(refuse, log)
     found = list(routes)
     if metrics_path is not None:
         found.append(Route(metrics_path, metrics, methods=_ROUTED))
@@ -79,7 +85,10 @@ def create_app(
     routed = Starlette(routes=found)
 
     async def app(scope, receive, send) -> None:
-        if scope["type"] == "http" and (
+        if local and scope["type"] == "http" and foreign(Headers(scope=scope), cors):
+            response = await refused(Request(scope, receive))
+            await response(scope, receive, send)
+        elif scope["type"] == "http" and (
             scope["method"] not in _ROUTED
             or scope["path"].endswith(":predict")  # saves the search for the route
         ):
