@@ -50,7 +50,7 @@ class Settings:
 
 
 SERVED = ("rest", "grpc")  # by one server
-QUICK = Settings(items=20, length=40, scored=4, seconds=4.0, patience=15.0, at_once=2)
+QUICK = Settings(items=20, length=40, scored=4, seconds=2.0, patience=15.0, at_once=2)
 
 
 def verify(version, settings=None, progress: Callable[[str, float], None] = lambda runtime, share: None):
