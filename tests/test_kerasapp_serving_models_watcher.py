@@ -73,6 +73,22 @@ def test_a_configuration_that_cannot_be_read_changes_nothing(folder):
     assert registry.available() == {}
 
 
+def test_a_problem_that_comes_back_is_told_again(folder):
+    answers = [ServingError("line 1"), {}, ServingError("line 1")]
+
+    def read():
+        answer = answers.pop(0)
+        if isinstance(answer, ServingError):
+            raise answer
+        return answer
+
+    lines = []
+    watcher = Watcher(Registry({}), read, seconds=1, report=lines.append)
+    while answers:
+        watcher.poll()
+    assert lines == ["the configuration stays as it was: line 1"] * 2
+
+
 def test_it_looks_by_itself_until_it_is_stopped(folder):
     looked = threading.Event()
     registry = Registry(find_models(folder))
