@@ -324,10 +324,11 @@ def test_a_client_that_takes_nothing_is_cut_off(monkeypatch):
         await client.task
         assert not client.sent
 
-    registry = OneModel("a" * 50)
-    with served(registry, Limits(timeout=PATIENCE)) as app:
+    registry, lines = OneModel("a" * 50), io.StringIO()
+    with served(registry, Limits(timeout=PATIENCE), Log("requests", lines)) as app:
         asyncio.run(visit(app))
     assert registry.in_flight == 0
+    assert json.loads(lines.getvalue())["status"] == "DEADLINE_EXCEEDED"  # the client has not left
 
 
 def test_many_streams_at_once_are_each_whole():
