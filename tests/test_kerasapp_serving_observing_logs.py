@@ -30,6 +30,15 @@ def test_which_requests_a_level_writes(status, http_status, levels):
     assert found == levels
 
 
+def test_a_line_has_what_is_known_of_a_request():
+    stream = io.StringIO()
+    Log("requests", stream).request(RequestRecord("7", "GRPC", "Predict", "m", 3, "s", 2))
+    line = json.loads(stream.getvalue())
+    assert line.pop("time") and line.pop("milliseconds") > 0
+    said = {"id": "7", "entrypoint": "GRPC", "api": "Predict", "model": "m", "version": 3, "signature": "s"}
+    assert line == {"event": "request", **said, "rows": 2, "status": "OK"}
+
+
 def test_what_a_library_logs_is_one_line_without_an_exceptions_text():
     try:
         raise ValueError("what the user wrote")

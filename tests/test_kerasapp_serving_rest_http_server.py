@@ -1,4 +1,4 @@
-"""The HTTP server's end; tests/test_kerasapp_serving_server.py has the rest."""
+"""The HTTP server's beginning and end; tests/test_kerasapp_serving_server.py has the rest."""
 
 import asyncio
 import socket
@@ -11,6 +11,16 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.rest.http_server import Server, listen
 from kerasapp.serving.rest.observer import Observer
+
+
+def test_a_server_can_start_again_at_once_on_its_port():
+    """The system keeps the address of a connection that the server has closed for a minute."""
+    with listen("127.0.0.1", 0) as listener:
+        host, port = listener.getsockname()
+        with socket.create_connection((host, port)) as client:
+            listener.accept()[0].close()
+            assert client.recv(1) == b""
+    listen(host, port).close()
 
 
 def test_a_connection_that_nobody_has_taken_yet_is_answered_at_the_end():

@@ -101,6 +101,7 @@ def test_the_stream_to_the_letter():
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-accel-buffering"] == "no"  # or a proxy would hold the events back
     assert answer.content.decode() == (
         'data: {"text": "h", "tokens": 1}\n\n'
         'data: {"text": "é", "tokens": 3}\n\n'
