@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -332,12 +333,11 @@ def test_a_full_queue_is_503():
 
 
 def test_status_does_not_wait_behind_models(engine):
-    with ThreadPoolExecutor(1) as executor:
-        busy = threading.Event()
+    busy, wish = threading.Event(), {"X-Request-Timeout": "0.1"}
+    with ThreadPoolExecutor(1) as executor, ExitStack() as stack:
+        stack.callback(busy.set)  # a failure must not wait for it either
         executor.submit(busy.wait)
         client = TestClient(create_app(engine, executor))
-        assert client.get(URL).status_code == 200
-        assert client.get(f"{URL}/metadata").status_code == 200
-        response = client.post(f"{URL}:predict", content=GOOD, headers={"X-Request-Timeout": "0.1"})
-        assert response.status_code == 504
-        busy.set()
+        assert client.get(URL, headers={"X-Request-Timeout": "30"}).status_code == 200
+        assert client.get(f"{URL}/metadata", headers={"X-Request-Timeout": "30"}).status_code == 200
+        assert client.post(f"{URL}:predict", content=GOOD, headers=wish).status_code == 504
