@@ -12,7 +12,7 @@ def require_tensorflow():
     place = "KERAS_BACKEND"
     backend = os.environ.get(place)
     if not backend:
-        home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+        home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")  # "~" for who has no home
         place = str(Path(home) / "keras.json")
         try:
             backend = json.loads(Path(place).read_text(encoding="utf-8")).get("backend")

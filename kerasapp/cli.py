@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import logging
 import os
 import sys
 
@@ -65,6 +66,7 @@ def run(argv):
     # Recurrent layers train 6% faster with memory from TensorFlow's own pool (benchmarks/training.py).
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where it cannot write its cache
     try:
         if not argv or argv[0] in ("-h", "--help", "help"):
             lines = [f"  {name:<12} {summary}" for name, summary in commands().items()]

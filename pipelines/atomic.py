@@ -1,6 +1,7 @@
 """Writing files that others may read at the same time."""
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -34,9 +35,19 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
     leads to is written. A pipe, a device or an open descriptor such as /dev/stdout gets the bytes.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written; the error names it.
     """
-    path = Path(path)
+    try:
+        with _replacing(Path(path)) as file:
+            yield file
+    except OSError as error:
+        if error.filename is None and error.errno != errno.EPIPE:  # as of a full disk
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
     if _takes_bytes(path):
         with tempfile.TemporaryFile() as file:
             yield file

@@ -1,6 +1,5 @@
 """Folders that are built once, whole or not at all."""
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -68,8 +67,7 @@ def built_once(root: Path, key: str, build: Callable[[Path], None], intact: Call
                 shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         reason = error.strerror or error
-        advice = f"; {ELSEWHERE}" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else ""
-        raise DataError(f"{root}: cannot write the cache folder: {reason}{advice}") from error
+        raise DataError(f"{root}: cannot write the cache folder: {reason}; {ELSEWHERE}") from error
     return done
 
 

@@ -112,7 +112,8 @@ class DataReport:
         for unknown in found:
             self.unknown.append(unknown)
             if unknown.spelt:
-                if unknown.share > SPELT_TOLD:
+                told = any("spelt in bytes" in warning for warning in self.warnings)
+                if unknown.share > SPELT_TOLD and not told:  # of a corpus all splits are alike
                     self.warnings.append(f"{unknown}; each takes up to 4 tokens, so training is slow")
             elif unknown.share > UNKNOWN_REFUSED and unknown.count > UNKNOWN_FEW and not allowed:
                 self.refusals.append(f"{unknown}; {cure}; to train all the same: --data.allow_unknown true")
@@ -236,7 +237,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, numbers.Integral):
         return f"{value:,}"
     if isinstance(value, numbers.Real):
-        return f"{value:,.1f}" if 10 <= abs(value) < 1e7 else f"{value:.4g}"
+        return f"{value:,.1f}" if 10 <= abs(value) < 1e15 else f"{value:.4g}"
     if isinstance(value, Sequence):
         names = [str(item) for item in value]
         return ", ".join([*names[:3], *([f"and {len(names) - 3:,} more"] if len(names) > 3 else [])])

@@ -70,9 +70,12 @@ def read_text(path: Path) -> Iterator[str]:
         except UnicodeDecodeError as error:
             offset = size - len(error.object) + error.start
             line = line_number + error.object.count(b"\n", 0, error.start)
+            where, name = f"{path}: byte {offset}, line {line}", shlex.quote(str(path))
+            if b"\0" in error.object:
+                raise DataError(f"{where}: not UTF-8, nor any other text: it has zero bytes") from None
             raise DataError(
-                f"{path}: byte {offset}, line {line}: not UTF-8 ({error.reason}); of Windows or Latin-1 text:"
-                f" iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(str(path))} > utf8.txt"
+                f"{where}: not UTF-8 ({error.reason}); of Windows or Latin-1 text: iconv -f WINDOWS-1252 -t"
+                f" UTF-8 {name} > utf8.txt"
             ) from None
         line_number += text.count("\n")
         if text and not started:

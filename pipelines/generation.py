@@ -22,7 +22,7 @@ from pipelines.text.corpus import Corpus, build, intact, load, made_with
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
 _LEAST_WINDOW = 8  # tokens: of a shorter one nothing is learned
-FORMAT = 2  # of the cache: raise it when tokens of the same text, or what is kept with them, would differ
+FORMAT = 3  # of the cache: raise it when tokens of the same text, or what is kept with them, would differ
 
 
 def prepare(
@@ -72,6 +72,7 @@ def prepare(
     progress(f"checking {where}")
     settings = {"files": [content_hash(path) for path in paths], "split": fractions, "format": FORMAT}
     learned = [kind, normalisation] + (["unigram", vocabulary_size] if kind == "subwords" else [])
+    _check_different(paths, settings["files"], fractions)
     key = digest({**settings, "learned": learned})
     root = cache_root(cache)
 
@@ -98,6 +99,17 @@ def prepare(
                 f" (one window and one): give more text, {_window(corpus, fractions)}another split"
             )
     return corpus
+
+
+def _check_different(paths: Sequence[Path], hashes: Sequence[str], fractions: Sequence[float]) -> None:
+    """Raises DataError for a text that is there twice, if a part is held out: it may be trained, too."""
+    for place, content in enumerate(hashes):
+        first = hashes.index(content)
+        if first < place and max(fractions) < 1:
+            raise DataError(
+                f"{paths[place]}: has the text of {paths[first]}, so that what is trained would be validated:"
+                " give it once, or --data.split 1 0 0"
+            )
 
 
 def _window(corpus: Corpus, fractions: Sequence[float]) -> str:

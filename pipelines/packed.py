@@ -18,13 +18,19 @@ _PACKED = {  # how a file begins -> what reads it; no text begins so
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     **{b"BZh%d1AY&SY" % level: bz2.BZ2File for level in range(1, 10)},
 }
-_OTHERS = {
+_OTHERS = {  # how a file begins -> what it is, and the command that helps
     b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc {path} | gzip > {path}.gz"),
     b"PK\x03\x04": ("a zip archive", "unzip -p {path} > {path}.txt"),
+    b"\xd0\xcf\x11\xe0": ("an old office document", "save it as CSV or plain text, in UTF-8"),
+    b"PAR1": ("Parquet", "pandas.read_parquet(...).to_csv(..., index=False)"),
+    b"\xff\xfe\0\0": ("UTF-32", "iconv -f UTF-32 -t UTF-8 {path} > {path}.utf8"),
     b"\xff\xfe": ("UTF-16", "iconv -f UTF-16 -t UTF-8 {path} > {path}.utf8"),
     b"\xfe\xff": ("UTF-16", "iconv -f UTF-16 -t UTF-8 {path} > {path}.utf8"),
+    b"\0\0\xfe\xff": ("UTF-32", "iconv -f UTF-32 -t UTF-8 {path} > {path}.utf8"),
     b"%PDF-": ("a PDF", "pdftotext {path} {path}.txt"),
 }
+_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
+_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis")  # at the start of such an archive
 
 
 def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
@@ -38,12 +44,15 @@ def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
         DataError: it is of a known other kind; names the kind and the command that helps.
     """
     head = file.peek(_HEAD)[:_HEAD]
+    if head.startswith(b"PK\x03\x04") and any(name in head for name in _OFFICE):
+        raise _other(where, "an office document", "save it as CSV or plain text, in UTF-8")
     for magic, (kind, cure) in _OTHERS.items():
         if head.startswith(magic):
             raise _other(where, kind, cure)
-    if kind := _utf16(head):
+    packed = next((opened for magic, opened in _PACKED.items() if head.startswith(magic)), None)
+    if not packed and (kind := _utf16(head)):
         raise _other(where, kind, f"iconv -f {kind} -t UTF-8 {{path}} > {{path}}.utf8")
-    return next((opened(file) for magic, opened in _PACKED.items() if head.startswith(magic)), file)
+    return packed(file) if packed else file
 
 
 @contextlib.contextmanager
@@ -58,11 +67,15 @@ def damage_named(where: str | os.PathLike) -> Iterator[None]:
 
 
 def _utf16(head: bytes) -> str | None:
-    """The kind of UTF-16 that so many zero bytes tell of."""
-    for kind, zeros in (("UTF-16LE", head[1::2]), ("UTF-16BE", head[::2])):
-        if len(head) >= 8 and zeros.count(0) > 0.8 * len(zeros):
+    """The kind of UTF-16 that so many high bytes tell of: all of U+0000 to U+1FFF are below 32."""
+    for kind, high, low in (("UTF-16LE", head[1::2], head[::2]), ("UTF-16BE", head[::2], head[1::2])):
+        if len(head) >= 8 and _controls(high) > 0.8 * len(high) and _controls(low) < 0.8 * len(low):
             return kind
     return None
+
+
+def _controls(half: bytes) -> int:
+    return len(half) - len(half.translate(None, _CONTROLS))
 
 
 def _other(where: str | os.PathLike, kind: str, cure: str) -> DataError:

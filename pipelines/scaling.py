@@ -49,7 +49,7 @@ class Scaling(NamedTuple):
         """The scaling of a training split, float64 [time, columns]; `where` names its files.
 
         Raises:
-            DataError: a column is constant, varies less than float64 can tell, or is too large to average.
+            DataError: a column is constant, varies less than float64 can tell, or is too large or small.
         """
         moved = _forward(transform, np.asarray(values, np.float64), np.sqrt, np.log)
         found = [
@@ -144,6 +144,8 @@ def _moments(values: np.ndarray, where: str) -> tuple[float, float]:
         deviation = largest * np.std(away / largest)
     if not np.isfinite([mean, deviation]).all():
         raise DataError(f"{where}: its values are too large to be averaged; use a larger unit")
+    if deviation < STEPS * np.finfo(np.float64).tiny:  # TensorFlow takes smaller numbers for 0
+        raise DataError(f"{where}: its values are too small to be told apart; use a smaller unit")
     if deviation < STEPS * np.spacing(np.max(np.abs(values))):
         raise DataError(
             f"{where}: nearly constant: a float64 holds too few numbers between {values.min():.17g} and "

@@ -19,6 +19,8 @@ from pipelines.scaling import FARTHEST, Scaling, allowed, fits, near
 from pipelines.splits import SPLITS, checked_fractions
 from pipelines.tables import Table, read
 
+_FAR = 5  # times the range of all other values: a value so far from them may stand for a missing one
+_DIFFERENT = 10  # values that a column has at least, of which one can be far from the others
 SAME = 0.99  # share of a column's values that makes it nearly constant
 
 
@@ -46,9 +48,11 @@ class SeriesCorpus:
         return self.table.values
 
     def remarks(self, splits: Sequence[str] = SPLITS) -> list[str]:
-        """What may be wrong with the data, and is no error, a line each: columns that hardly vary in one of
-        the splits, and uneven dates."""
+        """What may be wrong with the data, and is no error, a line each: values far from all others, columns
+        that hardly vary in one of the splits, and uneven dates."""
         found = []
+        for name, column in zip(self.table.columns, self.values.T, strict=True):
+            found += [self._apart(name, column, value) for value in far_values(column)]
         for split in splits:
             values = self.values[slice(*self.bounds[split])]
             for name, column in zip(self.table.columns, values.T, strict=True):
@@ -66,6 +70,16 @@ class SeriesCorpus:
                 " one step, and forecasts have numbers in place of dates"
             )
         return found
+
+    def _apart(self, name: str, column: np.ndarray, value: float) -> str:
+        places, dates = np.flatnonzero(column == value), self.table.dates
+        first = dates[int(places[0])] if dates else f"step {places[0] + 1}"
+        others = column[column != value]
+        return (
+            f"column {name}: {value:.10g} ({len(places):,} of {len(column):,} values, first at {first}) is"
+            f" far from all others ({others.min():.10g} to {others.max():.10g}): if it stands for a missing"
+            " value, fill it in or remove the line"
+        )
 
     def split(self, name: str) -> np.ndarray:
         """The scaled values of "train", "valid" or "test", float32 [time, columns]."""
@@ -154,6 +168,16 @@ def commonest(values: np.ndarray) -> tuple[float, int]:
     """The value that is there most often, and how often; (0, 0) of none."""
     each, counts = np.unique(values, return_counts=True)
     return (float(each[counts.argmax()]), int(counts.max())) if len(values) else (0.0, 0)
+
+
+def far_values(values: np.ndarray) -> list[float]:
+    """The least value, the largest, or both, if far from all other values."""
+    each = np.unique(values)
+    if len(each) < _DIFFERENT:
+        return []
+    far = _FAR * (each[-2] - each[1])
+    ends = (each[0], each[1] - each[0]), (each[-1], each[-1] - each[-2])
+    return [float(value) for value, gap in ends if gap > far]
 
 
 def check_distance(table: Table, scaling: Scaling, where: str | os.PathLike) -> None:

@@ -30,19 +30,23 @@ def check_sizes(where: object, thing: str, sizes: Mapping[str, int], fractions: 
     """Raises DataError if a split is empty though its fraction is above 0; `thing` names what it holds."""
     for name, fraction in zip(SPLITS, fractions, strict=True):
         if fraction > 0 and not sizes[name]:
+            count = sum(sizes.values())
             raise DataError(
-                f"{where}: no {thing} is left for the {name} split ({100 * fraction:g}% of"
-                f" {sum(sizes.values()):,}): give more {thing}s, or {_cure(sum(sizes.values()), fractions)}"
+                f"{where}: no {thing} is left for the {name} split ({100 * fraction:g}% of {count:,}):"
+                f" {_cure(thing, count, fractions)}--data.split 1 0 0 to train on all and measure nothing"
             )
 
 
-def _cure(count: int, fractions: Sequence[float]) -> str:
-    """The flag that helps where there are so few of something."""
+def _cure(thing: str, count: int, fractions: Sequence[float]) -> str:
+    """What helps where a split is empty, as the beginning of a sentence."""
+    if count * min(filter(None, fractions)) >= 1:
+        own = "give files of its own (--data.valid_source, --data.test_source), or " * (thing == "pair")
+        return f"{thing}s that share a text stay in one split, and here so many do that all are in one: {own}"
     least = math.floor(100 / max(count, 1)) / 100
     valid, test = (max(fraction, least) if fraction else 0.0 for fraction in fractions[1:])
     train = round(1 - valid - test, 2)
     some = f"--data.split {train:g} {valid:g} {test:g}, or " if train >= least and fractions[0] else ""
-    return f"{some}--data.split 1 0 0 to train on all and measure nothing"
+    return f"give more {thing}s, or {some}"
 
 
 class PairDigests:

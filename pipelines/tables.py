@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ from pipelines.files import locate, read_text
 
 MISSING = ("", "nan", "na", "n/a", "null", "none", "nat", "-", "?")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_ENDS = "the line ends with a comma; remove it"
+# A number with separators of thousands, a decimal comma, a currency, a unit, or a sign of Unicode.
+_WRITTEN = re.compile(r"[^\w.]{0,3}\d[\d.,'’_\s]*([^\W\d]{1,3}|[^\w\s]{1,2}\w?)?")
 _FINITE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -93,7 +97,7 @@ def read(
         for number, cells in lines:
             where = f"{path}: line {number}"
             if len(cells) != len(header):
-                raise DataError(f"{where}: {len(cells)} values for {len(header)} columns")
+                raise DataError(f"{where}: {_other_count(cells, header)}")
             rows.append([_number(where, name, cells[header.index(name)]) for name in wanted])
             if date is not None:
                 moments.append(_moment(where, date, cells[header.index(date)], moments))
@@ -105,27 +109,37 @@ def read(
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number and the cells of each line, without empty lines."""
     reader = csv.reader(io.StringIO("".join(read_text(path)), newline=""), strict=True)
+    started, blank, number = False, None, 0
     try:
-        started, blank = False, None
         for cells in reader:
+            number = reader.line_num
             if not cells:
                 blank = blank or reader.line_num
                 continue
             if blank and started and len(cells) == 1:
                 raise DataError(f"{path}: line {blank}: a value is missing; fill it in or remove the line")
-            yield reader.line_num, [cell.strip() for cell in cells]
+            yield number, [cell.strip() for cell in cells]
             started, blank = True, None
-    except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: not CSV: {error}") from None
+    except csv.Error as error:  # a quote that is never closed takes all lines to the end
+        raise DataError(f"{path}: line {number + 1}: not CSV: {error}") from None
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:
     where = f"{path}: line 1"
+    if not cells:
+        raise DataError(f"{where}: expected the names of the columns; all lines are blank")
+    if cells[0].startswith("sep="):
+        raise DataError(f"{where}: expected the names of the columns, not sep=; remove the line")
     if len(cells) == 1:
         for separator, name in SEPARATORS.items():
             if separator in cells[0]:
-                raise DataError(f"{where}: expected commas between the columns, not {name}: {cells[0]}")
+                command = f"tr {f',{separator}'!r} '.,' < {shlex.quote(str(path))} > commas.csv"
+                raise DataError(
+                    f"{where}: expected commas between the columns, not {name}: {cells[0]}; {command}"
+                )
     for place, cell in enumerate(cells, 1):
+        if not cell and place == len(cells) > 1:
+            raise DataError(f"{where}: column {place} has no name: {_ENDS} from all lines")
         if not cell:
             raise DataError(
                 f"{where}: column {place} has no name; name it, or leave it out (an index that pandas wrote: "
@@ -148,6 +162,16 @@ def _wanted(path: Path, header: list[str], columns: Sequence[str], date: str | N
     return wanted
 
 
+def _other_count(cells: list[str], header: list[str]) -> str:
+    """What is wrong with a line that has more or fewer cells than the header."""
+    told = f"{len(cells)} values for {len(header)} columns"
+    if len(cells) < len(header):
+        return told
+    if not any(cells[len(header) :]):
+        return f"{told}: {_ENDS}"
+    return f"{told}: no number is written with commas, neither 1,234 nor 1,5"
+
+
 def _is_number(cell: str) -> bool:
     try:
         return math.isfinite(float(cell)) and "_" not in cell  # only Python reads 1_000
@@ -167,8 +191,8 @@ def _number(where: str, name: str, cell: str) -> float:
         told = f"{cell} is beyond the largest number, {sys.float_info.max:.2g}; use a larger unit"
     elif dates.parse(cell):
         told = f"{cell!r} is a date, not a number; give --data.date {name} (forecast: --date {name})"
-    elif _is_number(cell.replace(",", ".")):
-        told = f"{cell!r} is not a number; write it with a point and without separators of thousands"
+    elif _WRITTEN.fullmatch(cell):
+        told = f"{cell!r} is not a number; write it with a point and digits alone, such as 1234.5"
     else:
         told = f"{cell!r} is not a number; choose columns of numbers with --data.columns"
     raise DataError(f"{where}: {told}")
@@ -177,12 +201,19 @@ def _number(where: str, name: str, cell: str) -> float:
 def _moment(where: str, name: str, cell: str, before: list[dates.Moment]) -> dates.Moment:
     moment, where = dates.parse(cell), f"{where}, column {name}"
     if moment is None:
-        raise DataError(f"{where}: {cell!r} is not a date such as {dates.FORMS}")
+        raise DataError(
+            f"{where}: {cell!r} is not a date such as {dates.FORMS}; rewrite the column, or leave it out:"
+            " name the other columns with --data.columns"
+        )
     if not before:
         return moment
     last = before[-1].text
     if moment.form != before[-1].form:
         raise DataError(f"{where}: {cell!r} does not have the form of the date before, {last}")
     if moment.instant <= before[-1].instant:
-        raise DataError(f"{where}: {cell} does not come after {last}")
+        twice = "; an hour that is there twice needs a time zone such as +01:00"
+        raise DataError(
+            f"{where}: {cell} does not come after {last}; expected the oldest line first, and each date once"
+            + (twice if cell == last and moment.form[1] else "")
+        )
     return moment

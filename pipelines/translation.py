@@ -29,13 +29,13 @@ from pipelines.parallel.corpus import (
     made_with,
     training_text,
 )
-from pipelines.parallel.pairs import Counted, Pairs, own_targets, read_aligned, read_table
+from pipelines.parallel.pairs import ODD, Counted, Pairs, own_targets, read_aligned, read_table
 from pipelines.sorted_batches import SortedBatches, cut_batches
 from pipelines.splits import SPLITS, check_sizes, checked_fractions
 from pipelines.text.sequences import decoder_inputs
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
-FORMAT = 4  # of the cache: raise it when what is kept of the same files would differ
+FORMAT = 5  # of the cache: raise it when what is kept of the same files would differ
 _ROWS = 8  # a larger batch has a multiple of so many rows, which devices or parallel loops share evenly
 
 File = str | os.PathLike
@@ -118,7 +118,8 @@ def prepare(
 
     def fill(folder: Path) -> None:
         progress(f"reading {where}")
-        read = {name: Counted(_read(paths, normalisation, skip_blank)) for name, paths in files.items()}
+        odd = () if autoencode else ODD
+        read = {name: Counted(_read(paths, normalisation, skip_blank), odd) for name, paths in files.items()}
         used = {name: own_targets(pairs, swap) if autoencode else pairs for name, pairs in read.items()}
         build(folder, used.pop("pairs"), fractions, used, swap, read, learn, progress)
 

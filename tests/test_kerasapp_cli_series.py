@@ -73,10 +73,11 @@ def test_steps_without_dates_are_numbered_and_told(wave_run, tmp_path, capsys):
         (["--history", "none.csv"], "none.csv: no such file"),
         (["--date", "day"], "--date: goes with --history"),
         (["--plot", "none/a.png"], "there is no folder none"),
+        (["--history", "{wave}", "--output", "{wave}"], "is the file of --history and would be lost"),
     ],
 )
-def test_wrong_flags_are_one_line(wave_run, words, message, capsys):
-    assert run(["forecast", str(wave_run), *words]) == 2
+def test_wrong_flags_are_one_line(wave_run, wave_file, words, message, capsys):
+    assert run(["forecast", str(wave_run), *(word.format(wave=wave_file) for word in words)]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
 

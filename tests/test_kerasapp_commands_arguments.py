@@ -2,7 +2,14 @@
 
 import pytest
 
-from kerasapp.commands.arguments import Parser, output_file, protect_texts, protected_text
+from kerasapp.commands.arguments import (
+    Parser,
+    file_of,
+    output_file,
+    protect_texts,
+    protected_text,
+    require_another,
+)
 from kerasapp.errors import ConfigError
 
 
@@ -48,3 +55,29 @@ def test_output_files_are_checked_before_any_work(tmp_path):
     for path, words in ((tmp_path, "is a folder"), (tmp_path / "no" / "new.txt", "there is no folder")):
         with pytest.raises(ConfigError, match=words):
             parser.parse(["--output", str(path)])
+
+
+def test_a_file_of_another_kind_is_no_name_for_a_picture(tmp_path):
+    parser = Parser("say", "")
+    parser.add_argument("--plot", type=file_of(".png"))
+    for name in ("a.png", "a.PNG", "a"):
+        assert parser.parse(["--plot", str(tmp_path / name)])[0].plot == tmp_path / name
+    for name, words in (
+        ("a.csv", r"a name that ends in \.png is expected"),
+        ("no/a.png", "there is no folder"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            parser.parse(["--plot", str(tmp_path / name)])
+
+
+def test_the_file_that_is_read_is_not_the_output(tmp_path):
+    source, link = tmp_path / "a.txt", tmp_path / "link.txt"
+    source.write_text("kept")
+    link.symlink_to(source)
+    for output in (source, link):
+        with pytest.raises(ConfigError, match="is the file of --input and would be lost; name another"):
+            require_another(output, str(source), "--input")
+    require_another(tmp_path / "new.txt", str(source), "--input")
+    require_another(None, str(source), "--input")
+    require_another(source, None, "--input")
+    require_another("/dev/null", "/dev/null", "--input")

@@ -2,11 +2,13 @@
 
 import pytest
 
+from kerasapp.artefact import versions
+from kerasapp.serving.models import model_config
 from kerasapp.serving.models.model_config import (
     ModelConfig,
     VersionPolicy,
     find_models,
-    find_versions,
+    folder_reader,
     read_model_config,
 )
 from kerasapp.serving.protocol.errors import ServingError
@@ -47,13 +49,56 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_versions_are_positive_whole_numbers(folder):
-    assert find_versions(folder / "adder") == {9: folder / "adder" / "9", 10: folder / "adder" / "10"}
+def test_versions_are_what_tf_serving_takes(folder):
+    # 9d981c5c, file_system_storage_path_source.cc:87: absl::SimpleAtoi to int64; :134: the last name counts
+    for name in ("1764511800123456789", "00123", "09", "-1", "9223372036854775808", "1.0", "0x1", "1e3", "²"):
+        (folder / "adder" / name).mkdir()
+    names = {-1: "-1", 0: "0", 9: "9", 10: "10", 123: "00123", 1764511800123456789: "1764511800123456789"}
+    found = versions(folder / "adder")
+    assert {number: path.name for number, path in found.items()} == names
+    assert list(found) == list(names)
+
+
+def test_a_link_is_followed_anew_and_names_the_model(folder, tmp_path):
+    # PollFileSystemForServable looks into base_path as it was given (:277)
+    release = tmp_path / "release"
+    (release / "old" / "1").mkdir(parents=True)
+    (release / "new" / "2").mkdir(parents=True)
+    link = tmp_path / "links" / "current"
+    link.parent.mkdir()
+    link.symlink_to(release / "old")
+    models, read = find_models(link), folder_reader(link)
+    assert models == {"current": ModelConfig("current", link)} == read()
+    assert list(versions(models["current"].base_path)) == [1]
+    link.unlink()
+    link.symlink_to(release / "new")
+    assert list(versions(read()["current"].base_path)) == [2]
 
 
 def test_models_of_a_folder(folder):
     one = {"adder": ModelConfig("adder", folder / "adder", VersionPolicy("latest", 1))}
     assert find_models(folder) == find_models(folder / "adder") == one
+
+
+def test_a_model_whose_name_is_a_number_hides_no_other(folder):
+    (folder / "2024" / "1").mkdir(parents=True)
+    (folder / "77").mkdir()
+    assert list(find_models(folder)) == ["2024", "adder"]
+
+
+def test_a_folder_that_cannot_be_read_hides_no_other(folder, monkeypatch):
+    (folder / "lost+found").mkdir()
+
+    def versions_of(path):
+        if path.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(path))
+        return versions(path)
+
+    monkeypatch.setattr(model_config, "versions", versions_of)
+    assert list(find_models(folder)) == ["adder", "lost+found"]
+    (folder / "adder").rename(folder / ".adder")
+    with pytest.raises(ServingError, match="no model found"):
+        find_models(folder)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,20 @@ def test_models_and_versions_come_and_go(folder):
     assert registry.available() == {}
 
 
+def test_a_link_to_another_release(folder):
+    (folder / "two" / "2").mkdir(parents=True)
+    link = folder / "links" / "current"
+    link.parent.mkdir()
+    link.symlink_to(folder / "one")
+    registry = Registry(find_models(link))
+    registry.update()
+    watcher = Watcher(registry, folder_reader(link), seconds=1)
+    (link.parent / "new").symlink_to(folder / "two")
+    (link.parent / "new").rename(link)
+    watcher.poll()
+    assert registry.available() == {"current": [2]}
+
+
 def test_the_folder_of_one_model(folder):
     registry = Registry(find_models(folder / "one"))
     registry.update()

@@ -1,5 +1,5 @@
 """The REST interface; H = http_rest_api_handler.cc, U = http_rest_api_util.cc, S = get_model_status_impl.cc,
-M = basic_manager.cc, D = g3doc/api_rest.md, all of TF Serving."""
+M = basic_manager.cc, D = g3doc/api_rest.md, all of TF Serving at commit 9d981c5c."""
 
 import asyncio
 import gzip
@@ -193,14 +193,42 @@ GOOD = '{"inputs": {"a": [1], "b": [2]}}'
         ("GET", f"{URL}/versions/77/metadata", None, 404, "Servable not found for request: Specific"),
         # http_server.cc, Dispatch: other paths are not this interface's
         ("GET", "/elsewhere", None, 404, "Not found"),
-        # ours
+        # classifier.cc:176, regressor.cc:170
         (
             "POST",
             f"{URL}:classify",
-            '{"examples": []}',
+            '{"examples": [{"x": 1}]}',
             400,
-            "method_name to be tensorflow/serving/classify.",
+            "Expected one input Tensor.",
         ),
+        (
+            "POST",
+            f"{URL}:classify",
+            '{"signature_name": "several", "examples": [{}]}',
+            400,
+            "Expected one or two output Tensors, found 3",
+        ),
+        (
+            "POST",
+            f"{URL}:classify",
+            '{"signature_name": "no", "examples": [{}]}',
+            400,
+            "No signature was found with the name: no",
+        ),
+        (
+            "POST",
+            f"{URL}:regress",
+            '{"signature_name": "mean", "examples": [{}]}',
+            400,
+            "No regression inputs found in SignatureDef: inputs {",
+        ),
+        # json_tensor.cc:820, FillClassifyRegressRequestFromJson
+        ("POST", f"{URL}:classify", "[]", 400, "JSON Value: [] Is not object"),
+        ("POST", f"{URL}:regress", "{}", 400, "key 'examples' is expected and was not found"),
+        ("POST", f"{URL}:regress", '{"examples": 1}', 400, "Expecting 'examples' value to be an list/array"),
+        ("POST", f"{URL}:regress", '{"examples": []}', 400, "'examples' value is an empty array"),
+        # evhttp_server.cc:114 allows seven methods
+        ("TRACE", URL, None, 501, "Method not implemented: TRACE"),
         ("POST", f"{URL}:predict", "x" * 10_001, 413, "larger than 10000 bytes"),
     ],
 )
@@ -325,6 +353,52 @@ def test_metrics(client):
     assert ':request_latency_count{model_name="every thing",API="predict",entrypoint="REST"}' in response.text
     assert ':request_count{model_name="every thing",status="INVALID_ARGUMENT"}' in response.text
     assert "made-up" not in response.text  # or clients could fill the memory with names
+
+
+def test_the_path_of_the_metrics_with_a_query(client):  # http_server.cc:96, ProcessPrometheusRequest
+    response = client.get("/monitoring/prometheus/metrics?name=x")
+    assert response.status_code == 400
+    assert response.text == (
+        "Unexpected path: /monitoring/prometheus/metrics?name=x. Should be /monitoring/prometheus/metrics"
+    )
+
+
+@pytest.mark.parametrize("path", [URL, f"{URL}:predict", f"{URL}:generate_stream"])
+def test_options(client, path):  # http_server.cc:170, ProcessRequest
+    for origin, status in (
+        ("http://a.example", 200),
+        ("https://a.example:8", 200),
+        ("null", 400),
+        (None, 400),
+    ):
+        response = client.options(path, headers={"Origin": origin} if origin else {})
+        assert (response.status_code, response.content) == (status, b"")
+        assert "access-control-allow-origin" not in response.headers
+    assert client.options("/elsewhere", headers={"Origin": "http://a.example"}).status_code == 404
+
+
+def test_pages_of_other_origins(engine):  # http_rest_api_util.cc:40, AddCORSHeaders
+    with ThreadPoolExecutor(1) as executor:
+        client = TestClient(create_app(engine, executor, cors=True))
+        preflight = client.options(f"{URL}:predict", headers={"Origin": "http://a.example"})
+        answer, error = (
+            client.post(f"{URL}:predict", content=GOOD),
+            client.post(f"{URL}:predict", content="{"),
+        )
+        assert (preflight.status_code, answer.status_code, error.status_code) == (200, 200, 400)
+        for response in (preflight, answer, error):
+            assert response.headers["access-control-allow-origin"] == "*"
+            assert response.headers["access-control-allow-methods"] == "POST, GET"
+            assert response.headers["access-control-allow-headers"] == "Content-Type"
+        assert "access-control-allow-origin" not in client.get("/monitoring/prometheus/metrics").headers
+
+
+def test_gzip(client):  # gzip_zlib.cc:761, Uncompress: all of it, its footer included, and nothing after it
+    packed, name = gzip.compress(GOOD.encode()), {"Content-Encoding": "x-gzip"}
+    assert client.post(f"{URL}:predict", content=packed, headers=name).json() == {"outputs": [3.0]}
+    for wrong in (packed[:-1], packed[:-9], packed + b"x", packed + packed, b"", GOOD.encode()):
+        response = client.post(f"{URL}:predict", content=wrong, headers=name)
+        assert response.json() == {"error": "JSON Parse error: The document is empty"}
 
 
 def test_a_full_queue_is_503():

@@ -1,11 +1,11 @@
 """Predict bodies as TF Serving reads and writes them; a case names the place in its sources that it is from.
 
-T = json_tensor_test.cc, J = json_tensor.cc (both in tensorflow_serving/util), D = g3doc/api_rest.md
+T = json_tensor_test.cc, J = json_tensor.cc (both in tensorflow_serving/util), D = g3doc/api_rest.md, all of
+commit 9d981c5c
 """
 
 import json
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -33,9 +33,15 @@ ACCEPTED = [
         {"x": "float"},
         {"x": np.float32([np.nan, -np.inf, np.inf])},
     ),
-    # J IsLosslessDecimal: the bound on whole numbers holds for whole numbers alone
-    ('{"instances": [16777215, 1e30]}', {"x": "float"}, {"x": np.float32([16777215, 1e30])}),
-    ('{"instances": [16777217.0]}', {"x": "float"}, {"x": np.float32([16777216])}),
+    # J AddValueToTensor (GetFloat), T FloatTensorWithPrecisionLoss, FloatTensorThatExceedsMaxReturnsInf
+    ('{"instances": [17999996, 1e30]}', {"x": "float"}, {"x": np.float32([17999996, 1e30])}),
+    ('{"instances": [16777217, 16777217.0]}', {"x": "float"}, {"x": np.float32([16777216, 16777216])}),
+    ('{"instances": [1e39, -1.79769e+308]}', {"x": "float"}, {"x": np.float32([np.inf, -np.inf])}),
+    ('{"instances": [2.22507e-308]}', {"x": "float"}, {"x": np.float32([0])}),
+    ('{"instances": [9007199254740993]}', {"x": "double"}, {"x": np.float64([2**53])}),
+    ('{"inputs": [18446744073709551616]}', {"x": "double"}, {"x": np.float64([2.0**64])}),
+    # J ParseJson: what follows the document is not looked at
+    ('{"inputs": 7} {"inputs": 8', {"x": "uint8"}, {"x": np.uint8(7)}),
     # T SingleUnnamedTensorBase64Scalars, ...Base64Lists, SingleNamedTensorBase64
     (
         '{"instances": [{"b64": "aGVsbG8="}, {"b64": "AP8="}]}',
@@ -108,14 +114,6 @@ REFUSED = [
         {"x": "int32"},
         'JSON Value: "a" Type: String is not of expected type: int32',
     ),
-    (
-        '{"instances": [1e39]}',
-        {"x": "float"},
-        "Cannot convert JSON value: 1e+39 to float without loss of precision.",
-    ),
-    ('{"instances": [16777217]}', {"x": "float"}, "JSON value: 16777217 to float without loss"),
-    ('{"instances": [1.5, 16777217]}', {"x": "float"}, "JSON value: 16777217 to float without loss"),
-    ('{"instances": [9007199254740993]}', {"x": "double"}, "to double without loss of precision"),
     # T MultipleNamedTensorErrors
     (
         '{"instances": [{"i": [1], "s": "a"}, {"i": [[1]], "s": "b"}]}',
@@ -199,7 +197,7 @@ REFUSED = [
     ('{"instances": [{"b64": "?"}]}', {"x": "string"}, "Unable to base64 decode"),
     ('{"inputs": ["a", {"b64": 1}]}', {"x": "string"}, "not formatted correctly for base64 data"),
     # J FillPredictRequestFromJson
-    ('{"instances": 1}', {"x": "float"}, "Excepting 'instances' to be an list/array"),
+    ('{"instances": 1}', {"x": "float"}, "Expecting 'instances' to be an list/array"),
     ('{"instances": []}', {"x": "float"}, "No values in 'instances' array"),
     ("{}", {"x": "float"}, "Missing 'inputs' or 'instances' key"),
     ('{"instances": [1]}', {}, "Failed to get input map for signature: DEFAULT"),
@@ -208,13 +206,13 @@ REFUSED = [
     (
         '{"instances": [1}',
         {"x": "float"},
-        "JSON Parse error: Missing a comma or ] after an array element. at offset: 16",
+        "JSON Parse error: Missing a comma or ']' after an array element. at offset: 16",
     ),
     ('{"instances": nope}', {"x": "float"}, "JSON Parse error: Invalid value. at offset: 15"),
     (b'{"instances": ["\xff"]}', {"x": "string"}, "Invalid encoding in string. at offset: 16"),
     ('{"instances": ["\\ud800"]}', {"x": "string"}, "The surrogate pair in string is invalid"),
     ('{"instances": [' + "9" * 5000 + "]}", {"x": "float"}, "Number too big"),
-    ('{"instances": [' + "9" * 400 + "]}", {"x": "float"}, "without loss of precision"),
+    ('{"instances": [' + "9" * 400 + "]}", {"x": "float"}, "Number too big"),
     ('{"inputs": ' + "[" * 100_000 + "]" * 100_000 + "}", {"x": "float"}, "nested too deeply"),
     ('{"inputs": ' + "[" * 100 + "]" * 100 + "}", {"x": "float"}, "Encountered list at unexpected level"),
 ]
@@ -235,6 +233,10 @@ def test_types_that_json_cannot_carry(body):
         parse(body, x="half")
     assert caught.value.code == "UNIMPLEMENTED"  # J AddValueToTensor, default
     assert "to type: half" in caught.value.message
+    with pytest.raises(StatusError, match=r"'instances' list\. Error: UNIMPLEMENTED: Conversion of"):
+        parse(body.replace("inputs", "instances").replace("[]", "[[], [[]]]"), x="half")
+    with pytest.raises(StatusError, match="JSON Value: null to type: half"):
+        parse('{"inputs": null}', x="half")
 
 
 @pytest.mark.parametrize("body", ["[[1,2],[3,4]]", "[]", "[[1,2,3]]", "[1,2]", "5"])
@@ -257,24 +259,6 @@ def test_signature_name_reaches_the_lookup():
     )
     read_predict(b'{"inputs": 1}', inputs_of)
     assert seen == ["tokenize", ""]
-
-
-def test_large_arrays_are_not_taken_apart_in_python():
-    values = np.random.default_rng(0).normal(size=[100, 28, 28]).round(6)
-    body = json.dumps({"instances": values.tolist()})
-    calls = 0
-
-    def count(frame, event, argument):
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        array = parse(body, x="float").inputs["x"]
-    finally:
-        sys.setprofile(None)
-    assert calls < values.size / 10  # calls are counted, not seconds: a busy machine changes nothing
-    np.testing.assert_array_equal(array, values.astype(np.float32))
 
 
 STRINGS = np.array([[b"hello", b"world"], [b"tf", b"serving"]], object)

@@ -47,3 +47,13 @@ def test_a_pipe_is_read_once(text):
     finally:
         os.close(reader)
     np.testing.assert_array_equal(table.values, [[1], [3]])
+
+
+def test_a_history_far_from_the_training_is_told(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    for last, told in ((22, 0), (23, 1), (-4e6, 1)):
+        path.write_text(f"a\n1\n{last}\n")
+        histories.read(model(None), path)
+        err = capsys.readouterr().err
+        assert err.count("deviations from the mean of the training: a forecast from there") == told
+        assert not told or err.startswith(f"{path}: column a: the last value, {last:.10g}, is ")

@@ -102,7 +102,10 @@ def test_characters_that_the_model_lacks_are_left_out_and_counted(synthesizer):
 
 @pytest.mark.parametrize("text", ["", "   ", "\t\n", "👍", "漢字", "\0", "?!"])
 def test_a_text_in_which_nothing_can_be_read_is_an_error(synthesizer, text):
-    assert synthesizer.check(["abc", text]) == [None, "has nothing to read aloud"]
+    assert synthesizer.check(["abc", text]) == [
+        None,
+        "has nothing to read aloud: no character that the model knows",
+    ]
     with pytest.raises(ValueError, match="text 2 has nothing to read aloud"):
         synthesizer.synthesize(["abc", text])
     with pytest.raises(tf.errors.InvalidArgumentError, match="text: a row has nothing to read aloud"):

@@ -42,7 +42,7 @@ class Reverser:
         return [self._answer(sentence, knobs["n_best"]) for sentence in sentences]
 
     def _answer(self, sentence, n_best):
-        text, source = sentence[::-1], [*sentence, "</s>"]
+        text, source = sentence[::-1], [*("<unk>" if c == "ж" else c for c in sentence), "</s>"]
         pairs = [(text + "!" * i, -0.5 - i) for i in range(n_best)]
         return Answer(text, -0.5, "cut" not in sentence, pairs, source, source, np.eye(len(source)))
 
@@ -173,6 +173,7 @@ BAD = {
     "damaged gzip": ("{model} --input {here}/cut.gz", "cut.gz"),
     "output into no folder": ("{model} x --output {here}/no/out", "no folder"),
     "output onto a folder": ("{model} x --output {here}", "is a folder"),
+    "output onto the input": ("{model} --input {here}/cut.gz --output {here}/cut.gz", "would be lost"),
     "plot of lines": ("{model} --alignment-plot {here}/a.png", "--alignment-plot"),
     "more than the beam": ("{model} x --n-best 5", "--n-best"),
     "no beam": ("{model} x --beam-size 0", "--beam-size"),
@@ -222,6 +223,15 @@ def test_what_was_cut_is_marked(model, reverser, tmp_path, capsys):
         "n_best": [{"translation": "a", "score": -0.5}],
     }  # fmt: skip
     assert [row["finished"] for row in rows] == [True, False, False, False] and rows[3]["score"] is None
+
+
+def test_characters_that_the_model_does_not_know_are_counted(model, reverser, tmp_path, capsys):
+    assert run(["translate", model, "a ж ж b"]) == 0
+    told = "the model does not know 2 of 7 characters of the sentence\n"
+    assert capsys.readouterr().err == f"TEXT: {told}"
+    (tmp_path / "in").write_text("a\na ж ж b\n")
+    assert run(["translate", model, "--input", str(tmp_path / "in")]) == 0
+    assert f"line 2: {told}" in capsys.readouterr().err
 
 
 def test_one_sentence_as_json(model, reverser, capsys):

@@ -161,10 +161,11 @@ def test_a_checkpoint_of_another_model_ends_with_one_line(tmp_path):
 
 def test_a_disk_that_is_full_is_named(tmp_path, monkeypatch):
     def save(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device\nmore")
+        told = "{{function_node x}} a/b; No space left on device [Op:SaveV2]\nmore"
+        raise tf.errors.ResourceExhaustedError(None, None, told)
 
     monkeypatch.setattr(tf.train.CheckpointManager, "save", save)
-    with pytest.raises(OSError, match="cannot save: No space left on device") as error:
+    with pytest.raises(OSError, match="cannot save: No space left on device: ") as error:
         train(task(), tmp_path / "run")
     assert error.value.filename == str(tmp_path / "run" / "checkpoints")
 

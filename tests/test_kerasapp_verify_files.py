@@ -111,8 +111,22 @@ def test_the_warm_up_requests_are_those_of_the_vectors(predictor, copy):
 def test_the_figure_of_another_checkpoint_shows(predictor, copy):
     path = copy / EXTRA / "figure.json"
     stored = json.loads(path.read_text("utf-8"))
-    assert stored["name"] == "nats_per_character" and files.figure(predictor, copy) is None
-    path.write_text(json.dumps({**stored, "value": stored["value"] * 1.01}), encoding="utf-8")
-    assert "this is another checkpoint" in files.figure(predictor, copy)
-    path.write_text(json.dumps({**stored, "value": 0.0, "data": "others"}), encoding="utf-8")
-    assert files.figure(predictor, copy) is None  # the data have changed: it says nothing
+    (value,) = stored["figures"].values()
+    assert list(stored["figures"]) == ["nats_per_character"] and files.figure(predictor, copy) is None
+
+    def told(**content):
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return files.figure(predictor, copy)
+
+    data = stored["data"]
+    assert "this is another checkpoint" in told(data=data, figures={"nats_per_character": value * 1.01})
+    assert "nats_per_character" in told(data=data, figures={"another": 1.0, "nats_per_character": 0.0})
+    assert told(data="others", figures={"nats_per_character": 0.0}) is None  # the data have changed
+    assert told(data=data, name="nats_per_character", value=value) is None  # of an older export
+    assert "this is another" in told(data=data, name="nats_per_character", value=value * 1.01)
+    assert "has no figure" in told(data=data, figures=3)
+
+
+def test_likelihoods_are_kept_beside_the_figure_that_chose_the_model(reversal_export):
+    stored = json.loads((reversal_export / "1" / EXTRA / "figure.json").read_text("utf-8"))
+    assert set(stored["figures"]) == {"bleu", "nats_per_token"}

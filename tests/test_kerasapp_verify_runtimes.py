@@ -61,3 +61,11 @@ def test_a_process_that_ends_early_leaves_what_it_has_written_or_a_reason(module
     first = Future()
     assert runtimes.child(module, job, seconds, first) == found
     assert not first.done() or first.result() in ("first", "last")
+
+
+def test_files_of_the_current_folder_are_no_modules(module, tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "pickle.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(folder)
+    assert runtimes.child(module, {}) == "last"

@@ -106,3 +106,14 @@ def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match="may not be written"):
         write_text(path, "new")
     assert path.read_text() == "old"
+
+
+def test_an_error_of_the_system_names_the_file(tmp_path):
+    """A write on a full disk does not say which file it was."""
+    path = tmp_path / "a"
+    with pytest.raises(OSError, match="No space left on device") as error, replacing(path):
+        raise OSError(28, "No space left on device")
+    assert error.value.filename == str(path) and os.listdir(tmp_path) == []
+    with pytest.raises(OSError) as error, replacing(path):
+        os.listdir(tmp_path / "nothere")
+    assert str(error.value.filename) == str(tmp_path / "nothere")

@@ -85,3 +85,10 @@ def test_without_a_home_folder_the_way_out_is_named(monkeypatch):
     with pytest.raises(DataError, match=r"no home folder .*: --data\.cache DIR, or .*XDG_CACHE_HOME"):
         cache_root()
     assert cache_root("~nobody-knows/a") == Path("~nobody-knows/a")
+
+
+def test_whatever_keeps_the_folder_from_being_written_the_message_names_the_flag(write):
+    with pytest.raises(
+        DataError, match=r"cannot write the cache folder: Not a directory; .*--data\.cache DIR"
+    ):
+        built_once(write("a file") / "cache", "key", lambda folder: None, lambda folder: True)

@@ -102,6 +102,16 @@ def corrupt_gzip(path):
         ),
         (writes(b"\x28\xb5\x2f\xfd...."), "is zstd; expected .*: zstd -dc '"),
         (writes(b"PK\x03\x04...."), "is a zip archive; expected UTF-8 text, plain"),
+        (
+            writes(b"PK\x03\x04\x14\0\x06\0....[Content_Types].xml...."),
+            "is an office document; .*: save it as CSV or plain text, in UTF-8",
+        ),
+        (writes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + 600 * b"\0"), "is an old office document"),
+        (writes(b"PAR1" + 300 * b"\x15\x04"), "is Parquet; .*to_csv"),
+        (writes("Добрый день".encode("utf-16-le")), "is UTF-16LE; "),
+        (writes("สวัสดีครับผม".encode("utf-16-be")), "is UTF-16BE; "),
+        (writes("Guten Tag".encode("utf-32")), "is UTF-32; .* iconv -f UTF-32 -t UTF-8 '"),
+        (writes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "byte 0, line 1: not UTF-8, nor any other text"),
     ],
 )
 def test_unusable_files_are_named_in_one_line(make, message, tmp_path):

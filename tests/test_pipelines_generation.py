@@ -120,7 +120,7 @@ def test_the_cache_is_used_for_equal_content_and_settings_only(write, ready):
     assert not reads(write(path.read_bytes(), "copy.txt"))
     assert not reads(path, minimum=5)
     assert not reads(path, vocabulary_size=500)  # plays no part for characters
-    assert reads(path, path)
+    assert reads(path, write(make_text(700), "other.txt"))
     assert reads(path, split=(0.5, 0.5, 0))
     assert reads(path, normalisation="none")
     assert reads(path, kind="subwords", vocabulary_size=400)
@@ -258,3 +258,12 @@ def test_window_shapes_are_static():
 def test_windows_need_one_window_and_one(windows):
     with pytest.raises(DataError, match="10 tokens are fewer than one window of 10"):
         windows(np.arange(10), streams=1, window=10)
+
+
+def test_a_text_that_is_given_twice_is_named(write, tmp_path):
+    """Its second half would be validated on what its first has trained."""
+    files = [write("abc\n" * 100), write("x\n" * 100, "b.txt"), write("abc\n" * 100, "again.txt")]
+    with pytest.raises(DataError, match=r"again\.txt: has the text of .*data\.txt, so that .* give it once"):
+        prepare(files, split=(0.9, 0.1, 0), cache=tmp_path / "cache", minimum=1)
+    corpus = prepare(files, split=(1, 0, 0), cache=tmp_path / "cache", minimum=1)
+    assert corpus.sizes["train"] == 1000

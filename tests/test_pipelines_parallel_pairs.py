@@ -93,3 +93,25 @@ def test_blank_lines_are_left_out_and_counted(piece, write):
     assert list(aligned) == [("one", "eins"), ("5", "fünf")] and (aligned.count, aligned.blank) == (5, 3)
     with pytest.raises(DataError, match=r"line 2: the line is empty; .* \(--data\.blank_lines skip"):
         list(read_aligned(first, second, "NFC"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1\tone\teins\n2\ttwo\tzwei\n", "2 of 2 lines, .*: cut -f2,3 .*data.txt > pairs.tsv"),
+        ("1\tone\t2\teins\n", "line 1: 4 columns; .*; to keep two columns: cut -f1,2 "),
+        ("one,eins\n", "line 1: 1 column; .*; of CSV: python -c .*delimiter=','"),
+        ("one;eins\n", "delimiter=';'"),
+        ("one ||| eins\n", "to have tabs: sed 's/ [*]"),
+        ('{"en": "one"}\n', "this looks like JSON"),
+    ],
+)
+def test_files_of_other_columns_are_named_with_the_command_that_helps(write, text, message):
+    with pytest.raises(DataError, match=message):
+        list(read_table(write(text), "NFC"))
+
+
+def test_odd_pairs_and_suspicious_characters_are_counted():
+    pairs = Counted([("17", "one"), ("one", "0.5"), ("a", "a"), ('"a"', '"b"'), ("a", "b\ufffd"), ("", "")])
+    assert len(list(pairs)) == 5 and list(pairs.odd.values()) == [1, 1, 1, 1]
+    assert pairs.suspects.counts()["replacement characters (U+FFFD)"] == 1

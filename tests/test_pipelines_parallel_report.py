@@ -86,6 +86,8 @@ def test_blank_lines_are_counted_and_not_taken_for_repeated_pairs(found):
         (("source", "target"), True),
         (("English", "Chinese"), True),
         (("src_text", "trg_text"), True),
+        (("question", "answer"), True),
+        (("Deutscher Satz", "English sentence"), True),
         (("Source of life", "Target of love"), False),
         (("Hi.", "嗨。"), False),
         (("text", "Guten Tag"), False),
@@ -94,3 +96,20 @@ def test_blank_lines_are_counted_and_not_taken_for_repeated_pairs(found):
 def test_names_of_columns_are_told(found, first, told):
     data, _ = found([first, *((letters(4, i), letters(5, i)) for i in range(20))], max_length=99)
     assert any("looks like names of columns" in line for line in data.warnings) == told
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (lambda i: (f"{i}", letters(4, i)), "20 of 20 pairs have no letter in the first sentence: are these"),
+        (lambda i: (letters(4, i), f"0.{i}"), "20 of 20 pairs have no letter in the second sentence"),
+        (lambda i: (letters(4, i),) * 2, "20 of 20 pairs have the same text twice"),
+        (lambda i: (f'"{letters(4, i)}"', f'"{letters(3, i)}y"'), "20 of 20 pairs have quotes around both"),
+        (lambda i: (letters(4, i) + "\ufffd", letters(5, i)), "20 replacement characters (U+FFFD)"),
+    ],
+)
+def test_pairs_that_are_no_translations_are_told(found, pair, words):
+    pairs = [pair(i) for i in range(20)]
+    data, _ = found(pairs, max_length=99)
+    assert [line[: len(words)] for line in data.warnings] == [words]
+    assert found(pairs, max_length=99, autoencode=True)[0].warnings == data.warnings * ("U+FFFD" in words)

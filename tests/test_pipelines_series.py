@@ -153,6 +153,20 @@ def test_what_may_be_wrong_is_remarked(tmp_path):
     assert series.prepare(csv(tmp_path, "a", *([wave] for wave in WAVE)), minimum=1).remarks() == []
 
 
+@pytest.mark.parametrize(("places", "value"), [((7, 11), -999.9), ((30,), 9999)])
+def test_a_value_far_from_all_others_is_remarked(tmp_path, places, value):
+    days = [f"2024-01-{day:02}" for day in range(1, 32)]
+    rows = [(day, value if i in places else wave) for i, (day, wave) in enumerate(zip(days, WAVE))]
+    (found,) = series.prepare(csv(tmp_path, "day,t", *rows), date="day", minimum=1).remarks()
+    first = f"column t: {value:g} ({len(places)} of 31 values, first at {days[places[0]]}) is far from all"
+    assert found.startswith(first) and "missing value" in found
+
+
+def test_values_below_what_tensorflow_tells_from_0_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"column y: its values are too small.*smaller unit"):
+        series.prepare(csv(tmp_path, "y", *([wave * 1e-310] for wave in WAVE)), minimum=1)
+
+
 def test_a_value_that_no_network_can_read_is_named(tmp_path):
     file = csv(tmp_path, "y", *([wave] for wave in WAVE[:39]), [1e40])
     with pytest.raises(DataError, match=r"column y: 1e\+40 is more than 1e\+15 deviations"):

@@ -26,3 +26,9 @@ def test_columns_dates_and_what_is_not_used(write):
     scaled = [float(word) for word in data.examples[0].split("load ")[1].split(";")[0].split()]
     np.testing.assert_allclose(scaled, corpus.split("train")[:6, 0], rtol=1e-2)
     assert data.examples[1].startswith("from 2020-07 on, scaled: load ")
+
+
+def test_numbers_of_a_high_level_are_told_apart(write):
+    path = write("meter\n" + "".join(f"{2_000_000_000 + 7 * i % 40}\n" for i in range(80)), "meter.csv")
+    told = "\n".join(report(prepare([path], minimum=2), ["meter.csv"]).lines())
+    assert "2,000,000,000.0" in told and "2,000,000,039.0" in told

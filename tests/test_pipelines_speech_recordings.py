@@ -108,6 +108,12 @@ def test_a_clip_that_the_system_cannot_read_is_a_problem_of_its_own(folder):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
+        (
+            "a,x\nb,y\n",
+            "line 1: 1 field; expected id|transcript or id|transcript|normalised transcript, such "
+            "as by sed 's/,/|/' ",
+        ),
+        ("a\tx\nb\ty\n", "normalised transcript, such as by tr '\\t' '|' < "),
         ("a|x\nb\n", "metadata.csv: line 2: 1 field; expected id|transcript or"),
         ("a|x\n\nb|y\n", "metadata.csv: line 2: 1 field; expected"),
         ("a|x|y|z\n", "metadata.csv: line 1: 4 fields; expected"),

@@ -67,3 +67,15 @@ def test_letters_without_a_token_are_named_and_many_are_refused(found, tmp_path)
     assert told.refusals[0].endswith("b 16; the cure; to train all the same: --data.allow_unknown true")
     again, _ = found(folder, tokenizer=CharacterTokenizer("ac "), allowed=True)
     assert again.refusals == [] and len(again.warnings) == 3
+
+
+def test_transcripts_without_letters_are_told(found, tmp_path):
+    folder = write_clips(tmp_path / "data", 10, [f"1.{number}" for number in range(10)])
+    (told,) = [line for line in found(folder)[0].warnings if "no letters" in line]
+    assert told == '10 of 10 transcripts have no letters, such as "1.0": are these what is read aloud?'
+
+
+def test_an_example_shows_what_does_not_show(found, tmp_path):
+    folder = write_clips(tmp_path / "data", 10, [f"ab\x07 {'c' * number}" for number in range(10)])
+    told, _ = found(folder, language="none")
+    assert "abU+0007" in told.examples[0] and any("control characters" in line for line in told.warnings)

@@ -89,6 +89,12 @@ def test_capitals_make_another_sentence_and_sides_are_asplit():
         (10, (0.9, 0.05, 0.05), "--data.split 0.8 0.1 0.1, or --data.split 1 0 0"),
         (3, (0.9, 0.05, 0.05), "--data.split 0.34 0.33 0.33, or"),
         (3, (0.9, 0.1, 0), "--data.split 0.67 0.33 0, or"),
+        (
+            400,
+            (0.9, 0.05, 0.05),
+            "pairs that share a text stay in one split, and here so many do that all are "
+            "in one: give files of its own (--data.valid_source, --data.test_source), or --data.split 1 0 0",
+        ),
         (1, (0.9, 0.05, 0.05), "give more pairs, or --data.split 1 0 0 to train on all and measure nothing"),
     ],
 )

@@ -44,7 +44,7 @@ def test_characters_that_subwords_spell_in_bytes_are_counted(write, tmp_path):
     tokenizer = SubwordTokenizer.learn(["abc de\n" * 200], 300)
     for count, told in ((5, 0), (6, 1), (90, 1)):
         path = write("abc de\n" * 200 + "ж" * count + "a" * (100 - count), f"{count}.txt")
-        data = found(path, tmp_path, tokenizer=tokenizer, split=(14, 0, 1))
+        data = found(path, tmp_path, tokenizer=tokenizer, split=(14 / 15, 0, 1 / 15))
         assert data.unknown[-1].count == count and len(data.warnings) == told and not data.refusals
         shown = f"{count} of 100 characters of the test split ({count}%) are spelt in bytes: ж {count}"
         assert shown in " ".join("\n".join(data.lines()).split())

@@ -135,6 +135,25 @@ def output_file(text):
     return path
 
 
+def file_of(*endings):
+    """A type for `add_argument`: an `output_file` whose name has no ending, or one of these."""
+
+    def checked(text):
+        path = output_file(text)
+        if path.suffix and path.suffix.lower() not in endings:
+            raise argparse.ArgumentTypeError(f"{path}: a name that ends in {endings[0]} is expected")
+        return path
+
+    return checked
+
+
+def require_another(output, source, flag):
+    """Raises ConfigError where `output` is the file `source` that the flag names: it would be lost."""
+    paths = [Path(os.path.expanduser(path)) for path in (output, source) if path is not None]
+    if len(paths) == 2 and all(map(Path.is_file, paths)) and os.path.samefile(*paths):
+        raise ConfigError(f"--output: {output} is the file of {flag} and would be lost; name another")
+
+
 def output_folder(text):
     """A type for `add_argument`: a folder that exists, or whose parent exists."""
     path = Path(os.path.expanduser(text))

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from kerasapp.artefact import find
+from kerasapp.artefact import find, version_number
 from kerasapp.commands.arguments import Parser
 from kerasapp.commands.loading import load
 from kerasapp.errors import CheckError, ConfigError, note
@@ -81,8 +81,8 @@ def _parse(argv):
 
 def _name(args, artefact):
     path = artefact.path.resolve()
-    name = args.name or (path.parent.name if path.name.isdecimal() else path.name)
-    if not re.fullmatch(r"[\w-][\w.-]*", name) or name.isdecimal():  # a number would be taken for a version
+    name = args.name or (path.parent.name if version_number(path.name) is not None else path.name)
+    if not re.fullmatch(r"[\w-][\w.-]*", name) or version_number(name) is not None:  # it would be a version
         raise ConfigError(
             f"--name: {name!r} is not letters, digits, '-', '_' and '.' with a letter among them"
         )
@@ -97,7 +97,7 @@ def _check(args, version, exported):
     from kerasapp.serving.protocol.errors import ServingError
 
     version = version.resolve()
-    if exported and not (version.name.isdecimal() and int(version.name) > 0):
+    if exported and version_number(version.name) is None:
         raise ConfigError(
             f"{version}: servers look for NAME/VERSION, VERSION being 1, 2, ...; rename the folder"
         )

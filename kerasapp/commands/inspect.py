@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kerasapp import spec
 from kerasapp.artefact import find
-from kerasapp.commands.arguments import Parser, number, output_file, protect_texts, protected_text
+from kerasapp.commands.arguments import Parser, file_of, number, protect_texts, protected_text
 from kerasapp.commands.lines import Line, unusable
 from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
@@ -71,7 +71,13 @@ def _parser():
         metavar="FILE",
         help="a UTF-8 file to read instead, plain or packed; a CSV file for a series",
     )
-    add("--output", type=output_file, required=True, metavar="FILE.html", help="the report, one HTML file")
+    add(
+        "--output",
+        type=file_of(".html", ".htm"),
+        required=True,
+        metavar="FILE.html",
+        help="the report, one HTML file",
+    )
     words = "most characters to read, or steps of a series to show (default: %(default)s)"
     add("--length", type=number(int, 1, 20_000), default=5000, metavar="N", help=words)
     return parser

@@ -63,6 +63,8 @@ def _parser():
     add("--rest-port", type=number(int, 0, 65535), default=REST_PORT, metavar="PORT", help=words)
     words = f"0 for a free one, none for no gRPC (default: {GRPC_PORT}, or a free one if that is taken)"
     add("--grpc-port", type=_grpc_port, metavar="PORT", help=words)
+    words = "let pages of any origin read the answers (CORS)"
+    add("--rest-api-enable-cors-support", dest="cors", action="store_true", help=words)
     words = "a new label may be given to a version that is not loaded yet"
     add("--allow-version-labels-for-unavailable-models", dest="early_labels", action="store_true", help=words)
     words = "seconds between two looks for new models, versions and configuration; 0: never (default: 1)"
@@ -97,7 +99,7 @@ def _options(args):
     if args.batching_parameters_file:
         batching = read_parameters(args.batching_parameters_file)
     file = args.monitoring_config_file
-    same = ("host", "rest_port", "grpc_port", "model_config_file", "early_labels", "poll_seconds")
+    same = ("host", "rest_port", "grpc_port", "model_config_file", "early_labels", "cors", "poll_seconds")
     return {
         "folder": None if args.model_config_file else args.folder or FOLDER,
         **{name: getattr(args, name) for name in same},

@@ -16,7 +16,7 @@ from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
 from kerasapp.export import bundle, lint, model_card, warmup
 
-FIGURE = "figure.json"  # of the validation data, by which the run chose this model
+FIGURE = "figure.json"  # of the validation data: the one by which the run chose this model, and likelihoods
 
 
 def export(task, model, folder, metrics=None, tflite=(), check=None):
@@ -72,8 +72,14 @@ def _write(task, model, staged, name, metrics, tflite, check):
     (extra / "vectors.json").write_text(answers, encoding="utf-8")
     data = metrics.pop("data", None)
     if data and f"valid_{task.monitor}" in metrics:
-        figure = {"name": task.monitor, "value": float(metrics[f"valid_{task.monitor}"]), "data": data}
-        (extra / FIGURE).write_text(json.dumps(figure), encoding="utf-8")
+        names = [
+            name for name in metrics if name.startswith("valid_nats_") or name == f"valid_{task.monitor}"
+        ]
+        figures = {
+            "data": data,
+            "figures": {name.removeprefix("valid_"): float(metrics[name]) for name in names},
+        }
+        (extra / FIGURE).write_text(json.dumps(figures), encoding="utf-8")
     lint.check(staged)
     if tflite:
         bundle.write(task, serving_model, servable, tflite, staged / bundle.FOLDER, name)

@@ -34,6 +34,7 @@ class Settings:
     grpc_port: int | None = None  # 0: a free one; -1: no gRPC; None: 8500, or a free one if 8500 is taken
     model_config_file: str | os.PathLike | None = None  # TF Serving's ModelServerConfig, in place of a folder
     early_labels: bool = False  # see `Registry`
+    cors: bool = False  # see `create_app`
     limits: Limits = field(default_factory=Limits)
     batching: BatchingParameters | None = None  # None: each request runs by itself
     monitoring: Monitoring = field(default_factory=Monitoring)
@@ -78,7 +79,8 @@ def _answer(engine: Engine, rpc, listener: socket.socket, watcher: Watcher, sett
     path = settings.monitoring.path if settings.monitoring.enable else None
     with ThreadPoolExecutor(threads, "rest") as executor:
         routes = [*streaming.routes(engine, executor, settings.log), *page.routes(engine)]
-        app = create_app(engine, executor, routes=routes, metrics_path=path, log=settings.log)
+        options = {"metrics_path": path, "cors": settings.cors, "log": settings.log}
+        app = create_app(engine, executor, routes=routes, **options)
         line = _ready_line(engine.registry.available(), listener, rpc and rpc.port)
         server = Server(app, rpc, line, patience=engine.limits.timeout)
         if settings.poll_seconds:

@@ -95,7 +95,8 @@ class Saver(keras.callbacks.Callback):
         try:
             self.manager.save()
         except tf.errors.OpError as error:
-            reason = error.message.splitlines()[0]
+            # "{{function_node ...}} FILE; No space left on device [Op:SaveV2]"
+            reason = error.message.splitlines()[0].partition(" [Op:")[0].rpartition("; ")[2]
             raise OSError(0, f"cannot save: {reason}", self.manager.directory) from error
         self.saved = time.monotonic()
 

@@ -164,7 +164,11 @@ def _lock_file(path):
                 break
         file.close()  # its holder has deleted it between the two lines above
     since = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}, since {since},\n")
-    file.flush()
+    try:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {since},\n")
+        file.flush()
+    except OSError as error:  # as of a full disk
+        error.filename = str(path)
+        raise
     return file

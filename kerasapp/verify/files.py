@@ -16,6 +16,7 @@ from kerasapp.verify.measuring import one_line
 from pipelines.errors import DataError, shortened
 
 NEAR = 5e-3  # of a figure, that of the same weights on another machine
+LEAST = 1e-4  # by which a figure may be another, however small it is
 
 
 def faults(predictor, version):
@@ -41,8 +42,8 @@ def faults(predictor, version):
 
 
 def figure(predictor, version):
-    """What is wrong with the figure that the run chose this checkpoint by, or None. Measures it again, where
-    the export has it and the data are still there."""
+    """What is wrong with the figures that this checkpoint had when the run chose it, or None. Measures them
+    again, where the export has them and the data are still there."""
     path = Path(version) / EXTRA / saved_model.FIGURE
     if not path.is_file():
         return None
@@ -51,17 +52,18 @@ def figure(predictor, version):
         stored = json.loads(path.read_text("utf-8"))
         if task.fingerprint() != stored["data"]:
             return None
-        found = task.validate(predictor.model).get(stored["name"])
+        # Older exports have one.
+        wanted = stored["figures"] if "figures" in stored else {stored["name"]: stored["value"]}
+        found = task.validate(predictor.model)
+        for name, value in wanted.items():
+            if name in found and abs(found[name] - value) > max(NEAR * abs(value), LEAST):
+                told = f"model.keras: {name} of the validation data is {found[name]:.6g}, and was {value:.6g}"
+                return f"{told} when the run kept its best model: this is another checkpoint"
     except (ConfigError, DataError, OSError):
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (AttributeError, ValueError, KeyError, TypeError) as error:
         return f"{path.name}: has no figure: {error}"
-    if found is None or abs(found - stored["value"]) <= NEAR * max(abs(stored["value"]), 1e-6):
-        return None
-    return (
-        f"model.keras: {stored['name']} of the validation data is {found:.6g}, and was {stored['value']:.6g} "
-        "when the run kept its best model: this is another checkpoint"
-    )
+    return None
 
 
 def _metadata(predictor, folder):

@@ -7,7 +7,7 @@ from kerasapp import spec
 from kerasapp.verify import runtimes
 from kerasapp.verify.inputs import Item, bundle_vectors, default_item, main_item, vectors
 
-DEFAULTS = 3  # inputs of `serving_default`
+DEFAULTS = 3  # test vectors that `serving_default` is asked, too, beside a few of the fixed inputs
 
 
 class Questions(NamedTuple):
@@ -44,7 +44,7 @@ def questions(version, task, settings):
     probes = getattr(judged, "probes", lambda *_: [])(mains, settings, found["specs"].keys())
     lines = [main_item(task, line, "data", **judged.asked(settings, "data")) for line in settings.lines]
     others = _mixed([*fixed, *probes, *lines, *_drawn(task, judged, found, settings)])
-    items = [*stored, *_defaults(judged, mains), *others]
+    items = [*stored, *_defaults(judged, [*mains[:DEFAULTS], *fixed[2:4]]), *others]
     return Questions(items, found["specs"], found["split"], found["missing"], broken)
 
 
@@ -52,7 +52,7 @@ def _defaults(judged, mains):
     """Items of `serving_default` and, before each, the one that it has to be like."""
     if "serving_default" not in judged.OUTCOMES:
         return []
-    pairs = [default_item(item) for item in mains[:DEFAULTS]]
+    pairs = [default_item(item) for item in mains]
     return [item for pair in pairs for item in reversed(pair)]
 
 

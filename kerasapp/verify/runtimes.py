@@ -93,7 +93,8 @@ def child(module, job, timeout=LONGEST, first=None):
     with tempfile.TemporaryDirectory(prefix="kerasapp-verify-") as folder:
         job_file, result, log = (Path(folder, name) for name in ("job", "result", "log"))
         job_file.write_bytes(pickle.dumps(job))
-        command, end = [sys.executable, "-m", module, str(job_file), str(result)], time.monotonic() + timeout
+        command = [sys.executable, "-P", "-m", module, str(job_file), str(result)]
+        end = time.monotonic() + timeout
         with log.open("wb") as errors:
             process = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=errors)
         with process:
@@ -146,8 +147,8 @@ class Served:
         (folder / self.NAME / "1").symlink_to(self._version.resolve(), target_is_directory=True)
         log = self._stack.enter_context((folder / "log").open("w+", encoding="utf-8", errors="replace"))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "kerasapp", "serve", str(folder), "--rest-port", "0", "--grpc-port", "0",
-             "--poll-seconds", "0", "--timeout", str(REQUEST)],
+            [sys.executable, "-P", "-m", "kerasapp", "serve", str(folder), "--rest-port", "0",
+             "--grpc-port", "0", "--poll-seconds", "0", "--timeout", str(REQUEST)],
             env=_environment(), stdout=log, stderr=log,
         )  # fmt: skip
         waiting = self._stack.enter_context(ThreadPoolExecutor(1))

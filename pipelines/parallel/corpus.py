@@ -69,6 +69,8 @@ class ParallelCorpus:
         read: the number of pairs in the files: "pairs", and "valid" and "test" if they have their own.
         blank: how many of these are blank on a side, and left out.
         first: the first of these.
+        odd: how many of these are odd; see `pipelines.parallel.pairs.ODD`.
+        suspects: their suspicious characters; see `pipelines.text.suspects`.
     """
 
     folder: Path
@@ -78,6 +80,8 @@ class ParallelCorpus:
     read: dict[str, int]
     blank: dict[str, int]
     first: dict[str, tuple[str, str]]
+    odd: dict[str, dict[str, int]]
+    suspects: dict[str, dict[str, int]]
 
     def split(self, name: str) -> SentencePairs:
         """The tokens of "train", "valid" or "test", memory-mapped."""
@@ -149,6 +153,8 @@ def build(
         "read": {name: pairs.count for name, pairs in read.items()},
         "blank": {name: pairs.blank for name, pairs in read.items()},
         "first": {name: pairs.first for name, pairs in read.items()},
+        "odd": {name: pairs.odd for name, pairs in read.items()},
+        "suspects": {name: pairs.suspects.counts() for name, pairs in read.items()},
         "unknown": unknown,
         "bytes": sizes_of(folder),
     }
@@ -256,5 +262,5 @@ def load(folder: Path, content: str, tokenizers: Tokenizers | None = None) -> Pa
         source, target = (Tokenizer.load(_tokenizer_file(folder, side)) for side in SIDES)
         tokenizers = (source, source if source.fingerprint() == target.fingerprint() else target)
     found = _description(folder)
-    counts = {name: found[name] for name in ("read", "blank", "first")}
+    counts = {name: found[name] for name in ("read", "blank", "first", "odd", "suspects")}
     return ParallelCorpus(folder, tuple(tokenizers), found["pairs"], content, **counts)

@@ -1,6 +1,7 @@
 """Pairs of sentences, read from files."""
 
 import itertools
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -8,25 +9,37 @@ from pipelines.errors import DataError
 from pipelines.files import lines_of, read_text
 from pipelines.splits import string_digest
 from pipelines.text.normalisation import normalise_pieces
-from pipelines.text.sentences import squeeze_string
+from pipelines.text.sentences import has_letters, squeeze_string
+from pipelines.text.suspects import Suspects
 
 Pairs = Iterable[tuple[str, str]]
 
 _SKIPS = " (--data.blank_lines skip leaves out lines that are blank on a side)"
+ODD = {  # what may be wrong with a pair -> whether it is
+    "have no letter in the first sentence": lambda first, second: not has_letters(first),
+    "have no letter in the second sentence": lambda first, second: not has_letters(second),
+    "have the same text twice": lambda first, second: first == second,
+    "have quotes around both sentences": lambda first, second: _quoted(first) and _quoted(second),
+}
 
 
 class Counted:
     """Pairs without blank sides, and how many were read so far: `count`, of which `blank` are left out;
-    `first`, the first of them."""
+    `first`, the first of them; `odd`, how many are odd, by the names of `ODD`; `suspects`, the suspicious
+    characters of both sides."""
 
-    def __init__(self, pairs: Pairs):
+    def __init__(self, pairs: Pairs, odd: Iterable[str] = ODD):
         self._pairs, self.count, self.blank, self.first = pairs, 0, 0, None
+        self.odd, self.suspects = dict.fromkeys(odd, 0), Suspects()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for pair in self._pairs:
             self.first = self.first or pair
             self.count += 1
             if all(pair):
+                for name in self.odd:
+                    self.odd[name] += ODD[name](*pair)
+                self.suspects.add("\n".join(pair))
                 yield pair
             else:
                 self.blank += 1
@@ -50,6 +63,7 @@ def read_table(path: Path, form: str, blank: bool = False) -> Iterator[tuple[str
             `read_text`.
     """
     usual = None  # how many columns the lines have
+    numbered = 0  # lines whose first column has no letter, and the two others have
     for number, line in enumerate(read_lines(path, form), 1):
         columns = line.split("\t")
         if blank and not line.strip():
@@ -59,7 +73,7 @@ def read_table(path: Path, form: str, blank: bool = False) -> Iterator[tuple[str
             raise DataError(
                 f"{path}: line {number}: {len(columns)} column{'s' * (len(columns) > 1)}; expected a"
                 " sentence, a tab and its translation (and perhaps a tab and an attribution)"
-                + (_SKIPS if not line.strip() else "")
+                + (_columns_cure(path, line) if line.strip() else _SKIPS)
             )
         usual = usual or len(columns)
         if len(columns) != usual:
@@ -67,11 +81,41 @@ def read_table(path: Path, form: str, blank: bool = False) -> Iterator[tuple[str
                 f"{path}: line {number}: {len(columns)} columns, and {usual} in the lines before; a tab"
                 " inside a sentence would make its second half the translation"
             )
+        numbered += not has_letters(columns[0]) and all(map(has_letters, columns[1:])) and usual == 3
         pair = squeeze_string(columns[0]), squeeze_string(columns[1])
         if not (all(pair) or blank):
             where = f"column {1 + bool(pair[0])}"
             raise DataError(f"{path}: line {number}: {where} is empty; expected a sentence{_SKIPS}")
         yield pair
+    if numbered > number / 2:
+        raise DataError(
+            f"{path}: the first of 3 columns has no letters in {numbered:,} of {number:,} lines, as numbers"
+            f" and scores; expected a sentence and its translation first: {_cut(path, '2,3')}"
+        )
+
+
+def _quoted(text: str) -> bool:
+    return len(text) > 1 and text[0] == text[-1] == '"'
+
+
+def _columns_cure(path: Path, line: str) -> str:
+    """The command that makes a file of pairs out of one whose columns are others; `line` is one of it."""
+    if "\t" in line:
+        return f"; to keep two columns: {_cut(path, '1,2')}"
+    if line.lstrip().startswith(("{", "[")):
+        return "; this looks like JSON"
+    found = next((separator for separator in ("|||", ";", ",") if separator in line), None)
+    if found == "|||":
+        return f"; to have tabs: sed 's/ *||| */\\t/g' {shlex.quote(str(path))} > pairs.tsv"
+    if found:
+        reader = f"csv.reader(sys.stdin, delimiter={found!r})"
+        command = f"import csv, sys; csv.writer(sys.stdout, 'excel-tab').writerows({reader})"
+        return f'; of CSV: python -c "{command}" < {shlex.quote(str(path))} > pairs.tsv'
+    return ""
+
+
+def _cut(path: Path, columns: str) -> str:
+    return f"cut -f{columns} {shlex.quote(str(path))} > pairs.tsv"
 
 
 def read_aligned(first: Path, second: Path, form: str, blank: bool = False) -> Iterator[tuple[str, str]]:

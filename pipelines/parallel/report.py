@@ -10,12 +10,16 @@ from pipelines.data_report import DataReport, at_share, percent
 from pipelines.errors import shortened
 from pipelines.parallel.corpus import SIDES, ParallelCorpus
 from pipelines.splits import SPLITS
+from pipelines.text.suspects import warnings
 
 _TOLD = 0.1  # share of the training pairs that may be too long without a warning
 _KEPT = 0.99  # share of the pairs that the advice keeps
+_ODD = 0.5  # share of the pairs of a file above which what is odd about them is told
 _EXAMPLES = 2
 _HEADINGS = {  # words in names of columns
     *("source", "target", "src", "tgt", "sentence", "translation", "input", "output", "text", "reference"),
+    *("label", "question", "answer", "prompt", "response", "completion", "original", "document", "summary"),
+    *("phrase", "word", "deutscher", "deutsch", "satz", "français", "español"),
     *("english", "german", "french", "spanish", "chinese", "russian", "japanese"),
     *("en", "de", "fr", "es", "zh", "ru", "ja", "it", "pt", "nl", "pl"),
 }
@@ -48,6 +52,15 @@ def report(
         again = count - blank - sum(corpus.sizes[split] for split in whose)
         found.drop(None if name == "pairs" else name, again, count, "pairs", "they are there already")
     found.warnings += map(_header, filter(_is_header, corpus.first.values()))
+    for name, counts in corpus.odd.items():
+        found.warnings += [
+            f"{count:,} of {corpus.read[name]:,} {name if name == 'pairs' else f'{name} pairs'} {what}: are"
+            " these a sentence and its translation?"
+            for what, count in counts.items()
+            if count > _ODD * corpus.read[name]
+        ]
+    for counts in corpus.suspects.values():
+        found.warnings += warnings(counts)
     _add_long(found, corpus.split("train").longest, max_length, max_dropped, corpus.tokenizers[0].kind)
     for name in filter(corpus.sizes.get, SPLITS):
         pairs = corpus.split(name)

@@ -3,15 +3,18 @@
 import itertools
 from collections.abc import Sequence
 
-from pipelines.data_report import DataReport, Unknown, percent
+from pipelines.data_report import DataReport, Unknown, percent, visible
 from pipelines.errors import shortened
 from pipelines.speech.corpus import ClipCorpus
 from pipelines.splits import SPLITS
 from pipelines.text.normalisation import normalise_string
+from pipelines.text.sentences import has_letters
+from pipelines.text.suspects import Suspects, warnings
 from pipelines.text.unknown import UnknownCharacters, unknown_of
 
 _EXAMPLES = 2
 _SHOWN = 150  # most characters of an example
+_STRANGE = 0.5  # share of transcripts without letters above which they are told
 _MOST_FOREIGN = 0.02  # share of letters outside ASCII: more are another language
 
 
@@ -44,8 +47,18 @@ def report(
         found.add_unknown([unknown(corpus, name)], cure, allowed)
         rows = zip(corpus.ids(name), corpus.texts(name), (clips.frame_lengths * hop_ms / 1000).tolist())
         for id, text, seconds in itertools.islice(rows, _EXAMPLES - len(found.examples)):
-            found.examples.append(f'{id}: "{shortened(text, _SHOWN)}", {seconds:.2f} s')
+            found.examples.append(f'{id}: "{shortened(visible(text), _SHOWN)}", {seconds:.2f} s')
     found.vocabulary["characters"] = corpus.tokenizer.size
+    suspects = Suspects()
+    for text in corpus.transcripts:
+        suspects.add(text)
+    found.warnings += warnings(suspects.counts())
+    strange = [text for text in corpus.transcripts if not has_letters(text)]
+    if len(strange) > _STRANGE * len(corpus.transcripts):
+        found.warnings.append(
+            f"{len(strange):,} of {len(corpus.transcripts):,} transcripts have no letters, such as"
+            f' "{shortened(strange[0])}": are these what is read aloud?'
+        )
     foreign = _foreign(corpus.transcripts)
     if language != "none" and foreign > _MOST_FOREIGN:
         found.warnings.append(

@@ -1,12 +1,13 @@
 """The table of transcripts of a folder of recordings, and whether its columns are what they should be."""
 
 import csv
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.errors import DataError, shortened
 from pipelines.files import lines_of, read_text
-from pipelines.text.sentences import squeeze_string
+from pipelines.text.sentences import has_letters, squeeze_string
 
 METADATA = "metadata.csv"
 
@@ -34,6 +35,7 @@ def read_table(path: Path) -> dict[str, str]:
         if len(fields) not in (2, 3):
             raise DataError(
                 f"{path}: line {number}: {len(fields)} field{'s' * (len(fields) != 1)}; expected {_FORM}"
+                + _cure(path, number, fields)
             )
         id, *others = fields
         if rows and len(others) != (width := len(next(iter(rows.values())))):
@@ -52,6 +54,14 @@ def read_table(path: Path) -> dict[str, str]:
     return {id: next(filter(None, reversed(others)), "") for id, others in rows.items()}
 
 
+def _cure(path: Path, number: int, fields: Sequence[str]) -> str:
+    """The command that makes bars of other separators, if the first line has no bar."""
+    if number > 1 or len(fields) > 1:
+        return ""
+    command = "sed 's/,/|/'" if "," in fields[0] else "tr '\\t' '|' <"
+    return f", such as by {command} {shlex.quote(str(path))} > bars.csv"
+
+
 def _numbered_fields(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number and the fields of each line, up to the last that is not blank."""
     text = [line.removesuffix("\r") for line in lines_of(path, read_text(path))]
@@ -66,7 +76,7 @@ def _numbered_fields(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _check_third_column(path: Path, rows: Sequence[Sequence[str]]) -> None:
     """Raises DataError where the third column holds numbers, or names that many lines share."""
     pairs = [(number, *row) for number, row in enumerate(rows, 1) if len(row) == 2 and all(row)]
-    strange = [row for row in pairs if _has_letters(row[1]) and not _has_letters(row[2])]
+    strange = [row for row in pairs if has_letters(row[1]) and not has_letters(row[2])]
     if len(strange) > _MOST_STRANGE * len(pairs):
         number, written, normalised = strange[0]
         found = f'no letters, such as "{normalised}" for "{shortened(written)}"'
@@ -86,7 +96,3 @@ def _is_label(pairs: Sequence[tuple[int, str, str]]) -> bool:
     written, normalised = ([row[column] for row in pairs] for column in (1, 2))
     few = len(set(normalised)) < _LEAST_DISTINCT * len(set(written))
     return few or sum(map(len, normalised)) < _LEAST_LENGTH * sum(map(len, written))
-
-
-def _has_letters(text: str) -> bool:
-    return any(character.isalpha() for character in text)

@@ -12,6 +12,7 @@ from pipelines.data_report import Unknown
 from pipelines.files import StoredText, read_text
 from pipelines.splits import SPLITS
 from pipelines.text.normalisation import normalise_pieces
+from pipelines.text.suspects import Suspects
 from pipelines.text.tokenizers import Tokenizer
 from pipelines.text.unknown import UnknownCharacters, unknown_of
 
@@ -30,6 +31,7 @@ class Corpus:
         sizes: the number of tokens of "train", "valid" and "test", which follow one another.
         characters: the number of normalised characters of each split, to give nats per character.
         unknown: the characters of each split that have no token.
+        suspects: the suspicious characters, see `pipelines.text.suspects`.
         content: a digest of the files' content.
     """
 
@@ -38,6 +40,7 @@ class Corpus:
     sizes: dict[str, int]
     characters: dict[str, int]
     unknown: dict[str, Unknown]
+    suspects: dict[str, int]
     content: str
 
     def split(self, name: str) -> np.ndarray:
@@ -71,7 +74,8 @@ def build(
             progress(f"reading {path}")
             yield from normalise_pieces(read_text(path), form)
 
-    text = StoredText(folder / "text", pieces())
+    suspects = Suspects()
+    text = StoredText(folder / "text", suspects.through(pieces()))
     bounds = _bounds(len(text), fractions)
     progress(f"learning the tokenizer from {bounds[1]:,} of {len(text):,} characters")
     tokenizer = learn(_sample(text, bounds[1]) if sampled else text.read(0, bounds[1]))
@@ -86,6 +90,7 @@ def build(
             description["tokens"][name] = _write_tokens(file, tokenizer, pieces_of_split)
             description["characters"][name] = stop - start
             description["unknown"][name] = unknown.counts()
+    description["suspects"] = suspects.counts()
     (folder / "text").unlink()
     (folder / "corpus.json").write_text(json.dumps(description, indent=1))
 
@@ -171,5 +176,6 @@ def load(folder: Path, content: str, tokenizer: Tokenizer | None = None) -> Corp
         unknown={
             name: unknown_of(f"the {name} split", counts) for name, counts in description["unknown"].items()
         },
+        suspects=description["suspects"],
         content=content,
     )

@@ -9,6 +9,7 @@ from pipelines.data_report import DataReport, visible
 from pipelines.errors import shortened
 from pipelines.splits import SPLITS
 from pipelines.text.corpus import Corpus
+from pipelines.text.suspects import warnings
 from pipelines.text.tokenizers import Tokenizer
 
 _SHOWN = 150  # most characters of an example
@@ -38,6 +39,7 @@ def report(corpus: Corpus, files: Sequence[str], window: int, cure: str, allowed
         if "\n" in corpus.tokenizer.characters:
             lines = _lines(corpus.split(name)[:_LOOKED_AT], corpus.tokenizer)
             found.add_lengths(f"{name} line, tokens", lines)
+    found.warnings += warnings(corpus.suspects)
     found.vocabulary["tokens"] = corpus.tokenizer.size
     name = next(filter(corpus.sizes.get, SPLITS))
     first = corpus.split(name)

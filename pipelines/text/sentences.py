@@ -41,3 +41,8 @@ def squeeze(text: tf.Tensor) -> tf.Tensor:
 def squeeze_string(text: str) -> str:
     """`squeeze` for a Python string."""
     return " ".join(text.split())
+
+
+def has_letters(text: str) -> bool:
+    """Whether a text has a letter of any script."""
+    return any(map(str.isalpha, text))

@@ -92,7 +92,8 @@ SABOTEURS = [
             b.swapped("g", "h"), "target"), PHONE),
         ("vocabulary: the target's is shorter", b.vocabulary(
             lambda c: c.__delitem__(slice(-2, None)), "target"), PHONE, ""),
-        ("metadata: NFKC for NFC", b.put("vocabularies", "source", "normalisation", value="NFKC"), PHONE),
+        ("metadata: NFKC for NFC", b.put("vocabularies", "source", "normalisation", value="NFKC"), PHONE,
+         "normalisation"),
         ("metadata: spare tokens", b.put("limits", "spare", value=0), PHONE, "spare"),
         ("metadata: the greatest target", b.put("limits", "target", value=3), PHONE, "target"),
         ("metadata: the greatest source", b.put("limits", "source", value=4), PHONE, "source"),

@@ -4,16 +4,17 @@ The rules are those of tensorflow_serving/model_servers/server_core.cc (what a c
 tensorflow_serving/sources/storage_path/file_system_storage_path_source.cc (which versions a policy means).
 """
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kerasapp.artefact import versions
 from kerasapp.serving.protocol.errors import ServingError
 from kerasapp.serving.protocol.text_proto import parse_file
 
 _PLATFORM = "tensorflow"
 _TENSORFLOW = 1  # in the deprecated enum ModelType
-_MAX_DIGITS = 18  # of a version, which has 64 bits
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,6 @@ class ModelConfig:
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
-def find_versions(folder: Path) -> dict[int, Path]:
-    """The version folders in a model's folder, by number; names that are no positive integer are ignored."""
-    return {
-        int(path.name): path
-        for path in folder.iterdir()
-        if path.name.isascii() and path.name.isdecimal() and len(path.name) <= _MAX_DIGITS
-        and int(path.name) > 0 and path.is_dir()
-    }  # fmt: skip
-
-
 def find_models(folder: Path) -> dict[str, ModelConfig]:
     """The models in a folder, by name; the newest version of each is served, as in TF Serving.
 
@@ -70,13 +61,13 @@ def find_models(folder: Path) -> dict[str, ModelConfig]:
     Raises:
         ServingError: there is no such folder, or no model in it.
     """
-    folder = folder.resolve()
+    folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
         raise ServingError(f"{folder}: no such folder; export a model first (kerasapp export)")
     if (folder / "saved_model.pb").is_file():
         raise ServingError(f"{folder}: this is one version of a model; give the folder above it")
     models = folder_reader(folder)()
-    if not models:
+    if not any(_has_versions(model.base_path, unreadable=False) for model in models.values()):
         raise ServingError(
             f"{folder}: no model found; expected NAME/VERSION/saved_model.pb, VERSION being 1, 2, ..."
         )
@@ -86,17 +77,30 @@ def find_models(folder: Path) -> dict[str, ModelConfig]:
 def folder_reader(folder: Path) -> Callable[[], dict[str, ModelConfig]]:
     """A function that finds the models that are in a folder when it is called; there may be none.
 
-    Whether the folder is one model or holds several is decided here, once. Hidden folders are not searched.
+    Whether the folder is one model or holds several is decided here, once: one whose name is a number is a
+    model if it has versions. Hidden folders are not searched. One that cannot be read counts as a model, so
+    that the registry tells of it. A link is followed anew each time, and names the model.
     """
-    folder = folder.resolve()
-    one = bool(find_versions(folder))
+    folder = Path(os.path.abspath(folder))  # no `resolve`: TF Serving polls the path that it was given
+
+    def inside() -> list[Path]:
+        return [path for path in sorted(folder.iterdir()) if path.name[0] != "." and path.is_dir()]
+
+    one = bool(versions(folder)) and not any(_has_versions(path, unreadable=False) for path in inside())
 
     def read() -> dict[str, ModelConfig]:
-        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
-        paths = [folder] if one else filter(find_versions, inside)
+        paths = [folder] if one else [path for path in inside() if _has_versions(path, unreadable=True)]
         return {path.name: ModelConfig(path.name, path) for path in paths}
 
     return read
+
+
+def _has_versions(folder: Path, unreadable: bool) -> bool:
+    """Whether a folder has versions; `unreadable` for one that cannot be read."""
+    try:
+        return bool(versions(folder))
+    except OSError:
+        return unreadable
 
 
 def read_model_config(path: Path) -> dict[str, ModelConfig]:

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from kerasapp.serving.models.model_config import ModelConfig, find_versions
+from kerasapp.artefact import versions as find_versions
+from kerasapp.serving.models.model_config import ModelConfig
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.protocol.errors import StatusError, invalid
 

@@ -7,7 +7,7 @@ follows. Nothing here needs TensorFlow.
 import base64
 import binascii
 import json
-import math
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 
 import numpy as np
@@ -24,12 +24,11 @@ _INTEGERS = {
 _FLOATS = {"float": np.dtype(np.float32), "double": np.dtype(np.float64)}
 _NAMES = {np.dtype(np.float16): "half"}  # where NumPy's name of a type without a JSON form differs
 _DTYPES = _INTEGERS | _FLOATS | {"bool": np.dtype(np.bool_), "string": np.dtype(object)}
-_MAX_WHOLE = {"float": 2**24 - 1, "double": 2**53 - 1}  # TF Serving's bound for an integer in a float
 _FULL_PRECISION = {_FLOATS["float"]: "%.9g", _FLOATS["double"]: "%.17g"}
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
-_FLOAT_MAX = float(np.finfo(np.float32).max)
-_MAX_QUOTED = 500  # characters of a request that an error repeats
+NUMBER_TOO_BIG = "Number too big to be stored in double."
+_MAX_QUOTED = 256  # characters of a request after which an error stops to quote (kMaxJsonDebugStringBytes)
 _JSON_TYPES = {
     type(None): "Null",
     dict: "Object",
@@ -40,21 +39,36 @@ _JSON_TYPES = {
 }
 
 
-def quote(value) -> str:  # JsonValueToString
-    """A JSON value as text for an error message, cut if it is long; may raise `nested_too_deeply`."""
+def quote(value) -> str:  # JsonValueToDebugString
+    """The beginning of a JSON value as text for an error message."""
+    text, pieces = "", _pieces(value, "\n")
+    while len(text) < _MAX_QUOTED and (piece := next(pieces, "")):
+        text += piece
+    return text[: 2 * _MAX_QUOTED]
+
+
+def _pieces(value, line: str) -> Iterator[str]:
+    """The text of a value bit by bit: a line per member of an object, lists in one line."""
+    if isinstance(value, list):
+        for index, element in enumerate(value):
+            yield ", " if index else "["
+            yield from _pieces(element, line + "    ")
+        yield "]" if value else "[]"
+    elif isinstance(value, dict):
+        for index, (key, member) in enumerate(value.items()):
+            yield f"{',' if index else '{'}{line}    {_scalar(key)}: "
+            yield from _pieces(member, line + "    ")
+        yield line + "}" if value else "{}"
+    else:
+        yield _scalar(value)
+
+
+def _scalar(value) -> str:
     if isinstance(value, float):
-        dtype = np.float32 if abs(value) <= _FLOAT_MAX else np.float64  # RapidJSON's IsFloat
-        return _decimals(np.array([value], dtype))[0]
-    try:
-        text = json.dumps(value, indent=4, ensure_ascii=False)
-    except RecursionError:
-        raise nested_too_deeply() from None
-    return text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED] + "..."
-
-
-def nested_too_deeply() -> StatusError:
-    """The error of a JSON document that is nested too deeply to be read."""
-    return invalid("JSON Parse error: The document is nested too deeply.")
+        return _NOT_FINITE.get(str(value)) or str(value).replace("e+", "e")
+    if isinstance(value, str) and len(value) > _MAX_QUOTED:
+        value = value[:_MAX_QUOTED] + "..."
+    return json.dumps(value, ensure_ascii=False)
 
 
 def is_base64(value) -> bool:  # IsValBase64Object
@@ -76,107 +90,99 @@ def array_from_json(value, dtype: str) -> np.ndarray:
         StatusError: INVALID_ARGUMENT for a ragged list or a value of another type, UNIMPLEMENTED for a type
             without a JSON form.
     """
-    shape = []  # the first elements set the shape (GetDenseTensorShape)
-    first = value
-    while isinstance(first, list):
-        shape.append(len(first))
-        first = first[0] if first else None
-    if len(shape) > MAX_RANK:
-        raise invalid(f"Encountered list at unexpected level: {MAX_RANK} expected < {MAX_RANK}")
-    level = [value]
+    shape, first = shape_of_json(value)
+    if dtype not in _DTYPES:
+        raise _leaf_error(first, dtype)
+    array = stack_json([value], shape, dtype)
+    if array is None:
+        raise _first_error(value, shape, dtype)
+    return array.reshape(shape)
+
+
+def shape_of_json(value) -> tuple[list[int], object]:  # GetDenseTensorShape
+    """The shape of nested lists, which their first elements set; and the first element, or []."""
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    return shape, value
+
+
+def stack_json(values: list, shape: list[int], dtype: str) -> np.ndarray | None:
+    """Values of one shape, one after another, in a flat array; None if one has another shape or type.
+
+    Whole lists are checked at once, as a step of Python per element would take far too long.
+    """
+    if len(shape) >= MAX_RANK:
+        return None
+    level = values
     for size in shape:
         if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
-            raise _ragged(value, shape)
-        level = list(chain.from_iterable(level))
-    if list in set(map(type, level)):
-        raise _ragged(value, shape)
-    return _leaves_to_array(level, dtype).reshape(shape)
-
-
-def _ragged(value, shape: list[int], position: tuple[int, ...] = ()) -> StatusError | None:  # FillTensorProto
-    """The error of the first list or value that does not fit the shape; None where all of them do."""
-    level, where = len(position), "".join(f"[{index}]" for index in position)
-    if not isinstance(value, list):
-        if level == len(shape):
             return None
-        return invalid(
-            f"JSON Value: {quote(value)} found at incorrect level: {level + 1} in the JSON DOM. "
-            f"Expected at level: {len(shape)}, position: {where}"
-        )
-    if level >= len(shape):
-        return invalid(
-            f"Encountered list at unexpected level: {level} expected < {len(shape)}, position: {where}"
-        )
-    if len(value) != shape[level]:
-        return invalid(
-            f"Encountered list at unexpected size: {len(value)} at level: {level} "
-            f"expected size: {shape[level]}, position: {where}"
-        )
-    errors = (_ragged(element, shape, (*position, index)) for index, element in enumerate(value))
-    return next(filter(None, errors), None)
-
-
-def _leaves_to_array(leaves: list, dtype: str) -> np.ndarray:
-    """A flat list of values as an array, checked as a whole, and one by one only where that is not enough."""
-    array = _numbers(leaves, dtype, set(map(type, leaves)))
-    if array is not None:
-        return array
-    for leaf in leaves:
-        _check_leaf(leaf, dtype)
-    if dtype == "string":
-        return np.fromiter(map(_string, leaves), object, len(leaves))
-    if dtype not in _DTYPES:  # an empty list; anything in it was refused above
-        raise StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: [] to type: {dtype}")
-    return np.array(leaves, np.float64 if dtype in _FLOATS else _DTYPES[dtype]).astype(_DTYPES[dtype])
-
-
-def _numbers(leaves: list, dtype: str, types: set) -> np.ndarray | None:
-    """The array; None if the values must be checked one by one."""
+        level = list(chain.from_iterable(level))
+    types = set(map(type, level))
     try:
-        if dtype in _INTEGERS and types <= {int}:
-            return np.array(leaves, _DTYPES[dtype])
+        if dtype == "string" and types <= {str, dict}:
+            return np.fromiter(map(_string, level), object, len(level))
         if dtype in _FLOATS and types <= {int, float}:
-            array = np.array(leaves, np.float64)
-            limit = _MAX_WHOLE[dtype] if int in types else np.finfo(_DTYPES[dtype]).max
-            fits = (np.abs(array[np.isfinite(array)]) <= limit).all()
-            return array.astype(_DTYPES[dtype]) if fits else None
-    except OverflowError:
-        return None
-    return np.array(leaves, np.bool_) if dtype == "bool" and types == {bool} else None
+            with np.errstate(over="ignore"):  # what is too large for float becomes infinite (GetFloat)
+                return np.array(level, np.float64).astype(_FLOATS[dtype])
+        if (dtype == "bool" and types <= {bool}) or (dtype in _INTEGERS and types <= {int}):
+            return np.array(level, _DTYPES[dtype])
+    except (OverflowError, StatusError):
+        pass
+    return None
 
 
-def _check_leaf(value, dtype: str) -> None:  # AddValueToTensor
-    if isinstance(value, dict) and dtype == "string":
-        if not is_base64(value):
-            raise invalid(f"JSON Value: {quote(value)} not formatted correctly for base64 data")
-        return
-    if dtype not in _DTYPES and not isinstance(value, dict):
-        raise StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: {quote(value)} to type: {dtype}")
-    kind = type(value)
-    if dtype in _FLOATS:
-        fits = kind in (int, float)
-        if fits and not _is_lossless(value, dtype):
-            raise invalid(f"Cannot convert JSON value: {quote(value)} to {dtype} without loss of precision.")
-    elif dtype in _INTEGERS:
-        bounds = np.iinfo(_DTYPES[dtype])
-        fits = kind is int and bounds.min <= value <= bounds.max
+def first_wrong(items: list, fit: Callable[[list], bool]) -> int:
+    """The index of the first item that does not fit, by bisection; the last one's if all before it fit."""
+    low, high = 0, len(items)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fit(items[low:middle]) else (low, middle)
+    return low
+
+
+def _first_error(value, shape: list[int], dtype: str) -> StatusError:  # FillTensorProto
+    """The error of the first list or element that does not fit; there is one."""
+    level, where, rank = 0, "", min(len(shape), MAX_RANK - 1)
+    while isinstance(value, list) and level < rank and len(value) == shape[level]:
+        level += 1
+        rest = shape[level:]
+        index = first_wrong(value, lambda part, rest=rest: stack_json(part, rest, dtype) is not None)
+        value, where = value[index], f"{where}[{index}]"
+    if isinstance(value, list) and level >= rank:
+        wrong = f"Encountered list at unexpected level: {level} expected < {rank}"
+    elif isinstance(value, list):
+        wrong = f"Encountered list at unexpected size: {len(value)} at level: {level} "
+        wrong += f"expected size: {shape[level]}"
+    elif level < len(shape):
+        wrong = f"JSON Value: {quote(value)} found at incorrect level: {level + 1} in the JSON DOM. "
+        wrong += f"Expected at level: {len(shape)}"
     else:
-        fits = kind is {"bool": bool, "string": str}.get(dtype)
-    if not fits:
-        json_type = str(value) if kind is bool else _JSON_TYPES[kind]
-        raise invalid(f"JSON Value: {quote(value)} Type: {json_type} is not of expected type: {dtype}")
+        return _leaf_error(value, dtype)
+    return invalid(f"{wrong}, position: {where}")
 
 
-def _is_lossless(value: int | float, dtype: str) -> bool:  # IsLosslessDecimal
-    if isinstance(value, int) and -(2**63) <= value < 2**64:
-        return abs(value) <= _MAX_WHOLE[dtype]
-    # A whole number beyond 64 bits is a double to RapidJSON. NaN and the infinities always pass.
-    return not float(np.finfo(_DTYPES[dtype]).max) < abs(value) < math.inf
+def _leaf_error(value, dtype: str) -> StatusError:  # AddValueToTensor, JsonDecodeBase64Object
+    if dtype not in _DTYPES and not isinstance(value, dict):
+        return StatusError("UNIMPLEMENTED", f"Conversion of JSON Value: {quote(value)} to type: {dtype}")
+    if dtype == "string" and isinstance(value, dict):
+        wrong = f"JSON Value: {quote(value)} not formatted correctly for base64 data"
+        return invalid("Unable to base64 decode" if is_base64(value) else wrong)
+    if dtype in _FLOATS and type(value) is int:
+        return invalid(f"JSON Parse error: {NUMBER_TOO_BIG}")
+    json_type = str(value) if isinstance(value, bool) else _JSON_TYPES[type(value)]
+    return invalid(f"JSON Value: {quote(value)} Type: {json_type} is not of expected type: {dtype}")
 
 
 def _string(value: str | dict) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")  # half of a pair, as RapidJSON writes it
+    if not is_base64(value):
+        raise invalid("no string")
     text = "".join(value[BASE64_KEY].split())
     try:  # JsonDecodeBase64Object; padding may be left out, as absl::Base64Unescape allows
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

@@ -1,12 +1,14 @@
 """TF Serving's REST interface as a Starlette application.
 
-Paths, status codes and messages follow tensorflow_serving/model_servers: http_rest_api_util.cc (paths),
-http_rest_api_handler.cc (dispatch), http_server.cc (status codes, metrics); and g3doc/api_rest.md. Additions
+Paths, status codes and messages follow tensorflow_serving/model_servers (9d981c5c): http_rest_api_util.cc
+(paths), http_rest_api_handler.cc (dispatch), http_server.cc (what comes before the handler, status codes,
+metrics); and g3doc/api_rest.md. Additions
 of kerasapp: the headers X-Request-Id, which every answer gives back, and X-Request-Timeout, and a limit on
 the body.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,11 +21,14 @@ from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.metrics import CONTENT_TYPE, DEFAULT_PATH
 from kerasapp.serving.observing.request_record import RequestRecord
-from kerasapp.serving.rest.handler import answer
+from kerasapp.serving.protocol.errors import StatusError
+from kerasapp.serving.rest.handler import answer, is_served
 from kerasapp.serving.rest.http_messages import json_answer, make_endpoint, read_body, within_deadline
 from kerasapp.serving.rest.observer import Observer
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]  # evhttp_server.cc:114
+_ROUTED = ["GET", "HEAD", "POST"]  # the others are answered alike wherever they go
+_CORS = {"origin": b"*", "methods": b"POST, GET", "headers": b"Content-Type"}  # http_rest_api_util.cc:40
 
 
 def create_app(
@@ -32,6 +37,7 @@ def create_app(
     *,
     routes: Iterable[BaseRoute] = (),
     metrics_path: str | None = DEFAULT_PATH,
+    cors: bool = False,
     log: Log | None = None,
 ) -> Observer:
     """The ASGI application that answers for an engine, whose models may go on loading while it runs.
@@ -40,11 +46,18 @@ def create_app(
         executor: where requests to models are parsed, run and written, so that the event loop never waits.
         routes: additional routes; they come before those of TF Serving's interface.
         metrics_path: the path of the metrics; None for no metrics.
+        cors: pages of any origin may read the answers of TF Serving's interface.
         log: gets each request.
     """
     log = log or Log()
 
     async def call(request: Request, record: RequestRecord) -> Response:
+        if request.method not in _METHODS:  # libevent's answer, http.c of 2.1.12, evhttp_handle_request
+            raise StatusError("UNIMPLEMENTED", f"Method not implemented: {request.method}")
+        if request.method == "OPTIONS" and is_served(_path(request)):  # ProcessRequest in http_server.cc:170
+            allowed = re.search("https?://", request.headers.get("origin", ""))
+            record.status = "OK" if allowed else "FAILED_PRECONDITION"
+            return Response(status_code=200 if allowed else 400)
         async with within_deadline(request, engine.limits.timeout) as deadline:
             body = await read_body(request, engine.limits.body)
             work = answer, engine, record, request.method, _path(request), body, deadline
@@ -53,23 +66,30 @@ def create_app(
             return json_answer(await asyncio.get_running_loop().run_in_executor(pool, *work))
 
     async def metrics(request: Request) -> Response:
+        if _path(request) != metrics_path:  # it has a query: ProcessPrometheusRequest in http_server.cc:96
+            wrong = f"Unexpected path: {_path(request)}. Should be {metrics_path}"
+            return Response(wrong, 400, media_type="text/plain")
         return Response(engine.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     endpoint = make_endpoint(call, log)
     found = list(routes)
     if metrics_path is not None:
-        found.append(Route(metrics_path, metrics, methods=["GET"]))
-    found.append(Route("/{path:path}", endpoint, methods=_METHODS))
+        found.append(Route(metrics_path, metrics, methods=_ROUTED))
+    found.append(Route("/{path:path}", endpoint, methods=_ROUTED))
     routed = Starlette(routes=found)
 
     async def app(scope, receive, send) -> None:
-        if scope["type"] == "http" and scope["path"].endswith(":predict"):  # saves the search for the route
+        if scope["type"] == "http" and (
+            scope["method"] not in _ROUTED
+            or scope["path"].endswith(":predict")  # saves the search for the route
+        ):
             response = await endpoint(Request(scope, receive))
             await response(scope, receive, send)
         else:
             await routed(scope, receive, send)
 
-    return Observer(app, engine, log)
+    allow = [(f"access-control-allow-{key}".encode(), value) for key, value in _CORS.items()]
+    return Observer(app, engine, log, allow if cors else [])
 
 
 def _path(request: Request) -> str:

@@ -9,12 +9,14 @@ import re
 from contextlib import ExitStack
 from urllib.parse import unquote
 
+from kerasapp.artefact import version_number
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.request_record import RequestRecord, count_rows
 from kerasapp.serving.protocol.errors import StatusError, invalid
-from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE, signature_not_found
-from kerasapp.serving.rest.json_text import parse_json
-from kerasapp.serving.rest.predict_messages import read_predict, write_predict
+from kerasapp.serving.protocol.json_tensors import quote
+from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE
+from kerasapp.serving.rest.json_text import parse_object
+from kerasapp.serving.rest.predict_messages import read_predict, signature_name, write_predict
 
 _VERSION = r"(?:/versions/(\d+)|/labels/([^/:]+))?"  # http_rest_api_util.cc
 _POST_PATH = re.compile(
@@ -22,6 +24,11 @@ _POST_PATH = re.compile(
 )
 _GET_PATH = re.compile(rf"/v1/models(?:/([^/:]+))?{_VERSION}(?:/(metadata))?", re.IGNORECASE | re.ASCII)
 _APIS = ("classify", "regress", "predict")  # the path may be in any case, the API's name in this alone
+
+
+def is_served(path: str) -> bool:  # Dispatch in http_server.cc:140
+    """Whether a path is one of TF Serving's interface."""
+    return path.lower().startswith("/v1/")
 
 
 def answer(
@@ -38,7 +45,7 @@ def answer(
     Raises:
         StatusError: the request cannot be answered.
     """
-    if not path.lower().startswith("/v1/"):  # http_server.cc, Dispatch
+    if not is_served(path):
         raise StatusError("NOT_FOUND", f"Not found: {path}")
     if method == "POST" and (match := _POST_PATH.fullmatch(path)) and match[4] in _APIS:
         record.api = match[4]
@@ -59,10 +66,10 @@ def answer(
 
 def _target(match: re.Match) -> tuple[str, int | None, str | None]:  # ParseModelInfo
     """The model's name, the version and the label in a path; None for what is not there."""
-    digits = match[2] and (match[2].lstrip("0") or "0")
-    if digits and (len(digits) > 19 or int(digits) >= 2**63):
+    number = match[2] and version_number(match[2])
+    if match[2] and number is None:
         raise invalid(f"Failed to convert version: {match[2]} to numeric.")
-    return unquote(match[1] or ""), int(digits) if digits else None, match[3] and unquote(match[3])
+    return unquote(match[1] or ""), number, match[3] and unquote(match[3])
 
 
 def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, deadline: float) -> bytes:
@@ -86,22 +93,31 @@ def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, 
 def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusError:
     """Why a model does not classify or regress: exports have signatures to predict only.
 
-    The words are those of classifier.cc and regressor.cc (PreProcessClassification, PreProcessRegression).
+    The words are those of classifier.cc:176 and regressor.cc:170, which do not look at the method's name.
     """
-    document = parse_json(body)
-    name = document.get("signature_name") if isinstance(document, dict) else None
-    name = name if isinstance(name, str) and name else DEFAULT_SIGNATURE
+    document = parse_object(body)  # FillClassifyRegressRequestFromJson in json_tensor.cc:819
+    name, examples = signature_name(document) or DEFAULT_SIGNATURE, document.get("examples")
+    if "examples" not in document:
+        wrong = "When method is classify, key 'examples' is expected and was not found"
+    elif not isinstance(examples, list):
+        wrong = "Expecting 'examples' value to be an list/array"
+    else:
+        wrong = "" if examples else "'examples' value is an empty array"
+    if wrong:
+        return invalid(f"JSON Value: {quote(document)} {wrong}")
     with engine.registry.acquire(*target) as version:
         definition = version.bundle.signature_defs.get(name)
     if definition is None:
-        return signature_not_found(name)
-    wanted = f"tensorflow/serving/{api}"
-    if definition.method_name == wanted:
-        return StatusError("UNIMPLEMENTED", f"The {api} API is not supported; use predict")
-    kind = "classification" if api == "classify" else "regression"
-    return invalid(
-        f"Expected {kind} signature method_name to be {wanted}. Was: {definition.method_name}; use predict"
-    )
+        return invalid(f"No signature was found with the name: {name}")
+    kind, most = ("classification", 2) if api == "classify" else ("regression", 1)
+    if len(definition.inputs) != 1:
+        return invalid("Expected one input Tensor.")
+    if not 1 <= (found := len(definition.outputs)) <= most:
+        wanted = f"one or two output Tensors, found {found}" if most == 2 else "one output Tensor."
+        return invalid(f"Expected {wanted}")
+    if "inputs" not in definition.inputs:
+        return invalid(f"No {kind} inputs found in SignatureDef: {definition}")
+    return StatusError("UNIMPLEMENTED", f"The {api} API is not supported; use predict")
 
 
 def _status(engine: Engine, model: str, number: int | None, label: str | None) -> bytes:

@@ -103,7 +103,7 @@ def _gunzip(body: bytes, limit: int) -> bytes:
         return b""
     if len(text) > limit:
         raise BodyTooLargeError(limit)
-    return text
+    return text if reader.eof and not reader.unused_data else b""
 
 
 def json_answer(body: bytes, status: int = 200) -> Response:

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.request_record import RequestRecord, request_id
 from kerasapp.serving.protocol.http_names import REQUEST_ID
+from kerasapp.serving.rest.handler import is_served
 from kerasapp.serving.rest.http_messages import RECORD_KEY
 
 _ID = REQUEST_ID.encode()
@@ -19,11 +21,11 @@ class Observer:
     Each request gets a `RequestRecord` in its scope, under `RECORD_KEY`; whatever answers the request adds
     what it finds out.
 
-    The engine's metrics count each request, and the log gets it, once it is answered.
+    Once it is answered, metrics count it and the log gets it. Answers of TF Serving's paths get `headers`.
     """
 
-    def __init__(self, app, engine: Engine, log: Log):
-        self._app, self._engine, self._log = app, engine, log
+    def __init__(self, app, engine: Engine, log: Log, headers: Sequence[tuple[bytes, bytes]] = ()):
+        self._app, self._engine, self._log, self._headers = app, engine, log, headers
         self.draining = False  # True: close each connection after its next answer, so that none is cut off
 
     async def __call__(self, scope, receive, send) -> None:
@@ -39,6 +41,7 @@ class Observer:
                 await body.drain(self._engine.limits.body)
                 record.http_status = message["status"]
                 message.setdefault("headers", []).append((_ID, record.id.encode()))
+                message["headers"] += self._headers if is_served(scope["path"]) else []
                 if self.draining:
                     message["headers"].append((b"connection", b"close"))
             await send(message)

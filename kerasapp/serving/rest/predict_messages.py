@@ -1,18 +1,27 @@
 """The bodies of a predict request and of its answer: JSON to arrays, arrays to JSON.
 
-Rules and error messages are those of TF Serving's tensorflow_serving/util/json_tensor.cc. A comment at a
-function names the one that it follows. Whole lists are checked at once; only a request that fails is read
-element by element, to find what to say. Nothing here needs TensorFlow.
+Rules and error messages are those of TF Serving (9d981c5c, tensorflow_serving/util/json_tensor.cc). A comment
+at a function names the one that it follows. Whole lists are checked at once; what is wrong in a request that
+fails is found by bisection. Nothing here needs TensorFlow.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kerasapp.serving.protocol.errors import StatusError, invalid
-from kerasapp.serving.protocol.json_tensors import array_from_json, is_base64, json_elements, quote
+from kerasapp.serving.protocol.json_tensors import (
+    array_from_json,
+    first_wrong,
+    is_base64,
+    json_elements,
+    quote,
+    shape_of_json,
+    stack_json,
+)
 from kerasapp.serving.protocol.signatures import TensorSpec
 from kerasapp.serving.rest.json_text import parse_object
 
@@ -32,7 +41,7 @@ def read_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec
     """Reads a predict request.
 
     Args:
-        body: the JSON text. NaN, Infinity and -Infinity count as numbers.
+        body: the JSON text, see `parse_object`.
         inputs_of: gives the inputs of a signature ("" is the default one). It may raise StatusError.
 
     Raises:
@@ -44,12 +53,7 @@ def read_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec
         array([1. , 2.5], dtype=float32)
     """
     document = parse_object(body)  # FillPredictRequestFromJson
-    name = document.get(_SIGNATURE_KEY, "")
-    if not isinstance(name, str):
-        raise invalid(
-            f"JSON Value: {quote(document)} not formatted correctly. "
-            f"'{_SIGNATURE_KEY}' key must be a string value."
-        )
+    name = signature_name(document)
     specs = inputs_of(name)
     if not specs:
         raise invalid(f"Failed to get input map for signature: {name or 'DEFAULT'}")
@@ -63,12 +67,23 @@ def read_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec
             f"'{_COLUMNS_KEY}' or '{_ROWS_KEY}' keys to exist "
         )
     elif not isinstance(document[_ROWS_KEY], list):
-        raise invalid(f"JSON Value: {quote(document)} Excepting '{_ROWS_KEY}' to be an list/array")
+        raise invalid(f"JSON Value: {quote(document)} Expecting '{_ROWS_KEY}' to be an list/array")
     elif not document[_ROWS_KEY]:
         raise invalid(f"JSON Value: {quote(document)} No values in '{_ROWS_KEY}' array")
     else:
         inputs = _read_rows(document[_ROWS_KEY], specs)
     return PredictRequest(name, inputs, _ROWS_KEY in document)
+
+
+def signature_name(document: dict) -> str:  # FillSignature
+    """The signature that a request asks for, "" for the default one; StatusError if it is no string."""
+    name = document.get(_SIGNATURE_KEY, "")
+    if not isinstance(name, str):
+        raise invalid(
+            f"JSON Value: {quote(document)} not formatted correctly. "
+            f"'{_SIGNATURE_KEY}' key must be a string value."
+        )
+    return name
 
 
 def _is_object(value) -> bool:
@@ -82,53 +97,51 @@ def _read_rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMa
             "instances is a plain list, but expecting list of objects as multiple input tensors "
             "required as per tensorinfo_map"
         )
-    try:
+    only = next(iter(specs))
+    first = instances[0] if objects else {only: instances[0]}
+    shapes = {name: shape_of_json(item)[0] for name, item in first.items()}
+
+    def read(rows: list) -> dict[str, np.ndarray] | None:
         if not objects:
-            (name,) = specs
-            if dict in set(map(type, instances)) and any(map(_is_object, instances)):
-                raise invalid("an object among values")
-            return {name: array_from_json(instances, specs[name].dtype)}
-        if not all(_is_object(element) and element.keys() == specs.keys() for element in instances):
-            raise invalid("not the signature's inputs")
-        return {
-            name: array_from_json([row[name] for row in instances], spec.dtype)
-            for name, spec in specs.items()
-        }
-    except StatusError:
-        _explain_rows(instances, specs, objects)
-        raise
+            columns = {only: rows}
+        elif all(_is_object(row) and row.keys() == specs.keys() for row in rows):
+            columns = {name: [row[name] for row in rows] for name in specs}
+        else:
+            return None
+        arrays = {name: stack_json(part, shapes[name], specs[name].dtype) for name, part in columns.items()}
+        return None if any(array is None for array in arrays.values()) else arrays
+
+    arrays = read(instances)
+    if arrays is None:
+        index = first_wrong(instances, lambda rows: read(rows) is not None)
+        raise _row_error(index, instances[index], specs, shapes, objects)
+    return {name: array.reshape(len(instances), *shapes[name]) for name, array in arrays.items()}
 
 
-def _explain_rows(instances: list, specs, objects: bool) -> None:
-    """Raises the error of the first row that is wrong."""
-    shapes = {}
-    for index, element in enumerate(instances):
-        if _is_object(element) != objects:
-            expected, got = ("object", "list") if objects else ("value/list", "object")
-            raise invalid(f"Expecting {expected} but got {got} at item {index} of input list")
-        for name, item in element.items() if objects else [(next(iter(specs)), element)]:
-            try:
-                _check_item(name, item, specs, shapes)
-            except StatusError as error:
-                key = f" key: {name}" if objects else ""
-                raise invalid(
-                    f"Failed to process element: {index}{key} of '{_ROWS_KEY}' list. Error: {error}"
-                ) from None
-        if objects and element.keys() != specs.keys():
-            raise invalid(
-                f"Failed to process element: {index} of '{_ROWS_KEY}' list. JSON object: {quote(element)} "
-                f"keys must be equal to: {','.join(sorted(specs))}"
-            )
+def _row_error(index: int, row, specs, shapes: Mapping[str, list[int]], objects: bool) -> StatusError:
+    """The error of the first row that is wrong."""
+    if _is_object(row) != objects:
+        expected, got = ("object", "list") if objects else ("value/list", "object")
+        return invalid(f"Expecting {expected} but got {got} at item {index} of input list")
+    for name, item in (row if objects else {next(iter(specs)): row}).items():
+        try:
+            _check_item(name, item, specs, shapes)
+        except StatusError as error:
+            key = f" key: {name}" if objects else ""
+            return invalid(f"Failed to process element: {index}{key} of '{_ROWS_KEY}' list. Error: {error}")
+    return invalid(
+        f"Failed to process element: {index} of '{_ROWS_KEY}' list. JSON object: {quote(row)} "
+        f"keys must be equal to: {','.join(sorted(specs))}"
+    )
 
 
-def _check_item(name: str, item, specs, shapes: dict) -> None:  # AddInstanceItem
+def _check_item(name: str, item, specs, shapes: Mapping[str, list[int]]) -> None:  # AddInstanceItem
     if name not in specs:
         raise invalid(f"JSON object: does not have named input: {name}")
-    array = array_from_json(item, specs[name].dtype)
-    expected = shapes.setdefault(name, array.shape)
-    if array.size != int(np.prod(expected)):
-        raise invalid(f"Expecting tensor size: {int(np.prod(expected))} but got: {array.size}")
-    if array.shape != expected:
+    array, expected = array_from_json(item, specs[name].dtype), shapes[name]
+    if array.size != math.prod(expected):
+        raise invalid(f"Expecting tensor size: {math.prod(expected)} but got: {array.size}")
+    if list(array.shape) != expected:
         raise invalid(f"Expecting shape {_shape_text(expected)} but got: {_shape_text(array.shape)}")
 
 

@@ -9,6 +9,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from kerasapp.serving.engine import Engine
 
 SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+_SHORT = ("PredictionService", "ModelService")  # TF Serving's names for them (9d981c5c, server.cc:420)
 _SECONDS = 1.0  # between two polls for a change, for Watch
 
 
@@ -42,7 +43,7 @@ class Health(health.HealthServicer):
         """Reads the state of the models."""
         available = self._registry.available()
         serving = {version.model: version.model in available for version in self._registry.all_versions()}
-        for service in ("", *SERVICES):
+        for service in ("", *_SHORT, *SERVICES):
             serving[service] = bool(available)
         for service, yes in serving.items():
             status = HealthCheckResponse.SERVING if yes else HealthCheckResponse.NOT_SERVING

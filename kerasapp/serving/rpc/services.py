@@ -103,8 +103,8 @@ def _predict(engine: Engine, record: RequestRecord, request, deadline: float):  
         record.signature = name
         inputs = _inputs(request, definition, engine.limits.body)
         record.rows = count_rows(inputs)
-        _check_types(request, definition)
         _check_filter(request.output_filter, definition)
+        _check_types(request, definition)
         outputs = engine.run(version, name, inputs, deadline=deadline)
     response = predict_pb2.PredictResponse()
     response.model_spec.name = request.model_spec.name  # MakeModelSpec
@@ -115,27 +115,31 @@ def _predict(engine: Engine, record: RequestRecord, request, deadline: float):  
     return response
 
 
-def _inputs(request, definition, max_bytes: int) -> dict:  # VerifyRequestInputsSize, PreProcessPrediction
+def _inputs(request, definition, max_bytes: int) -> dict:  # VerifyRequestInputsSize, GetInputValues
     """The arrays of all inputs. One that is not sent has its default value, if the signature has one."""
-    sent, wanted = set(request.inputs), set(definition.inputs)
-    missing = wanted - sent - set(definition.defaults)
-    if len(sent) != len(wanted) and (missing or sent - wanted):
+    sent, wanted, defaults = set(request.inputs), set(definition.inputs), set(definition.defaults)
+    if len(sent) > len(wanted) or (len(sent) < len(wanted) and not defaults):
         raise invalid(
             f"input size does not match signature: {len(sent)}!={len(wanted)} len({_set(sent)}) != "
-            f"len({_set(wanted)}). Sent extra: {_set(sent - wanted)}. Missing but required: {_set(missing)}."
-        )
-    for alias in sorted(sent - wanted):
-        raise invalid(
-            f"input tensor alias not found in signature: {alias}. "
-            f"Inputs expected to be in the set {_set(wanted)}."
+            f"len({_set(wanted)}). Sent extra: {_set(sent - wanted)}. "
+            f"Missing but required: {_set(wanted - sent)}."
         )
     arrays = {}
     for alias in sorted(wanted):
+        if alias not in sent | defaults:
+            raise invalid(
+                f"Signature input alias: {alias}(feed name: {definition.inputs[alias].name}) not found in "
+                "request and no default value provided. Inputs expected to be in the request "
+                f"{_set(sent)}, or default input alias set: {','.join(sorted(defaults))}"
+            )
         proto = request.inputs[alias] if alias in sent else definition.defaults[alias]
         try:
             arrays[alias] = array_from_proto(proto, max_bytes)
         except ValueError as error:
             raise invalid(f"tensor parsing error: {alias}: {error}") from None
+    if sent - wanted:
+        used, found = ",".join(sorted(sent & wanted)), ",".join(sorted(sent))
+        raise invalid(f"Inputs contains invalid name. Used request inputs: {used}, request input: {found}")
     return arrays
 
 

@@ -5,7 +5,7 @@ import io
 import sys
 
 from kerasapp.commands import remote
-from kerasapp.commands.arguments import Parser, add_knobs, knobs_of, output_file
+from kerasapp.commands.arguments import Parser, add_knobs, file_of, knobs_of, output_file, require_another
 from kerasapp.errors import ConfigError, note
 from kerasapp.tasks.series.answers import QUANTILES
 from kerasapp.tasks.series.spec import SPEC
@@ -32,6 +32,7 @@ def main(argv):
         raise ConfigError("--history: required with --server, as the data of the server's model are not here")
     if args.date is not None and args.history is None:
         raise ConfigError("--date: goes with --history")
+    require_another(args.output, args.history, "--history")
     knobs, forecaster = knobs_of(args, SPEC.knobs), remote.predictor(args, SPEC)
     if args.history is None:
         table = forecaster.task.corpus.table
@@ -103,7 +104,10 @@ def _parser():
     add_knobs(parser, SPEC.knobs)
     parser.add_argument("--output", type=output_file, metavar="FILE.csv", help="write the table to a file")
     parser.add_argument(
-        "--plot", type=output_file, metavar="FILE.png", help="draw the past and the forecast with its bands"
+        "--plot",
+        type=file_of(".png"),
+        metavar="FILE.png",
+        help="draw the past and the forecast with its bands",
     )
     remote.add_flags(parser)
     return parser

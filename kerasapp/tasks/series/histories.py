@@ -1,8 +1,12 @@
 """Files of histories for a model that is there: its columns, and the dates of its data."""
 
+import numpy as np
+
 from kerasapp.errors import note
 from pipelines import tables
 from pipelines.series import check_distance, check_values
+
+FAR = 20  # deviations from the mean of the training, where a network has seen no values
 
 
 def read(task, path, date=None):
@@ -21,4 +25,11 @@ def read(task, path, date=None):
         note(f"{path}: no column {named!r} of dates; steps are numbered")
     check_values(table, task.tokenizer.transform, path)
     check_distance(table, task.tokenizer, path)
+    last = np.abs(task.tokenizer.scaled(table.values[-1:]).numpy()).reshape(-1)
+    for name, value, away in zip(table.columns, table.values[-1:].reshape(-1), last, strict=True):
+        if away > FAR:
+            note(
+                f"{path}: column {name}: the last value, {value:.10g}, is {away:,.0f} deviations from the"
+                " mean of the training: a forecast from there says little"
+            )
     return table

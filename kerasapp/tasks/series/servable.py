@@ -81,8 +81,10 @@ class SeriesServable(tf.Module):
     def _simulate(self, history, lengths, horizon, samples, seed):
         """The paths that `forecast` is made of: "paths" float64 [batch, samples, horizon, columns], as many
         and as long as the largest of the batch."""
+        raw, states = self._read(history, lengths)
         with tf.control_dependencies(in_range(SPEC.knobs, (horizon, samples, seed))):
-            raw, states = self._read(history, lengths)
+            # Nothing that is as large as they say stands before the assertion.
+            horizon, samples = tf.identity(horizon), tf.identity(samples)
         most, longest = (tf.reduce_max(tf.concat([knob, [1]], 0)) for knob in (samples, horizon))
 
         drawn = paths(functools.partial(step, self._model), raw, states, seed, self.columns, most, longest)

@@ -108,7 +108,7 @@ def _batches(lengths):
 
 def _reasons(lengths):
     return [
-        "has nothing to read aloud" if n == 0
+        "has nothing to read aloud: no character that the model knows" if n == 0
         else f"has {n:,} characters as it is spoken; at most {LONGEST:,} are read at once" if n > LONGEST
         else None
         for n in lengths.tolist()

@@ -11,6 +11,7 @@ from kerasapp.commands import remote
 from kerasapp.commands.arguments import (
     Parser,
     add_knobs,
+    file_of,
     knobs_of,
     number,
     output_file,
@@ -83,7 +84,7 @@ def _parser():
         help="where the speech goes: a file for TEXT; for lines a folder, which is made if it is not there",
     )  # fmt: skip
     parser.add_argument(
-        "--plot", type=output_file, metavar="FILE.png",
+        "--plot", type=file_of(".png"), metavar="FILE.png",
         help="draw spectrogram, attention and probability of the end for TEXT",
     )  # fmt: skip
     parser.add_argument(

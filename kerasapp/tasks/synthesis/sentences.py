@@ -1,7 +1,7 @@
 """The speech of texts, sentence by sentence: as WAV files, as pictures, and what is wrong with it."""
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -62,19 +62,44 @@ def write_speech(path, speeches, sentences, where):
 
     rows, samples, rate = [], 0, None
     with replacing(path) as file, ExitStack() as stack:
+        kept = _Kept(file)
         for i, (speech, sentence) in enumerate(zip(speeches, sentences, strict=True)):
             if rate is None:
                 rate = speech.sample_rate
                 sound = stack.enter_context(
-                    soundfile.SoundFile(file, "w", rate, 1, format="WAV", subtype="PCM_16")
+                    soundfile.SoundFile(kept, "w", rate, 1, format="WAV", subtype="PCM_16")
                 )
             pause = np.zeros(round(PAUSE * rate) if i else 0, np.float32)
-            sound.write(np.concatenate([pause, speech.audio]))
+            with kept.checked():
+                sound.write(np.concatenate([pause, speech.audio]))
             samples += len(pause) + len(speech.audio)
             rows.append(_metrics(sentence, speech))
             for problem in problems(speech):
                 note(f"{where if len(sentences) == 1 else f'{where}, sentence {i + 1}'}: {problem}")
     return {"file": str(path), "seconds": samples / rate, "sample_rate": rate, "sentences": rows}
+
+
+class _Kept:
+    """A file for soundfile, which asserts that writes succeed and prints their errors: keeps the error."""
+
+    def __init__(self, file):
+        self._file, self._error = file, None
+        self.seek, self.tell, self.read = file.seek, file.tell, file.read
+
+    def write(self, data):
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self._error = error
+            return 0
+
+    @contextmanager
+    def checked(self):
+        """Within, a failed assertion becomes the error of the write."""
+        try:
+            yield
+        except AssertionError as error:
+            raise self._error or error from None
 
 
 def problems(speech):

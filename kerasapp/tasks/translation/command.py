@@ -9,10 +9,12 @@ from kerasapp.commands import remote
 from kerasapp.commands.arguments import (
     Parser,
     add_knobs,
+    file_of,
     knobs_of,
     output_file,
     protect_texts,
     protected_text,
+    require_another,
 )
 from kerasapp.commands.lines import Line, reading, report, texts_of, unusable, writing
 from kerasapp.commands.progress import progress_bar
@@ -38,6 +40,7 @@ Moses does "LINE ||| translation ||| score", LINE counted from 0. --json writes 
 "translation", "score", "finished" (false where it was cut), "n_best", and for lines of input "line", from 1.
 """
 
+UNKNOWN = "<unk>"  # the piece of a character that a vocabulary of characters does not have
 CUT = "the translation was cut at its greatest length and did not end; a larger --max-ratio allows more"
 
 
@@ -51,6 +54,7 @@ def main(argv):
         raise ConfigError("--scores: --json has them")
     if args.text is None and args.alignment_plot is not None:
         raise ConfigError("--alignment-plot: draws one sentence; give it as TEXT")
+    require_another(args.output, args.input, "--input")
     knobs = knobs_of(args, SPEC.knobs)
     if args.text is not None:
         return translate_text(args, knobs)
@@ -76,7 +80,7 @@ def _parser():
     parser.add_argument("--scores", action="store_true", help="write each translation's score before it")
     parser.add_argument("--json", action="store_true", help="write one JSON object per sentence")
     parser.add_argument(
-        "--alignment-plot", type=output_file, metavar="FILE.png",
+        "--alignment-plot", type=file_of(".png"), metavar="FILE.png",
         help="draw the attention of each word of the translation to the words of TEXT",
     )  # fmt: skip
     remote.add_flags(parser)
@@ -93,8 +97,7 @@ def translate_text(args, knobs):
     if reason:
         raise ConfigError(f"TEXT: {reason}")
     (answer,) = translator.translate([args.text], **knobs)
-    if not answer.finished:
-        note(f"TEXT: {CUT}")
+    _note(answer, "TEXT")
     with writing(args.output) as write:
         write(_shown(answer, None, args))
     if args.alignment_plot:
@@ -125,9 +128,17 @@ def translate_chunk(translator, texts, first, knobs, args, progress):
     answers = translator.translate([texts[i] for i in places], progress=progress, **knobs)
     answers = dict(zip(places, answers, strict=True))
     for i, answer in answers.items():
-        if not answer.finished:
-            note(f"line {first + i + 1}: {CUT}")
+        _note(answer, f"line {first + i + 1}")
     return [line for i in range(len(texts)) for line in _shown(answers.get(i), first + i, args)]
+
+
+def _note(answer, where):
+    """Tells what may be wrong with an answer."""
+    if unknown := answer.source_tokens.count(UNKNOWN):
+        count = len(answer.source_tokens) - 1  # without the end token
+        note(f"{where}: the model does not know {unknown:,} of {count:,} characters of the sentence")
+    if not answer.finished:
+        note(f"{where}: {CUT}")
 
 
 def _shown(answer, index, args):

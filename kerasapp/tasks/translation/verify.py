@@ -45,15 +45,23 @@ def answered(row):
 
 def streamed(run, inputs, specs):
     """The text of all pieces, as a server streams it, and what it has of a translation."""
-    *pieces, end = stream.translate(run, inputs, specs)
-    text = "".join(piece.text for piece in pieces)
-    return {"translation": [text], "finished": [int(end.stop_reason == "end")]}
+    summed = []
+
+    def watched(name, given):
+        out = run(name, given)
+        summed.extend([out["log_probability"][0]] if name == "greedy" else [])
+        return out
+
+    *pieces, end = stream.translate(watched, inputs, specs)
+    text, finished = "".join(piece.text for piece in pieces), int(end.stop_reason == "end")
+    return {"translation": [text], "finished": [finished], "log_probability": [summed[-1]]}
 
 
 def stream_of(row):
-    """The `Outcome` of `streamed`."""
+    """The `Outcome` of `streamed` and `stepwise`."""
     text = text_of(row["translation"])
-    return Outcome(text, {"translation": text, "finished": int(row["finished"])})
+    numbers = {name: floats(row[name]) for name in ("log_probability", "score", "alignment") if name in row}
+    return Outcome(text, {"translation": text, "finished": int(row["finished"])}, numbers)
 
 
 def stepwise(run, inputs, specs):
@@ -82,12 +90,6 @@ def stepwise(run, inputs, specs):
     return {"translation": text, "finished": [int(finished)], "score": [score], "alignment": [alignment]}
 
 
-def steps_of(row):
-    """The `Outcome` of `stepwise`."""
-    found = stream_of(row)
-    return found._replace(numbers={"score": floats(row["score"]), "alignment": floats(row["alignment"])})
-
-
 def tokens_of(run, inputs, specs):
     """What `tokenize` gives for a sentence, and the text of `detokenize` for ids of the target."""
     read = run("tokenize", {"text": inputs["text"]})
@@ -99,7 +101,7 @@ def tokens_of(run, inputs, specs):
 OUTCOMES = {
     "serving_default": answered,
     "streaming": stream_of,
-    "steps": steps_of,
+    "steps": stream_of,
     "round trip": read_ids,
     "tokenize": read_ids,
     "translate": translated,
