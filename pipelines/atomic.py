@@ -41,7 +41,7 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
         with _replacing(Path(path)) as file:
             yield file
     except OSError as error:
-        if error.filename is None and error.errno != errno.EPIPE:  # as of a full disk
+        if error.filename is None and error.errno not in (None, errno.EPIPE):  # as of a full disk
             error.filename = str(path)
         raise
 

@@ -307,7 +307,9 @@ def test_inputs_without_a_common_batch_run_alone(batchers, inputs):
     batcher = batchers(
         lambda _, given: seen.append(given) or {"n": np.int32(7)}, max_batch_size=4, batch_timeout_micros=LONG
     )
+    start = time.monotonic()
     assert batcher.predict("s", inputs) == {"n": 7}
+    assert time.monotonic() - start < PATIENCE  # it waits for no others
     assert seen == [inputs]
 
 
@@ -345,7 +347,9 @@ def test_close_answers_what_is_queued(batchers):
     with ThreadPoolExecutor(2) as executor:
         asked = [executor.submit(batcher.predict, "s", x(value)) for value in (1, 2)]
         wait_until(lambda: batcher.queue.rows == 2)
+        start = time.monotonic()
         batcher.close()
+        assert time.monotonic() - start < PATIENCE  # what waits for others is due at once
         assert [future.result()["y"].tolist() for future in asked] == [[2], [4]]
     with pytest.raises(StatusError) as caught:
         batcher.predict("s", x(1))

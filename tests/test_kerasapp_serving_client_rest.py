@@ -140,12 +140,33 @@ def test_paths_and_bodies_are_those_of_the_protocol():
     metadata = {"metadata": {"signature_def": {"signature_def": {"s": signature}}}}
     answers = [(200, json.dumps(metadata).encode()), (200, b'{"outputs": "done"}')]
     with scripted(answers) as (address, asked), Client(f"http://{address}") as client:
-        found = client.predict("a b", {"x": [1, 2.5]}, signature_name="s", label="new")
+        found = client.predict("a b", {"x": [1, 2.5]}, signature_name="s", label="a/b")
     assert found["y"].tolist() == b"done"
     assert [(method, path) for method, path, *_ in asked] == [
-        ("GET", "/v1/models/a%20b/labels/new/metadata"), ("POST", "/v1/models/a%20b/labels/new:predict")
+        ("GET", "/v1/models/a%20b/labels/a%2Fb/metadata"), ("POST", "/v1/models/a%20b/labels/a%2Fb:predict")
     ]  # fmt: skip
     assert asked[1][2] == {"inputs": {"x": [1.0, 2.5]}, "signature_name": "s"}
+
+
+def test_an_output_without_rows_has_all_its_axes():
+    """JSON's [] does not say how many there are."""
+    shape = {"dim": [{"size": "-1"}, {"size": "3"}]}
+    sides = {side: {"x": {"dtype": "DT_FLOAT", "tensor_shape": shape}} for side in ("inputs", "outputs")}
+    metadata = {"metadata": {"signature_def": {"signature_def": {"serving_default": sides}}}}
+    answers = [(200, json.dumps(metadata).encode()), (200, b'{"outputs": []}')]
+    with scripted(answers) as (address, _), Client(address) as client:
+        assert client.predict("m", {"x": []})["x"].ndim == 2
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_once(pauses, monkeypatch):
+    def request(*_, **__):
+        raise urllib3.exceptions.SSLError("certificate verify failed")
+
+    monkeypatch.setattr(urllib3.HTTPSConnectionPool, "urlopen", request)
+    said = "UNAUTHENTICATED: 127.0.0.1:9: certificate verify failed"
+    with Client("https://127.0.0.1:9") as client, pytest.raises(StatusError, match=said):
+        client.status("m")
+    assert pauses == []
 
 
 PIECE, END = 'data: {"text": "人 ", "tokens": 1}\n\n'.encode(), b'event: end\ndata: {"full_text": ""}\n\n'

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 from waiting import wait_until
 
+from kerasapp.serving.models.bundle import Bundle
 from kerasapp.serving.models.model_config import ModelConfig, VersionPolicy, find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.models.versions import Version
@@ -228,6 +230,20 @@ def test_warm_up_replays_the_records(folder):
     for number, records in {9: 2, 10: 0}.items():
         with server.registry.acquire("adder", number) as version:
             assert version.bundle.warm_up(version.path) == records
+
+
+def test_a_warm_up_takes_as_many_threads_as_the_loading(folder, monkeypatch):
+    taken = []
+    monkeypatch.setattr(Bundle, "warm_up", lambda self, path, threads=1: taken.append(threads))
+    assert Version("adder", 9, folder / "adder" / "9").load(threads=3)
+    assert taken == [3]
+
+
+def test_a_version_that_goes_ends_the_threads_of_its_batches(folder):
+    version, closed = Version("adder", 9, folder / "adder" / "9"), []
+    version.batcher = SimpleNamespace(close=lambda: closed.append(True))
+    version.unload()
+    assert closed == [True] and version.batcher is None
 
 
 def test_all_cores_load_until_something_answers(folder, monkeypatch):

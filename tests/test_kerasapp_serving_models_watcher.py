@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from waiting import PATIENCE
+from waiting import PATIENCE, wait_until
 
 from kerasapp.serving.models import versions
 from kerasapp.serving.models.model_config import find_models, folder_reader
@@ -85,6 +85,38 @@ def test_a_configuration_that_cannot_be_read_changes_nothing(folder):
     ]
     watcher.poll()
     assert registry.available() == {}
+
+
+def test_a_problem_that_comes_back_is_told_again(folder):
+    answers = [ServingError("line 1"), {}, ServingError("line 1")]
+
+    def read():
+        answer = answers.pop(0)
+        if isinstance(answer, ServingError):
+            raise answer
+        return answer
+
+    lines = []
+    watcher = Watcher(Registry({}), read, seconds=1, report=lines.append)
+    while answers:
+        watcher.poll()
+    assert lines == ["the configuration stays as it was: line 1"] * 2
+
+
+def test_what_nobody_expected_does_not_end_it(caplog):
+    errors, looked = [RuntimeError("odd")], threading.Event()
+
+    def read():
+        if errors:
+            raise errors.pop()
+        looked.set()
+        return {}
+
+    watcher = Watcher(Registry({}), read, seconds=0.01)
+    watcher.start()
+    wait_until(lambda: looked.is_set() or not watcher._thread.is_alive())
+    watcher.stop()
+    assert looked.is_set() and "looking for new versions failed" in caplog.text
 
 
 def test_it_looks_by_itself_until_it_is_stopped(folder):

@@ -54,7 +54,7 @@ def test_the_models_are_listed_newest_version_first(tmp_path):
     config.write_text("audio:\n  sample_rate: 8000\n  f_min: 50\n  f_max: null\n")
     client = listed(
         version(9, "END", (), message="broken"),
-        version(10, labels=("stable",)),
+        version(10, labels=("stable",), signatures=("generate", "__saved_model_init_op")),
         version(1, model="a", signatures=("add",)),
         version(2, model="voice", signatures=("synthesize",), path=tmp_path),
         version(3, model="voice", signatures=("synthesize",)),

@@ -151,6 +151,23 @@ def test_the_newest_version_is_the_canary_and_stable_stays_where_it_is(models, t
     assert labels(tmp_path / "new") == {"stable": 2, "canary": 10}
 
 
+def test_a_stable_version_that_is_gone_gives_way_to_the_one_before(models, tmp_path):
+    folder = tmp_path / "production"
+    assert export(models / "2", "--production", folder) == 0
+    config = folder / "models.config"
+    config.write_text(config.read_text().replace('"stable" value: 1', '"stable" value: 7'))
+    assert export(models, "--production", folder) == 0
+    assert labels(folder) == {"stable": 2, "canary": 10}
+
+
+def test_a_server_may_use_memory_for_two_versions_and_what_they_compute(models, tmp_path):
+    memory = production.template_values(models / "2", tmp_path)["memory"]
+    assert memory == 1088  # of few bytes: 1024 MiB for the server, and up to the next 64
+    with (models / "2" / "variables").open("wb") as file:
+        file.truncate(100 * 2**20)
+    assert production.template_values(models / "2", tmp_path)["memory"] == 1024 + 800 + 32
+
+
 def test_a_name_that_kubernetes_does_not_take_is_changed_there_alone(models, tmp_path):
     assert export(models, "--production", tmp_path / "production") == 0
     texts = {path.name: path.read_text() for path in (tmp_path / "production").iterdir()}

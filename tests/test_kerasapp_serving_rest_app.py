@@ -1,15 +1,19 @@
 """The REST interface; H = http_rest_api_handler.cc, U = http_rest_api_util.cc, S = get_model_status_impl.cc,
 M = basic_manager.cc, D = g3doc/api_rest.md, all of TF Serving at commit 9d981c5c."""
 
+import asyncio
 import gzip
 import io
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 import tensorflow as tf
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from kerasapp.serving.engine import Engine, Limits
@@ -18,7 +22,7 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 from kerasapp.serving.rest.app import create_app
-from kerasapp.serving.rest.http_messages import error_answer
+from kerasapp.serving.rest.http_messages import error_answer, within_deadline
 
 
 class Everything(tf.Module):
@@ -242,6 +246,13 @@ def test_a_body_without_a_length_is_limited_too(client):
     assert response.status_code == 413
 
 
+def test_a_packed_body_is_limited_by_what_it_holds(client):
+    """Cut off, it would be another request, or none."""
+    body = gzip.compress(GOOD.encode() + b" " * 10_000)
+    response = client.post(f"{URL}:predict", content=body, headers={"Content-Encoding": "gzip"})
+    assert (len(body) < 1000, response.status_code) == (True, 413)
+
+
 def test_status(client):
     statuses = client.get(URL).json()["model_version_status"]
     assert [(item["version"], item["state"]) for item in statuses] == [
@@ -295,6 +306,17 @@ def test_a_timeout_that_is_none(client, seconds):
         400,
         "X-Request-Timeout: expected a positive number of seconds",
     )
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(None, 60.0), (b"20", 20.0), (b"3600", 60.0)])
+def test_a_client_may_ask_for_less_time_and_not_for_more(asked, seconds):
+    async def deadline():
+        headers = [(b"x-request-timeout", asked)] if asked else []
+        async with within_deadline(Request({"type": "http", "headers": headers}), 60.0) as found:
+            return found
+
+    now = time.monotonic()
+    assert now + seconds <= asyncio.run(deadline()) < now + seconds + 10  # on a busy machine
 
 
 def test_a_timeout_that_has_passed(client):
@@ -385,12 +407,11 @@ def test_a_full_queue_is_503():
 
 
 def test_status_does_not_wait_behind_models(engine):
-    with ThreadPoolExecutor(1) as executor:
-        busy = threading.Event()
+    busy, wish = threading.Event(), {"X-Request-Timeout": "0.1"}
+    with ThreadPoolExecutor(1) as executor, ExitStack() as stack:
+        stack.callback(busy.set)  # a failure must not wait for it either
         executor.submit(busy.wait)
         client = TestClient(create_app(engine, executor))
-        assert client.get(URL).status_code == 200
-        assert client.get(f"{URL}/metadata").status_code == 200
-        response = client.post(f"{URL}:predict", content=GOOD, headers={"X-Request-Timeout": "0.1"})
-        assert response.status_code == 504
-        busy.set()
+        assert client.get(URL, headers={"X-Request-Timeout": "30"}).status_code == 200
+        assert client.get(f"{URL}/metadata", headers={"X-Request-Timeout": "30"}).status_code == 200
+        assert client.post(f"{URL}:predict", content=GOOD, headers=wish).status_code == 504

@@ -101,6 +101,7 @@ def test_the_stream_to_the_letter():
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-accel-buffering"] == "no"  # or a proxy would hold the events back
     assert answer.content.decode() == (
         'data: {"text": "h", "tokens": 1}\n\n'
         'data: {"text": "é", "tokens": 3}\n\n'
@@ -324,10 +325,11 @@ def test_a_client_that_takes_nothing_is_cut_off(monkeypatch):
         await client.task
         assert not client.sent
 
-    registry = OneModel("a" * 50)
-    with served(registry, Limits(timeout=PATIENCE)) as app:
+    registry, lines = OneModel("a" * 50), io.StringIO()
+    with served(registry, Limits(timeout=PATIENCE), Log("requests", lines)) as app:
         asyncio.run(visit(app))
     assert registry.in_flight == 0
+    assert json.loads(lines.getvalue())["status"] == "DEADLINE_EXCEEDED"  # the client has not left
 
 
 def test_many_streams_at_once_are_each_whole():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import grpc
 import ml_dtypes
@@ -29,6 +30,7 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import ServingError, StatusError
 from kerasapp.serving.protocol.proto_tensors import array_from_proto, array_to_proto
+from kerasapp.serving.rpc import services
 from kerasapp.serving.rpc.server import RpcServer
 
 MEBIBYTE = 2**20
@@ -188,6 +190,23 @@ def test_predict_and_its_line_in_the_log(stub, log, engine):
     assert (
         'request_latency_count{model_name="model",API="Predict",entrypoint="GRPC"}' in engine.metrics.text()
     )
+
+
+def test_a_name_that_is_no_models_is_not_kept(stub, log, engine):
+    """Or clients could fill the log with any text, and the memory with names."""
+    request = ask([1])
+    request.model_spec.name = "made-up"
+    with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
+        stub.Predict(request, timeout=PATIENCE)
+    wait_until(lambda: '"NOT_FOUND"' in log.getvalue())
+    assert "made-up" not in log.getvalue() and "made-up" not in engine.metrics.text()
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [(None, 60.0), (20.0, 20.0), (3600.0, 60.0)])
+def test_a_client_may_ask_for_less_time_and_not_for_more(asked, seconds):
+    now = time.monotonic()
+    deadline = services._deadline(SimpleNamespace(time_remaining=lambda: asked), 60.0)
+    assert now + seconds <= deadline < now + seconds + 10  # on a busy machine
 
 
 def test_a_large_answer_comes_through(stub):

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from unittest.mock import Mock
 
 import grpc
 import pytest
@@ -21,7 +22,12 @@ from held_model import Holder
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from waiting import PATIENCE, Gate, wait_until
 
+from kerasapp.serving import server as server_module
+from kerasapp.serving.batching.parameters import BatchingParameters
+from kerasapp.serving.engine import Engine
+from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
+from kerasapp.serving.observing.metrics import Monitoring
 from kerasapp.serving.protocol.errors import ServingError
 from kerasapp.serving.server import serve
 from pipelines.atomic import write_text
@@ -278,6 +284,32 @@ def check_log(errors, config):
     assert len(wrong) == 1 and f"{config}: line 1" in wrong[0]
     assert any(line.startswith("counter version 3: END") for line in told)
     assert "counter version 1: unloaded" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "many"),
+    [
+        ({}, "/monitoring/prometheus/metrics", False),
+        ({"monitoring": Monitoring(True, "/mine")}, "/mine", False),
+        ({"monitoring": Monitoring(False)}, None, False),
+        ({"batching": BatchingParameters()}, "/monitoring/prometheus/metrics", True),
+    ],
+)
+def test_metrics_and_threads_are_those_of_the_settings(monkeypatch, settings, path, many):
+    """A request that waits for its batch holds a thread: with few threads, few share a batch."""
+    found = {}
+
+    def create_app(engine, executor, **options):
+        found.update(options, threads=executor._max_workers)
+
+    monkeypatch.setattr(server_module, "create_app", create_app)
+    monkeypatch.setattr(server_module, "Server", lambda *_, **__: Mock(stopped_by=None))
+    monkeypatch.setattr(server_module.os, "cpu_count", lambda: 2)
+    with server_module.listen("127.0.0.1", 0) as listener:
+        server_module._answer(
+            Engine(Registry({})), None, listener, Mock(), server_module.Settings(**settings)
+        )
+    assert (found["metrics_path"], found["threads"] > 64) == (path, many)
 
 
 def test_a_port_in_use(folder, tmp_path, monkeypatch):

@@ -153,7 +153,9 @@ def test_a_run_may_go_on_with_other_callbacks(tmp_path):
     assert train(other, tmp_path / "run").finished
 
 
-def test_a_loss_that_is_no_number_ends_with_advice(tmp_path):
-    task = DenseTask(loss=lambda y_true, y_pred: keras.ops.mean(y_pred) * math.nan, learning_rate=0.5)
-    with pytest.raises(TrainingError, match=r"loss is nan at step 1: .* training.learning_rate \(now 0.5\)"):
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_ends_with_advice(tmp_path, loss):
+    task = DenseTask(loss=lambda y_true, y_pred: 0.0 * keras.ops.mean(y_pred) + loss, learning_rate=0.5)
+    said = rf"loss is {loss} at step 1: .* training.learning_rate \(now 0.5\)"
+    with pytest.raises(TrainingError, match=said):
         train(task, tmp_path / "run")

@@ -104,6 +104,11 @@ def test_the_same_days_of_every_week_go_on(keep):
     assert dates(*expected[:30]).following(10) == expected[30:]
 
 
+def test_the_same_days_of_every_week_go_on_at_the_same_time_of_day():
+    expected = [f"{day}T16:30" for day in days("2024-01-01", 40, lambda day: day.weekday() < 5)]
+    assert dates(*expected[:30]).following(10) == expected[30:]
+
+
 @pytest.mark.parametrize(
     "texts",
     [
