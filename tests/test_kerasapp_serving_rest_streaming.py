@@ -48,7 +48,7 @@ class OneModel:
         if (signature, calls) in self.fail:
             raise self.fail[signature, calls]
         if (signature, calls) == self.late:
-            time.sleep(max(deadline - time.monotonic(), 0))
+            time.sleep(max(deadline.at - time.monotonic(), 0))
         time.sleep(self.seconds)
         return self.model(signature, inputs)
 
