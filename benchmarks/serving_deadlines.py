@@ -47,6 +47,8 @@ def served(*options):
         place = Path(folder, NAME)
         tf.saved_model.save(module, str(place / "1"), signatures={"serving_default": module.serve})
         with Served(folder, *options) as server:
+            for width in (1, 2):  # the first run builds the graph, which cannot be stopped
+                asyncio.run(many(server, 8, 8, request(server, 1, 60, width)))
             yield server, place
 
 

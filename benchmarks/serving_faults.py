@@ -1,4 +1,4 @@
-"""A server under load: long runs, kill -9, new versions, SIGTERM; see benchmarks/serving.py. And late clients:
+"""A server under load: long runs, kill -9, new versions, SIGTERM (benchmarks/serving.py), and late clients.
 
     python benchmarks/serving_faults.py --requests 10000 --seconds 300
 

@@ -50,7 +50,7 @@ class Turns:
 
     def __init__(self, most: int):
         self._free, self._lock = most, threading.Lock()
-        self._waiting: deque[Future] = deque()
+        self.waiting: deque[Future] = deque()
 
     @contextmanager
     def take(self, deadline: Deadline) -> Iterator[None]:
@@ -60,7 +60,7 @@ class Turns:
             if turn is None:
                 self._free -= 1
             else:
-                self._waiting.append(turn)
+                self.waiting.append(turn)
         if turn is not None:
             self._wait(turn, deadline)
         try:
@@ -75,13 +75,13 @@ class Turns:
         if not turn.cancel():  # it came meanwhile
             self._pass_on()
         with self._lock, suppress(ValueError):
-            self._waiting.remove(turn)
+            self.waiting.remove(turn)
         raise deadline.error()
 
     def _pass_on(self) -> None:
         with self._lock:
-            while self._waiting:
+            while self.waiting:
                 with suppress(InvalidStateError):
-                    self._waiting.popleft().set_result(None)
+                    self.waiting.popleft().set_result(None)
                     return
             self._free += 1
