@@ -1,11 +1,18 @@
-"""A server under load: long runs, kill -9, new versions, SIGTERM. See benchmarks/serving.py.
+"""A server under load: long runs, kill -9, new versions, SIGTERM (benchmarks/serving.py), and late clients.
+
+    python benchmarks/serving_faults.py --requests 10000 --seconds 300
+
+asks a model of its own: two deadlines at once, clients that vanish, batches past their deadline, overload at
+ten times capacity. Exit code 1: a target was missed.
 
 Each function gives a title, rows (what, value) of a table, and whether the target was met.
 """
 
+import argparse
 import json
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -148,3 +155,37 @@ def outcome_rows(results):
             text = next(text for result in results for _, kind, text in result["failures"] if kind == name)
             rows.append((f"failures: {name}", f"{count:,} ({text[:80].strip()})"))
     return [*rows, ("failures", str(failed(results)))]
+
+
+def main():
+    import serving_deadlines  # which imports this module
+    from rich.console import Console
+    from rich.table import Table
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--requests", type=int, default=10_000, help="with two deadlines (default: %(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=300, help="of overload (default: %(default)s)")
+    args = parser.parse_args()
+    faults = [
+        (serving_deadlines.late_batches, 10),
+        (serving_deadlines.vanish, 100),
+        (serving_deadlines.deadlines, args.requests),
+        (serving_deadlines.overload, args.seconds),
+    ]
+    missed = False
+    for fault, size in faults:
+        title, rows, met = fault(size)
+        table = Table("", "", title=title, show_header=False)
+        for row in [*rows, ("target", "met" if met else "MISSED")]:
+            table.add_row(*row)
+        Console().print(table)
+        missed |= not met
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

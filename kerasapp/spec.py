@@ -56,7 +56,8 @@ class TaskSpec:
     signature: the signature of an export that takes every knob. input: its input that holds what the user
     gives. takes: what that is: "text", or "numbers": arrays [time, columns], with their "lengths" as another
     input. unit: what an answer is counted in, such as "token": `kerasapp verify` shows the time of one.
-    knobs: the signature's other inputs.
+    knobs: the signature's other inputs. work: the inputs whose product says how much one row asks for: the
+    largest value of a number, the bytes of the longest text. A server limits it.
     files: what a run stores in addition to its configuration, such as a tokenizer.
     more_commands: other commands of the task, name -> (summary, module with `main(argv)`).
     evaluation: options of `kerasapp evaluate` for this task; one of the type Path names a file to write.
@@ -78,6 +79,7 @@ class TaskSpec:
     files: tuple[str, ...]
     modules: Mapping[str, str] = field(hash=False)
     takes: str = "text"
+    work: tuple[str, ...] = ()
     evaluation: tuple[Knob, ...] = ()
     quickstart: Quickstart | None = None
     stream: Stream | None = None

@@ -4,6 +4,7 @@ import pytest
 
 from kerasapp.cli import run
 from kerasapp.serving import server
+from kerasapp.serving.engine import Limits
 from kerasapp.serving.observing.metrics import Monitoring
 
 
@@ -32,7 +33,7 @@ def test_flags(asked, tmp_path):
     (tmp_path / "monitoring.config").write_text('prometheus_config { enable: true path: "/metrics" }')
     words = (
         "serve --model-config-file models.config --host 0.0.0.0 --rest-port 9001 --grpc-port none "
-        "--max-body 1 --max-text 2 --max-batch 3 --max-length 4 --timeout 0.5 "
+        "--max-body 1 --max-text 2 --max-batch 3 --max-length 4 --max-work 5 --max-requests 6 --timeout 0.5 "
         "--poll-seconds 0 --log requests "
         f"--batching-parameters-file {tmp_path}/batching.txt --allow-version-labels-for-unavailable-models "
         f"--monitoring-config-file {tmp_path}/monitoring.config"
@@ -41,7 +42,7 @@ def test_flags(asked, tmp_path):
     assert (asked["folder"], asked["model_config_file"]) == (None, "models.config")
     assert (asked["host"], asked["rest_port"], asked["grpc_port"]) == ("0.0.0.0", 9001, -1)
     limits = asked["limits"]
-    assert (limits.body, limits.text, limits.batch, limits.length, limits.timeout) == (1, 2, 3, 4, 0.5)
+    assert limits == Limits(body=1, text=2, batch=3, length=4, work=5, requests=6, timeout=0.5)
     assert asked["batching"].max_batch_size == 8
     assert asked["monitoring"] == Monitoring(True, "/metrics")
     assert asked["poll_seconds"] == 0 and asked["early_labels"] is True

@@ -14,6 +14,7 @@ from waiting import PATIENCE, wait_until
 from kerasapp.serving.batching import queue
 from kerasapp.serving.batching.batcher import Batcher, batched_signatures
 from kerasapp.serving.batching.parameters import BatchingParameters, read_parameters
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import ServingError, StatusError
 
 LONG = int(2e6 * PATIENCE)  # microseconds; a batch that runs in a test is full
@@ -25,7 +26,7 @@ class Recorder:
     def __init__(self):
         self.calls = []
 
-    def __call__(self, signature, inputs):
+    def __call__(self, signature, inputs, deadline=None):
         self.calls.append((signature, inputs))
         if (inputs["x"] < 0).any():
             raise StatusError("INVALID_ARGUMENT", f"{inputs['x'].min()} is below 0")
@@ -104,7 +105,9 @@ def test_the_default_signature_has_two_names(batchers):
 
 
 def test_strings_of_different_lengths_share_a_batch(batchers):
-    batcher = batchers(lambda _, inputs: {"t": inputs["t"]}, max_batch_size=2, batch_timeout_micros=LONG)
+    batcher = batchers(
+        lambda _, inputs, deadline: {"t": inputs["t"]}, max_batch_size=2, batch_timeout_micros=LONG
+    )
     words = [np.array([word], object) for word in (b"a\x00", b"a long one")]
     answers = ask_all(batcher, [{"t": word} for word in words])
     assert [answer["t"].tolist() for answer in answers] == [[b"a\x00"], [b"a long one"]]
@@ -122,7 +125,7 @@ def test_without_a_timeout_a_free_thread_takes_what_is_there(batchers):
     entered, go = threading.Event(), threading.Event()
     model = Recorder()
 
-    def slow(signature, inputs):
+    def slow(signature, inputs, deadline):
         entered.set()
         go.wait(PATIENCE)
         return model(signature, inputs)
@@ -145,7 +148,7 @@ class Held(Recorder):
         super().__init__()
         self.entered, self.go = threading.Event(), threading.Event()
 
-    def __call__(self, signature, inputs):
+    def __call__(self, signature, inputs, deadline=None):
         if not self.entered.is_set():
             self.entered.set()
             self.go.wait(PATIENCE)
@@ -189,7 +192,7 @@ def test_beside_a_batch_a_smaller_one_waits_a_little(batchers, monkeypatch):
 def test_a_full_queue_refuses_at_once(batchers):
     entered, go = threading.Event(), threading.Event()
 
-    def slow(_, inputs):
+    def slow(_, inputs, deadline):
         entered.set()
         go.wait(PATIENCE)
         return {"y": inputs["x"]}
@@ -212,7 +215,7 @@ def test_a_request_that_is_too_late_is_dropped(batchers):
     entered, go = threading.Event(), threading.Event()
     model = Recorder()
 
-    def slow(signature, inputs):
+    def slow(signature, inputs, deadline):
         entered.set()
         go.wait(PATIENCE)
         return model(signature, inputs)
@@ -223,7 +226,7 @@ def test_a_request_that_is_too_late_is_dropped(batchers):
         entered.wait(PATIENCE)
         start = time.monotonic()
         with pytest.raises(StatusError) as caught:
-            batcher.predict("s", x(99), deadline=start + 0.1)
+            batcher.predict("s", x(99), deadline=Deadline(start + 0.1))
         assert caught.value.code == "DEADLINE_EXCEEDED"
         assert time.monotonic() - start < PATIENCE
         assert batcher.queue.rows == 0
@@ -235,11 +238,104 @@ def test_a_request_that_is_too_late_is_dropped(batchers):
 
 def test_a_deadline_ends_the_wait_for_a_model_that_runs(batchers):
     go = threading.Event()
-    batcher = batchers(lambda _, inputs: go.wait(PATIENCE) and {"y": inputs["x"]}, num_batch_threads=1)
+    batcher = batchers(
+        lambda _, inputs, deadline: go.wait(PATIENCE) and {"y": inputs["x"]}, num_batch_threads=1
+    )
     with pytest.raises(StatusError, match="Deadline exceeded"):
-        batcher.predict("s", x(1), deadline=time.monotonic() + 0.1)
+        batcher.predict("s", x(1), deadline=Deadline.after(0.1))
     go.set()
-    assert batcher.predict("s", x(1), deadline=time.monotonic() + PATIENCE)["y"] == [1]
+    assert batcher.predict("s", x(1), deadline=Deadline.after(PATIENCE))["y"] == [1]
+
+
+class Endless(Recorder):
+    """A model that runs until its deadline is over, if a value is 99."""
+
+    def __init__(self):
+        super().__init__()
+        self.entered, self.seconds = threading.Event(), []
+
+    def __call__(self, signature, inputs, deadline):
+        answer = super().__call__(signature, inputs)
+        self.entered.set()
+        start = time.monotonic()
+        if 99 in inputs["x"]:
+            wait_until(deadline.is_over)
+            self.seconds.append(time.monotonic() - start)
+            raise deadline.error()
+        return answer
+
+
+def test_a_batch_ends_with_the_latest_deadline_and_never_runs_again(batchers):
+    model = Endless()
+    batcher = batchers(model, max_batch_size=3, batch_timeout_micros=LONG, num_batch_threads=1)
+    start = time.monotonic()
+
+    def ask(seconds):
+        with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+            batcher.predict("s", x(99), Deadline(start + seconds))
+        return time.monotonic() - start
+
+    with ThreadPoolExecutor(3) as executor:
+        ends = list(executor.map(ask, (1, 2, 3)))
+    assert [end >= seconds for end, seconds in zip(ends, (1, 2, 3), strict=True)] == [True] * 3
+    assert batcher.predict("s", x(1, 2, 3))["y"].tolist() == [2, 4, 6]  # the thread is free
+    assert model.sizes == [3, 3]
+    assert time.monotonic() - start >= 3 and model.seconds[0] > 1  # it ran until the last of them
+
+
+def test_a_client_that_leaves_stops_a_run_but_no_batch_of_others(batchers):
+    model = Endless()
+    batcher = batchers(model, max_batch_size=2, batch_timeout_micros=LONG, num_batch_threads=1)
+    first, second = Deadline(), Deadline()
+    with ThreadPoolExecutor(3) as executor:
+        asked = [executor.submit(batcher.predict, "s", x(99), deadline) for deadline in (first, second)]
+        assert model.entered.wait(PATIENCE)
+        waiting = executor.submit(batcher.predict, "s", x(98), third := Deadline())
+        wait_until(lambda: batcher.queue.rows == 1)
+        for leaving, future in ((third, waiting), (first, asked[0])):
+            leaving.leave()
+            with pytest.raises(StatusError, match="CANCELLED"):
+                future.result()
+        assert batcher.queue.rows == 0
+        assert not model.seconds and not asked[1].done()
+        second.leave()
+        with pytest.raises(StatusError, match="CANCELLED"):
+            asked[1].result()
+    wait_until(lambda: model.seconds)
+    assert model.sizes == [2]
+
+
+def test_what_is_late_is_left_out_when_a_failed_batch_is_split(batchers):
+    entered, go, calls = threading.Event(), threading.Event(), []
+
+    def fail(_, inputs, deadline):
+        calls.append(inputs["x"].tolist())
+        entered.set()
+        go.wait(PATIENCE)
+        if len(inputs["x"]) > 1:
+            raise StatusError("INVALID_ARGUMENT", "together")
+        return {"y": inputs["x"]}
+
+    batcher = batchers(fail, max_batch_size=2, batch_timeout_micros=LONG, num_batch_threads=1)
+    with ThreadPoolExecutor(2) as executor:
+        leaving = executor.submit(batcher.predict, "s", x(1), deadline := Deadline())
+        staying = executor.submit(batcher.predict, "s", x(2))
+        entered.wait(PATIENCE)
+        deadline.leave()
+        leaving.exception()
+        go.set()
+        assert staying.result()["y"] == [2]
+    assert sorted(calls[0]) == [1, 2] and calls[1:] == [[2]]
+
+
+def test_close_does_not_wait_longer_than_asked(batchers):
+    go = threading.Event()
+    batcher = batchers(lambda _, inputs, deadline: go.wait(PATIENCE) and {}, num_batch_threads=1)
+    with pytest.raises(StatusError):
+        batcher.predict("s", x(1), Deadline.after(0.2))
+    assert not batcher.close(0.01)
+    go.set()
+    assert batcher.close(PATIENCE)
 
 
 @pytest.mark.parametrize("bad", [{0}, {5}, {0, 3, 7}, set(range(8))])
@@ -280,7 +376,7 @@ def test_a_signature_without_a_batch_runs_alone(batchers):
 def test_outputs_that_prove_to_have_no_batch(batchers, sizes):
     calls = []
 
-    def mean(_, inputs):
+    def mean(_, inputs, deadline):
         calls.append(len(inputs["x"]))
         return {"mean": inputs["x"].mean(keepdims=True), "x": inputs["x"]}
 
@@ -305,7 +401,9 @@ def test_outputs_that_prove_to_have_no_batch(batchers, sizes):
 def test_inputs_without_a_common_batch_run_alone(batchers, inputs):
     seen = []
     batcher = batchers(
-        lambda _, given: seen.append(given) or {"n": np.int32(7)}, max_batch_size=4, batch_timeout_micros=LONG
+        lambda _, given, deadline: seen.append(given) or {"n": np.int32(7)},
+        max_batch_size=4,
+        batch_timeout_micros=LONG,
     )
     start = time.monotonic()
     assert batcher.predict("s", inputs) == {"n": 7}
@@ -331,7 +429,7 @@ def test_a_large_request_is_cut_where_that_is_asked_for(batchers):
 def test_parts_that_cannot_be_joined_run_whole(batchers):
     calls = []
 
-    def triangle(_, inputs):  # as wide as the largest value, as padded tokens are
+    def triangle(_, inputs, deadline):  # as wide as the largest value, as padded tokens are
         calls.append(len(inputs["x"]))
         return {"t": np.tri(len(inputs["x"]), int(inputs["x"].max()), dtype=np.float32)}
 

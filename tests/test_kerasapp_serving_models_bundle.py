@@ -1,13 +1,18 @@
 """A SavedModel's signatures, run; what TensorFlow itself gives for the same call is the truth."""
 
 import gc
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from waiting import PATIENCE
 
 from kerasapp.serving.models.bundle import Bundle
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import StatusError
 
 
@@ -37,6 +42,10 @@ class Shapes(tf.Module):
             "number": number + 1,
         }
 
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="turns")])
+    def count(self, turns):
+        return {"turns": tf.while_loop(lambda n: n < turns, lambda n: [n + 1], [0])[0]}
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float16, name="x")])
     def halves(self, x):
         return {"x": x / 2}
@@ -53,12 +62,12 @@ INPUTS = {
 @pytest.fixture
 def path(tmp_path):
     module = Shapes()
-    signatures = {"serving_default": module.mixed, "halves": module.halves}
+    signatures = {"serving_default": module.mixed, "halves": module.halves, "count": module.count}
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=signatures)
     return tmp_path / "1"
 
 
-@pytest.mark.parametrize("deadline", [None, 1e18])
+@pytest.mark.parametrize("deadline", [None, Deadline(1e18)])
 def test_outputs_are_those_of_the_signature(path, deadline):
     outputs = Bundle(path).predict("", INPUTS, deadline)
     signature = tf.saved_model.load(str(path)).signatures["serving_default"]
@@ -99,7 +108,7 @@ def test_a_saved_model_of_tensorflow_1(tmp_path):
         half = tf.compat.v1.get_variable("half", initializer=0.5)
         session.run(tf.compat.v1.global_variables_initializer())
         tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "1"), {"x": x}, {"y": x * half + 2.0})
-    outputs = Bundle(tmp_path / "1").predict("serving_default", {"x": np.float32([1, 5])}, 1e18)
+    outputs = Bundle(tmp_path / "1").predict("serving_default", {"x": np.float32([1, 5])}, Deadline(1e18))
     np.testing.assert_array_equal(outputs["y"], np.float32([2.5, 4.5]))
 
 
@@ -110,3 +119,30 @@ def test_a_bundle_leaves_nothing_behind(path):
     del bundle
     gc.collect()
     assert (model(), variable()) == (None, None)
+
+
+class Meeting(Deadline):
+    """A deadline whose run begins when that of another does."""
+
+    meet = threading.Barrier(2)
+
+    @contextmanager
+    def calls(self, call):
+        with super().calls(call):
+            self.meet.wait(PATIENCE)
+            yield
+
+
+def test_a_deadline_ends_its_own_run_and_no_other(path):
+    bundle, patient, hasty = Bundle(path), Meeting(), Meeting.after(1)
+    with ThreadPoolExecutor(2) as executor:
+        hours = {"turns": np.int32(2**31 - 1)}
+        runs = [executor.submit(bundle.predict, "count", hours, deadline) for deadline in (hasty, patient)]
+        try:
+            with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+                runs[0].result(PATIENCE)
+            assert not runs[1].done()
+        finally:
+            patient.leave()
+        with pytest.raises(StatusError, match="CANCELLED: The client has gone"):
+            runs[1].result()

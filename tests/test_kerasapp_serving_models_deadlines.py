@@ -3,9 +3,11 @@
 import threading
 import time
 
+import pytest
 from waiting import PATIENCE
 
-from kerasapp.serving.models.deadlines import Watchdog
+from kerasapp.serving.models.deadlines import Deadline, Watchdog
+from kerasapp.serving.protocol.errors import StatusError
 
 
 def test_calls_at_the_deadline_whichever_was_set_first():
@@ -47,4 +49,27 @@ def test_what_is_done_in_time_is_left_alone():
         in_time = time.monotonic() < deadline
     with watchdog.at(time.monotonic() + 0.1, later.set):
         assert later.wait(PATIENCE)
+    assert called == []
+
+
+def test_a_deadline_ends_by_time_or_when_the_client_leaves():
+    late, patient = Deadline.after(0.1), Deadline()
+    over, gone = threading.Event(), threading.Event()
+    with late.calls(over.set), patient.calls(gone.set):
+        assert over.wait(PATIENCE) and time.monotonic() >= late.at
+        assert not gone.is_set() and not patient.is_over()
+        patient.leave()
+        assert gone.is_set() and patient.is_over()
+    assert (late.error().code, patient.error().code) == ("DEADLINE_EXCEEDED", "CANCELLED")
+    for deadline in (late, patient):
+        with pytest.raises(StatusError), deadline.calls(over.clear):
+            pass
+    assert over.is_set()
+
+
+def test_what_is_done_is_not_called_when_the_client_leaves():
+    deadline, called = Deadline(), []
+    with deadline.calls(lambda: called.append("done")):
+        pass
+    deadline.leave()
     assert called == []

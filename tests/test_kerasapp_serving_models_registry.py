@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
-from waiting import wait_until
+from waiting import PATIENCE, wait_until
 
+from kerasapp.serving.batching.batcher import Batcher
+from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.models.bundle import Bundle
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.models.model_config import ModelConfig, VersionPolicy, find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.models.versions import Version
@@ -241,9 +244,8 @@ def test_a_warm_up_takes_as_many_threads_as_the_loading(folder, monkeypatch):
 
 def test_a_version_that_goes_ends_the_threads_of_its_batches(folder):
     version, closed = Version("adder", 9, folder / "adder" / "9"), []
-    version.batcher = SimpleNamespace(close=lambda: closed.append(True))
-    version.unload()
-    assert closed == [True] and version.batcher is None
+    version.batcher = SimpleNamespace(close=lambda patience: closed.append(patience) or True)
+    assert version.unload() and len(closed) == 1 and version.batcher is None
 
 
 def test_all_cores_load_until_something_answers(folder, monkeypatch):
@@ -260,3 +262,17 @@ def test_a_failing_warm_up_keeps_the_version_out(folder):
     assert server.registry.available() == {"adder": [9]}
     broken = server.registry.versions("adder", 10)[0]
     assert (broken.state, broken.code) == ("END", "INVALID_ARGUMENT")
+
+
+def test_a_batch_that_still_runs_keeps_no_update_waiting(folder):
+    server, go = Server(find_models(folder)), threading.Event()
+    with server.registry.acquire("adder") as version:
+        held = version.batcher = Batcher(lambda *_: go.wait(PATIENCE) and {}, BatchingParameters())
+        with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+            held.predict("", {"x": np.float32([1])}, Deadline.after(0.3))
+    save(folder / "adder", 11)
+    server.update()  # it would wait for ever
+    assert server.states() == {10: "UNLOADING", 11: "AVAILABLE"}
+    go.set()
+    wait_until(lambda: server.update() or server.states()[10] == "END")
+    assert server.lines[-1] == "adder version 10: unloaded"

@@ -5,16 +5,21 @@ import asyncio
 import gzip
 import io
 import json
+import socket
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 import tensorflow as tf
+from embedded import serving
+from held_model import Holder
 from starlette.requests import Request
 from starlette.testclient import TestClient
+from waiting import Gate, wait_until
 
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.model_config import VersionPolicy, find_models
@@ -316,7 +321,7 @@ def test_a_client_may_ask_for_less_time_and_not_for_more(asked, seconds):
             return found
 
     now = time.monotonic()
-    assert now + seconds <= asyncio.run(deadline()) < now + seconds + 10  # on a busy machine
+    assert now + seconds <= asyncio.run(deadline()).at < now + seconds + 10  # on a busy machine
 
 
 def test_a_timeout_that_has_passed(client):
@@ -402,8 +407,46 @@ def test_gzip(client):  # gzip_zlib.cc:761, Uncompress: all of it, its footer in
 
 
 def test_a_full_queue_is_503():
-    assert error_answer(QueueFullError("full")).status_code == 503
+    answer = error_answer(QueueFullError("full"))
+    assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
     assert error_answer(StatusError("RESOURCE_EXHAUSTED", "OOM")).status_code == 429
+
+
+def test_more_requests_than_fit_are_refused_at_once(engine):
+    engine = Engine(engine.registry, limits=Limits(requests=2))
+    with ThreadPoolExecutor(1) as executor:
+        client = TestClient(create_app(engine, executor))
+        with engine.admission.enter():
+            assert client.post(f"{URL}:predict", content=GOOD).status_code == 200
+            with engine.admission.enter():
+                answer = client.post(f"{URL}:predict", content=GOOD)
+                assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+                assert answer.json()["error"].startswith("The server has 2 requests in flight")
+                assert client.get(URL).status_code == 200
+        assert client.post(f"{URL}:predict", content=b"{").status_code == 400
+        wait_until(lambda: engine.admission.in_flight == 0)
+
+
+def test_a_client_that_leaves_stops_the_model(tmp_path):
+    module = Holder()
+    tf.saved_model.save(module, str(tmp_path / "holder" / "1"), signatures=module.hold)
+    gate, name = Gate(tmp_path), b"/v1/models/holder:predict"
+    with serving(tmp_path) as addresses:
+        host, port = addresses["rest"].split(":")
+
+        def metrics():
+            path = f"http://{addresses['rest']}/monitoring/prometheus/metrics"
+            return urllib.request.urlopen(path).read().decode()
+
+        with socket.create_connection((host, int(port))) as connection:
+            body = json.dumps({"instances": [str(gate.path)]}).encode()
+            connection.sendall(
+                b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (name, len(body))
+            )
+            connection.sendall(body)
+            gate.wait_for_request()
+        # The gate is closed: the model would run for ever.
+        wait_until(lambda: 'request_count{model_name="holder",status="CANCELLED"} 1' in metrics())
 
 
 def test_status_does_not_wait_behind_models(engine):

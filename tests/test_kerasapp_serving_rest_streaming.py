@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from byte_model import ByteModel
 from starlette.testclient import TestClient
-from waiting import PATIENCE
+from waiting import PATIENCE, wait_until
 
 from kerasapp import spec
 from kerasapp.serving.batching.parameters import BatchingParameters
@@ -48,7 +48,7 @@ class OneModel:
         if (signature, calls) in self.fail:
             raise self.fail[signature, calls]
         if (signature, calls) == self.late:
-            time.sleep(max(deadline - time.monotonic(), 0))
+            time.sleep(max(deadline.at - time.monotonic(), 0))
         time.sleep(self.seconds)
         return self.model(signature, inputs)
 
@@ -216,6 +216,19 @@ def test_the_deadline_ends_a_stream():
             answer = post(app, {"prompt": "", "length": 50})
     *pieces, (name, last) = events(answer.text)
     assert 1 <= len(pieces) <= 2 and name == "error" and last["code"] == "DEADLINE_EXCEEDED"
+
+
+def test_a_stream_counts_as_a_request_until_it_ends():
+    with served(OneModel("ab"), Limits(requests=1, timeout=PATIENCE)) as app:
+        for _ in range(3):
+            assert post(app, {"prompt": ""}).status_code == 200
+            wait_until(lambda: app._engine.admission.in_flight == 0)
+        with app._engine.admission.enter():
+            answer = post(app, {"prompt": ""})
+        assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+        assert post(app, {"prompt": ""}).status_code == 200
+        assert post(app, b"{").status_code == 400
+        wait_until(lambda: app._engine.admission.in_flight == 0)
 
 
 def test_a_client_may_ask_for_less_time():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import grpc
@@ -205,8 +206,8 @@ def test_a_name_that_is_no_models_is_not_kept(stub, log, engine):
 @pytest.mark.parametrize(("asked", "seconds"), [(None, 60.0), (20.0, 20.0), (3600.0, 60.0)])
 def test_a_client_may_ask_for_less_time_and_not_for_more(asked, seconds):
     now = time.monotonic()
-    deadline = services._deadline(SimpleNamespace(time_remaining=lambda: asked), 60.0)
-    assert now + seconds <= deadline < now + seconds + 10  # on a busy machine
+    context = SimpleNamespace(time_remaining=lambda: asked, add_callback=lambda call: True)
+    assert now + seconds <= services._deadline(context, 60.0).at < now + seconds + 10  # on a busy machine
 
 
 def test_a_large_answer_comes_through(stub):
@@ -245,7 +246,28 @@ def test_a_clients_deadline_stops_the_model(stub, log, tmp_path):
             stub.Predict(hold(gate), timeout=seconds, metadata=[("x-request-id", f"late-{seconds}")])
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     wait_until(statuses)  # although the gate is closed: the server has stopped, too
-    assert statuses() == ["DEADLINE_EXCEEDED"]
+    assert statuses() in (["DEADLINE_EXCEEDED"], ["CANCELLED"])  # as the client or the server was first
+
+
+def test_a_call_that_is_cancelled_stops_the_model(stub, engine, log, tmp_path):
+    with Gate(tmp_path) as gate:
+        call = stub.Predict.future(hold(gate), timeout=PATIENCE, metadata=[("x-request-id", "gone")])
+        gate.wait_for_request()
+        call.cancel()
+        wait_until(lambda: '"gone"' in log.getvalue())  # although the gate is closed
+    assert [
+        line["status"] for line in map(json.loads, log.getvalue().splitlines()) if line["id"] == "gone"
+    ] == ["CANCELLED"]
+
+
+def test_more_calls_than_fit_are_refused_at_once(stub, engine):
+    with ExitStack() as stack:
+        for _ in range(engine.limits.requests - engine.admission.in_flight):
+            stack.enter_context(engine.admission.enter())
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Predict(ask([1]), timeout=PATIENCE)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    stub.Predict(ask([1]), timeout=PATIENCE)
 
 
 def test_what_nobody_expected_is_told_without_its_text(stub, engine, monkeypatch, log):

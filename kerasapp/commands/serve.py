@@ -25,6 +25,8 @@ LIMITS = {  # fields of `Limits` that are flags --max-NAME: the metavar and the 
     "text": ("BYTES", "bytes of one string"),
     "batch": ("ROWS", "rows of a request"),
     "length": ("N", "tokens of a generated text"),
+    "work": ("N", "rows x tokens (x beams or samples) of a request to a model of kerasapp"),
+    "requests": ("N", "requests at once; more are refused with 503"),
 }
 
 

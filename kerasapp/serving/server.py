@@ -23,8 +23,6 @@ from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
 from kerasapp.serving.rest.http_server import Server, listen
 
-_WAITING = 128  # threads of REST with batching: a request that waits for its batch holds one
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -76,9 +74,9 @@ def serve(folder: str | os.PathLike | None = None, **options) -> None:
 
 def _answer(engine: Engine, rpc, listener: socket.socket, watcher: Watcher, settings: Settings) -> int | None:
     """Answers until a signal comes, and returns the signal."""
-    threads = _WAITING if settings.batching else 4 * (os.cpu_count() or 1)  # TF Serving's own number
     path = settings.monitoring.path if settings.monitoring.enable else None
-    with ThreadPoolExecutor(threads, "rest") as executor:
+    # A request holds a thread while it waits, too: what is admitted waits for no thread.
+    with ThreadPoolExecutor(engine.limits.requests, "rest") as executor:
         routes = [*streaming.routes(engine, executor, settings.log), *page.routes(engine)]
         local = ipaddress.ip_address(listener.getsockname()[0]).is_loopback
         options = {"metrics_path": path, "cors": settings.cors, "local": local, "log": settings.log}

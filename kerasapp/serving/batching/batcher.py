@@ -12,7 +12,8 @@ import numpy as np
 
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.batching.queue import BatchQueue, Request
-from kerasapp.serving.protocol.errors import deadline_exceeded
+from kerasapp.serving.models.deadlines import Deadline
+from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE
 
 Arrays = Mapping[str, np.ndarray]
@@ -48,15 +49,17 @@ class Batcher:
     An answer is the request's own rows. An output that is padded to the longest row, such as tokens, may have
     more padding than if the request had run alone.
 
-    If a batch fails, its halves run, then theirs, until only requests fail that also fail alone.
+    If a batch fails, its halves run, then theirs, until only requests fail that also fail alone. A request
+    that nobody waits for leaves the queue, and its batch; a batch is stopped once nobody waits for any of it.
 
     Args:
-        run: function (signature name, inputs) -> outputs, which `num_batch_threads` threads call at once.
+        run: function (signature name, inputs, deadline) -> outputs, which `num_batch_threads` threads call at
+            once.
         parameters: sizes, times and threads; None for TF Serving's defaults.
         batched: the signatures that may be batched, see `batched_signatures`; None for all.
 
     Example:
-        >>> batcher = Batcher(lambda signature, inputs: {"y": inputs["x"] + 1})
+        >>> batcher = Batcher(lambda signature, inputs, deadline: {"y": inputs["x"] + 1})
         >>> batcher.predict("", {"x": np.float32([1, 2])})
         {'y': array([2., 3.], dtype=float32)}
         >>> batcher.close()
@@ -64,7 +67,7 @@ class Batcher:
 
     def __init__(
         self,
-        run: Callable[[str, dict[str, np.ndarray]], Arrays],
+        run: Callable[[str, dict[str, np.ndarray], Deadline], Arrays],
         parameters: BatchingParameters | None = None,
         *,
         batched: Collection[str] | None = None,
@@ -81,31 +84,40 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
-    def predict(self, signature_name: str, inputs: Arrays, deadline: float | None = None) -> Arrays:
+    def predict(self, signature_name: str, inputs: Arrays, deadline: Deadline | None = None) -> Arrays:
         """Waits for all outputs of one request, by name. The arguments are those of `Bundle.predict`.
 
         Raises:
-            StatusError: RESOURCE_EXHAUSTED at once if the queue is full, DEADLINE_EXCEEDED once the deadline
-                has passed, UNAVAILABLE after `close`.
+            StatusError: RESOURCE_EXHAUSTED at once if the queue is full, the deadline's once it is over,
+                UNAVAILABLE after `close`.
             Exception: what `run` raises for this request.
         """
-        name = signature_name or DEFAULT_SIGNATURE
+        name, deadline = signature_name or DEFAULT_SIGNATURE, deadline or Deadline()
         rows = _count_rows(inputs)
-        request = Request(name, inputs, max(rows, 1), self._key(name, inputs, rows), deadline)
+        request = Request(name, inputs, max(rows, 1), self._key(name, inputs, rows))
+
+        def give_up() -> None:
+            request.settle(deadline.error())
+            self.queue.drop(request)
+
         self.queue.add(request)
         try:
-            return request.future.result(None if deadline is None else deadline - time.monotonic())
-        except TimeoutError:
-            if request.future.done():
-                raise  # the model's own error
-            self.queue.drop(request)
-            raise deadline_exceeded() from None
+            with deadline.calls(give_up):
+                return request.future.result()
+        except StatusError:
+            give_up()  # it may have been over before there was anything to call
+            raise
 
-    def close(self) -> None:
-        """Takes no more requests, answers those in the queue, then ends the threads."""
+    def close(self, seconds: float | None = None) -> bool:
+        """Takes no more requests, answers those in the queue, then ends the threads.
+
+        Waits for the threads for at most `seconds`, and gives whether all have ended; a later call waits on.
+        """
         self.queue.close()
+        end = None if seconds is None else time.monotonic() + seconds
         for thread in self._threads:
-            thread.join()
+            thread.join(None if end is None else max(end - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _key(self, name: str, inputs: Arrays, rows: int) -> Hashable | None:
         """Requests of one key may share a batch; None for a request that runs alone."""
@@ -122,28 +134,30 @@ class Batcher:
             self.queue.done(batch)
 
     def _answer(self, batch: list[Request]) -> None:
+        batch = [request for request in batch if not request.future.done()]  # the others have given up
+        if not batch:
+            return
+        deadline = _deadline(batch)
         try:
-            answers = [self._run_one(batch[0])] if len(batch) == 1 else self._run_together(batch)
+            together = len(batch) > 1
+            answers = self._run_together(batch, deadline) if together else [self._run_one(batch[0], deadline)]
         except Exception as error:  # what the model raises is the answer
-            if len(batch) == 1:
-                batch[0].future.set_exception(error)
-                return
-            answers = None
+            answers = None if together else [error]
         if answers is None:
             middle = len(batch) // 2
             self._answer(batch[:middle])
             self._answer(batch[middle:])
             return
         for request, answer in zip(batch, answers, strict=True):
-            request.future.set_result(answer)
+            request.settle(answer)
 
-    def _run_together(self, batch: list[Request]) -> list[Arrays] | None:
+    def _run_together(self, batch: list[Request], deadline: Deadline) -> list[Arrays] | None:
         """The answer to each request of a batch; None if the signature proves to have no batch axis."""
         name = batch[0].signature_name
         if not self._is_batched(name):
             return None
         inputs = {key: np.concatenate([request.inputs[key] for request in batch]) for key in batch[0].inputs}
-        outputs = self._run_padded(name, inputs)
+        outputs = self._run_padded(name, inputs, deadline)
         if outputs is None:
             return None
         ends = np.cumsum([request.rows for request in batch]).tolist()
@@ -152,15 +166,15 @@ class Batcher:
             for request, end in zip(batch, ends, strict=True)
         ]
 
-    def _run_one(self, request: Request) -> Arrays:
+    def _run_one(self, request: Request, deadline: Deadline) -> Arrays:
         outputs, name = None, request.signature_name
         if request.key is not None and self._is_batched(name):
-            outputs = self._run_padded(name, request.inputs)
+            outputs = self._run_padded(name, request.inputs, deadline)
         elif request.rows > self._parameters.batch_limit and self._is_batched(name):
-            outputs = self._run_parts(request)
-        return self._run(name, dict(request.inputs)) if outputs is None else outputs
+            outputs = self._run_parts(request, deadline)
+        return self._run(name, dict(request.inputs), deadline) if outputs is None else outputs
 
-    def _run_padded(self, name: str, inputs: Arrays) -> Arrays | None:
+    def _run_padded(self, name: str, inputs: Arrays, deadline: Deadline) -> Arrays | None:
         """Runs rows that fit a batch, filled up to an allowed size with the last; None as `_run_together`."""
         rows = _count_rows(inputs)
         sizes = self._parameters.allowed_batch_sizes or (rows,)
@@ -169,13 +183,13 @@ class Batcher:
             key: np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
             for key, array in inputs.items()
         }
-        outputs = self._run(name, padded)
+        outputs = self._run(name, padded, deadline)
         if any(_count_rows({key: array}) != rows + padding for key, array in outputs.items()):
             self._not_batched.add(name)
             return None
         return {key: array[:rows] for key, array in outputs.items()} if padding else outputs
 
-    def _run_parts(self, request: Request) -> Arrays | None:
+    def _run_parts(self, request: Request, deadline: Deadline) -> Arrays | None:
         """Runs a request of too many rows in parts; None if splitting is off or joining fails."""
         limit, name = self._parameters.batch_limit, request.signature_name
         if not self._parameters.enable_large_batch_splitting or name in self._not_cut:
@@ -183,7 +197,7 @@ class Batcher:
         parts = []
         for start in range(0, request.rows, limit):
             inputs = {key: array[start : start + limit] for key, array in request.inputs.items()}
-            parts.append(self._run_padded(name, inputs))
+            parts.append(self._run_padded(name, inputs, deadline))
             if parts[-1] is None:
                 return None
         for key in parts[0]:
@@ -191,6 +205,19 @@ class Batcher:
                 self._not_cut.add(name)  # only the model knows how to pad these
                 return None
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _deadline(batch: list[Request]) -> Deadline:
+    """That of a batch: over once all of its requests have an answer or have given up."""
+    deadline = Deadline()
+
+    def settled(_) -> None:
+        if all(request.future.done() for request in batch):
+            deadline.leave()
+
+    for request in batch:
+        request.future.add_done_callback(settled)
+    return deadline
 
 
 def _count_rows(arrays: Arrays) -> int:

@@ -8,13 +8,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Hashable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from kerasapp.serving.batching.parameters import BatchingParameters
-from kerasapp.serving.protocol.errors import QueueFullError, StatusError, deadline_exceeded
+from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 
 BESIDE = 0.1  # seconds; see `BatchQueue`
 
@@ -27,18 +28,16 @@ class Request:
     inputs: Mapping[str, np.ndarray]
     rows: int  # of a batch, that it takes
     key: Hashable | None  # requests of one key may share a batch; None: it runs alone
-    deadline: float | None  # the `time.monotonic()` after which nobody waits for it; None: no deadline
     queued: float = field(default_factory=time.monotonic)
     future: Future = field(default_factory=Future)
 
-    def is_wanted(self) -> bool:
-        """Whether to run it: false if it was dropped or is too late. Sets the future's error if too late."""
-        if not self.future.set_running_or_notify_cancel():
-            return False
-        late = self.deadline is not None and time.monotonic() > self.deadline
-        if late:
-            self.future.set_exception(deadline_exceeded())
-        return not late
+    def settle(self, answer: Mapping[str, np.ndarray] | Exception) -> None:
+        """Gives the answer or the error, unless there is one already."""
+        with suppress(InvalidStateError):
+            if isinstance(answer, Exception):
+                self.future.set_exception(answer)
+            else:
+                self.future.set_result(answer)
 
 
 class _Group(deque):
@@ -87,7 +86,6 @@ class BatchQueue:
 
     def drop(self, request: Request) -> None:
         """Drops a request that nobody waits for, unless it runs already."""
-        request.future.cancel()
         with self._changed:
             group = self._groups.get(_key(request), ())
             if request in group:
@@ -138,7 +136,7 @@ class BatchQueue:
         while group and (not batch or rows + group[0].rows <= self._limit):
             request = group[0]
             self._remove(request, group)
-            if request.is_wanted():
+            if not request.future.done():
                 batch.append(request)
                 rows += request.rows
         if self._groups:  # more may be due, and another thread is free

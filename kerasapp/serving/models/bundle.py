@@ -1,7 +1,7 @@
 """One loaded SavedModel: its signatures by name, run with NumPy arrays in and out."""
 
+import itertools
 import re
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
-from tensorflow.python.eager import cancellation  # there is no public way to stop a function that runs
+from tensorflow.python.eager import cancellation, context, execute  # no public way stops what runs
 
-from kerasapp.serving.models.deadlines import Watchdog
-from kerasapp.serving.protocol.errors import StatusError, deadline_exceeded, invalid
+from kerasapp.serving.models.deadlines import Deadline
+from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.signatures import (
     DEFAULT_SIGNATURE,
     TensorSpec,
@@ -29,7 +29,7 @@ _MAX_WARMUP_RECORDS = 1000  # TF Serving's own limit
 # A SavedModel may use the operations of tensorflow-text. The package itself would import Keras.
 tf.load_library(str(Path(find_spec("tensorflow_text").origin).parent / "python" / "ops"))
 
-_watchdog = Watchdog()
+Tensors = dict[str, tf.Tensor]
 
 
 class Bundle:
@@ -57,28 +57,29 @@ class Bundle:
         return self._inputs[name]
 
     def predict(
-        self, signature_name: str, inputs: dict[str, np.ndarray], deadline: float | None = None
+        self, signature_name: str, inputs: dict[str, np.ndarray], deadline: Deadline | None = None
     ) -> dict[str, np.ndarray]:
         """Runs a signature ("" is the default one).
 
         Args:
             signature_name: one that `inputs` knows.
             inputs: exactly the signature's; strings as object arrays of bytes.
-            deadline: the value of `time.monotonic()` at which the run is stopped, at the next operation.
+            deadline: where it is over, the run is stopped, at the next operation.
 
         Returns:
             All outputs by name; strings as object arrays of bytes.
 
         Raises:
-            StatusError: TensorFlow's code and message if the run fails, DEADLINE_EXCEEDED if it was stopped.
+            StatusError: TensorFlow's code and message if the run fails, the deadline's if it was stopped.
         """
-        function = self._functions[signature_name or DEFAULT_SIGNATURE]
+        function, deadline = self._functions[signature_name or DEFAULT_SIGNATURE], deadline or Deadline()
+        manager = cancellation.CancellationManager()
         try:
-            tensors = {name: tf.constant(array) for name, array in inputs.items()}
-            outputs = function(tensors) if deadline is None else _run_until(deadline, function, tensors)
+            with deadline.calls(manager.start_cancel):
+                outputs = function({name: tf.constant(array) for name, array in inputs.items()}, manager)
         except tf.errors.OpError as error:
-            if isinstance(error, tf.errors.CancelledError) and deadline and time.monotonic() >= deadline:
-                raise deadline_exceeded() from None
+            if isinstance(error, tf.errors.CancelledError) and deadline.is_over():
+                raise deadline.error() from None
             raise StatusError(status_code(error), _plain_message(error)) from error
         return {name: _to_numpy(tensor) for name, tensor in outputs.items()}
 
@@ -120,27 +121,25 @@ def warmup_requests(path: Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
             count += 1
 
 
-def _function(signature) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
-    """A signature as a function of tensors by name.
+def _function(signature) -> Callable[[Tensors, cancellation.CancellationManager], Tensors]:
+    """A signature as a function of tensors by name, and of what stops it.
 
     TensorFlow's own call binds arguments and visits every variable, which takes three times as long as the
-    run of a small model. The inner function does neither. If it differs from what is expected, as in
-    SavedModels of TensorFlow 1, the signature is called as usual.
+    run of a small model. And it is stopped by `CancellationManagerContext`, one global of the process: with
+    threads, a request would run under the manager of another.
     """
-    names, inner = getattr(signature, "_arg_keywords", None), getattr(signature, "inference_fn", None)
-    captured = list(signature.captured_inputs)
-    known = set(signature.structured_input_signature[1])
-    if inner is None or names is None or set(names) != known or inner.function_type.captures:
-        return lambda tensors: signature(**tensors)
-    if len(inner.cached_definition.signature.input_arg) != len(names) + len(captured):
-        return lambda tensors: signature(**tensors)
-    return lambda tensors: inner.call_preflattened([*(tensors[name] for name in names), *captured])
+    names, captured = signature._arg_keywords, list(signature.captured_inputs)
+    inner, active = signature.inference_fn, context.context()
+    count, pack = len(inner.function_type.flat_outputs), inner.function_type.pack_output
+    options = tuple(itertools.chain(*active.function_call_options.as_attrs().items()))
 
+    def run(tensors: Tensors, manager: cancellation.CancellationManager) -> Tensors:
+        flat = [*(tensors[name] for name in names), *captured]
+        return pack(
+            execute.execute_with_cancellation(inner.name.decode(), count, flat, options, active, manager)
+        )
 
-def _run_until(deadline: float, function: Callable, tensors: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    manager = cancellation.CancellationManager()
-    with cancellation.CancellationManagerContext(manager), _watchdog.at(deadline, manager.start_cancel):
-        return function(tensors)
+    return run
 
 
 def status_code(error: Exception) -> str:

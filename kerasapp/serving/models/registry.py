@@ -199,10 +199,10 @@ class Registry:
                         self._serve(version.model)
             idle = [item for item in versions.values() if item.state == "UNLOADING" and not item.in_flight]
         for version in idle:
-            version.unload()
-            with self._lock:
-                version.state = "END"
-            report(f"{version.model} version {version.number}: unloaded")
+            if version.unload():
+                with self._lock:
+                    version.state = "END"
+                report(f"{version.model} version {version.number}: unloaded")
 
     def _report_once(self, report: Report, name: str, line: str) -> None:
         if line and self._reported.get(name) != line:

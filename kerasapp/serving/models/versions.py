@@ -4,6 +4,8 @@ import gc
 import time
 from pathlib import Path
 
+_STOPPING = 0.1  # seconds in which a batch that nobody waits for should have stopped
+
 
 class Version:
     """One version of a model.
@@ -43,12 +45,16 @@ class Version:
         self.bundle = bundle
         return True
 
-    def unload(self) -> None:
-        """Frees the SavedModel; no request may hold the version."""
-        if self.batcher is not None:
-            self.batcher.close()
+    def unload(self) -> bool:
+        """Frees the SavedModel; no request may hold the version.
+
+        Gives False if a batch that nobody waits for still runs. To be called again then.
+        """
+        if self.batcher is not None and not self.batcher.close(_STOPPING):
+            return False
         self.bundle = self.batcher = None
         gc.collect()  # a SavedModel refers to itself
+        return True
 
 
 def _fingerprint(path: Path) -> tuple:

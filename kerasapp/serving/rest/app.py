@@ -23,7 +23,13 @@ from kerasapp.serving.observing.metrics import CONTENT_TYPE, DEFAULT_PATH
 from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.serving.rest.handler import answer, is_served
-from kerasapp.serving.rest.http_messages import json_answer, make_endpoint, read_body, within_deadline
+from kerasapp.serving.rest.http_messages import (
+    json_answer,
+    make_endpoint,
+    read_body,
+    while_connected,
+    within_deadline,
+)
 from kerasapp.serving.rest.observer import Observer
 from kerasapp.serving.rest.origins import foreign
 
@@ -62,11 +68,18 @@ def create_app(
             record.status = "OK" if allowed else "FAILED_PRECONDITION"
             return Response(status_code=200 if allowed else 400)
         async with within_deadline(request, engine.limits.timeout) as deadline:
-            body = await read_body(request, engine.limits.body)
-            work = answer, engine, record, request.method, _path(request), body, deadline
-            # Requests for status and metadata, as of health probes, must not wait behind models that run.
-            pool = executor if request.method == "POST" else None
-            return json_answer(await asyncio.get_running_loop().run_in_executor(pool, *work))
+            work = answer, engine, record, request.method, _path(request)
+            if request.method != "POST":
+                # Requests for status and metadata, as of health probes, must not wait behind models that run.
+                body = await read_body(request, engine.limits.body)
+                run = asyncio.get_running_loop().run_in_executor
+                return json_answer(await run(None, *work, body, deadline))
+            with engine.admission.enter() as entered:  # before the body, which takes memory
+                body = await read_body(request, engine.limits.body)
+                running = executor.submit(*work, body, deadline)
+                leave = entered.pop_all().close  # the work may outlast the request
+            running.add_done_callback(lambda _: leave())
+            return json_answer(await while_connected(request, deadline, running))
 
     async def metrics(request: Request) -> Response:
         if _path(request) != metrics_path:  # it has a query: ProcessPrometheusRequest in http_server.cc:96

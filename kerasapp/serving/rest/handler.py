@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from kerasapp.artefact import version_number
 from kerasapp.serving.engine import Engine
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.observing.request_record import RequestRecord, count_rows
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.json_tensors import quote
@@ -32,7 +33,7 @@ def is_served(path: str) -> bool:  # Dispatch in http_server.cc:140
 
 
 def answer(
-    engine: Engine, record: RequestRecord, method: str, path: str, body: bytes, deadline: float
+    engine: Engine, record: RequestRecord, method: str, path: str, body: bytes, deadline: Deadline
 ) -> bytes:
     """The JSON text that answers a request: ProcessRequest in http_rest_api_handler.cc.
 
@@ -40,7 +41,7 @@ def answer(
         record: gets what is found out about the request.
         path: as it was sent, with its query. A model's name may hold a quoted "/" or ":"; TF Serving knows no
             path with a query.
-        deadline: the value of `time.monotonic()` at which the run is stopped.
+        deadline: where it is over, the run is stopped.
 
     Raises:
         StatusError: the request cannot be answered.
@@ -72,7 +73,7 @@ def _target(match: re.Match) -> tuple[str, int | None, str | None]:  # ParseMode
     return unquote(match[1] or ""), number, match[3] and unquote(match[3])
 
 
-def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, deadline: float) -> bytes:
+def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, deadline: Deadline) -> bytes:
     with ExitStack() as stack:
         held = None  # acquired only once the body has proved to be JSON, as in TF Serving
 

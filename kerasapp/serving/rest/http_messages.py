@@ -9,18 +9,27 @@ import math
 import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.request_record import RequestRecord
-from kerasapp.serving.protocol.errors import BodyTooLargeError, StatusError, deadline_exceeded, invalid
+from kerasapp.serving.protocol.errors import (
+    BodyTooLargeError,
+    QueueFullError,
+    StatusError,
+    deadline_exceeded,
+    invalid,
+)
 from kerasapp.serving.protocol.http_names import HTTP_STATUS, REQUEST_TIMEOUT
 
 RECORD_KEY = "kerasapp.record"  # of an ASGI scope
+_RETRY_AFTER = "1"  # seconds
 
 Answer = Callable[[Request, RequestRecord], Awaitable[Response]]
 
@@ -42,8 +51,8 @@ def make_endpoint(answer: Answer, log: Log) -> Callable[[Request], Awaitable[Res
 
 
 @asynccontextmanager
-async def within_deadline(request: Request, timeout: float) -> AsyncIterator[float]:
-    """Stops waiting at the request's deadline; gives the deadline, a value of `time.monotonic()`.
+async def within_deadline(request: Request, timeout: float) -> AsyncIterator[Deadline]:
+    """Stops waiting at the request's deadline, and gives it.
 
     It is `timeout` seconds from now, or fewer, as the header X-Request-Timeout asks.
 
@@ -51,14 +60,25 @@ async def within_deadline(request: Request, timeout: float) -> AsyncIterator[flo
         StatusError: DEADLINE_EXCEEDED; CANCELLED if the client closed the connection; INVALID_ARGUMENT if
             the header is no positive number.
     """
-    deadline = time.monotonic() + _seconds(request, timeout)
+    deadline = Deadline.after(_seconds(request, timeout))
     try:
-        async with asyncio.timeout(deadline - time.monotonic()):
+        async with asyncio.timeout(deadline.at - time.monotonic()):
             yield deadline
-    except TimeoutError:  # an operation that cannot be stopped may go on in its thread
+    except TimeoutError:  # the work in a thread sees the same deadline
         raise deadline_exceeded() from None
     except ClientDisconnect:
         raise StatusError("CANCELLED", "The client closed the connection") from None
+
+
+async def while_connected(request: Request, deadline: Deadline, work: Future):
+    """The result of work in a thread, for a request whose body has been read; the deadline ends if the client
+    leaves."""
+    gone = asyncio.ensure_future(request.receive())  # nothing can come but the end of the connection
+    gone.add_done_callback(lambda _: gone.cancelled() or deadline.leave())
+    try:
+        return await asyncio.wrap_future(work)
+    finally:
+        gone.cancel()
 
 
 def _seconds(request: Request, most: float) -> float:
@@ -115,4 +135,7 @@ def error_answer(error: StatusError) -> Response:
     """An error in TF Serving's form, {"error": message}."""
     status = error.http_status or HTTP_STATUS.get(error.code, 500)
     text = json.dumps({"error": error.message}, indent=4, ensure_ascii=False)
-    return json_answer(text.encode(errors="replace"), status)
+    answer = json_answer(text.encode(errors="replace"), status)
+    if isinstance(error, QueueFullError):
+        answer.headers["Retry-After"] = _RETRY_AFTER
+    return answer

@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 from starlette.requests import Request
@@ -27,13 +28,14 @@ from starlette.routing import Route
 
 from kerasapp import spec
 from kerasapp.serving.engine import Engine
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.http_names import STREAM
 from kerasapp.serving.protocol.json_tensors import array_from_json, quote
-from kerasapp.serving.rest.http_messages import make_endpoint, read_body, within_deadline
+from kerasapp.serving.rest.http_messages import make_endpoint, read_body, while_connected, within_deadline
 from kerasapp.serving.rest.json_text import parse_object
 from kerasapp.serving.rest.streamed_text import Arrays, End, Piece
 from kerasapp.spec import TaskSpec
@@ -67,21 +69,23 @@ async def _begin(
     source = None
     try:
         async with within_deadline(request, engine.limits.timeout) as deadline:
-            body = await read_body(request, engine.limits.body)
-            source = _Source(stream(engine, record, body, deadline, **request.path_params), executor)
-            first = await source.next()
+            with engine.admission.enter() as entered:
+                body = await read_body(request, engine.limits.body)
+                items = stream(engine, record, body, deadline, **request.path_params)
+                source = _Source(items, deadline, executor, entered.pop_all())
+            first = await while_connected(request, deadline, source.submit())
     except BaseException:
         if source is not None:
             source.close()
         raise
-    return _EventStream(record, log, first, source, deadline + _GRACE)
+    return _EventStream(record, log, first, source, deadline.at + _GRACE)
 
 
 def stream(
     engine: Engine,
     record: RequestRecord,
     body: bytes,
-    deadline: float,
+    deadline: Deadline,
     model: str,
     number: int | None = None,
     label: str | None = None,
@@ -91,7 +95,7 @@ def stream(
     Args:
         record: gets the version that answers.
         body: JSON, {"prompt": text} with the knobs that a stream of the task takes beside it.
-        deadline: the value of `time.monotonic()` at which the work stops.
+        deadline: where it is over, the work stops.
         model, number, label: see `Registry.acquire`.
 
     Raises:
@@ -104,7 +108,7 @@ def stream(
         inputs = read_inputs(document, task)
         if "length" in inputs and "length" not in document:  # the default is not refused, but lowered
             inputs["length"] = np.minimum(inputs["length"], engine.limits.length).astype(np.int32)
-        engine.check_limits(inputs)
+        engine.check_limits(inputs, task=task)
 
         def run(signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
             return engine.run(version, signature, inputs, deadline=deadline)
@@ -173,18 +177,24 @@ def _row(key: str, value, dtype: str) -> np.ndarray:
 class _Source:
     """A generator that runs in an executor, one item at a time, so that the event loop never waits."""
 
-    def __init__(self, items: Iterator, executor: ThreadPoolExecutor):
-        self._items, self._executor = items, executor
+    def __init__(self, items: Iterator, deadline: Deadline, executor: ThreadPoolExecutor, held: ExitStack):
+        self._items, self._deadline, self._executor, self._held = items, deadline, executor, held
         self._pending: Future | None = None
+
+    def submit(self) -> Future:
+        """Begins to make the next item; its result is None after the last."""
+        self._pending = self._executor.submit(next, self._items, None)
+        return self._pending
 
     async def next(self):
         """The next item; None after the last."""
-        self._pending = self._executor.submit(next, self._items, None)
-        return await asyncio.wrap_future(self._pending)
+        return await asyncio.wrap_future(self.submit())
 
     def close(self) -> None:
-        """Ends the work, at once or after the item that is being made."""
-        self._pending.add_done_callback(lambda _: self._items.close())
+        """Ends the work, and frees what it holds once the item that is being made is stopped."""
+        self._deadline.leave()
+        self._held.callback(self._items.close)
+        self._pending.add_done_callback(lambda _: self._held.close())
 
 
 class _EventStream(StreamingResponse):

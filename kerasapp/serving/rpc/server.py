@@ -15,7 +15,7 @@ from kerasapp.serving.protocol.addresses import cannot_listen, check_port, join_
 from kerasapp.serving.rpc.health import SERVICES, Health
 
 _FLAG = "--grpc-port"
-_THREADS = 64  # a waiting request holds one, so this is the most requests that can share a batch
+_BESIDE = 64  # threads for calls beside the models' requests, such as those for status
 
 
 class RpcServer:
@@ -36,9 +36,11 @@ class RpcServer:
         from kerasapp.serving.rpc.services import ModelService, PredictionService  # imports TensorFlow
 
         log = log or Log()
-        self._executor, self._health = ThreadPoolExecutor(_THREADS, "grpc"), Health(engine)
+        threads = engine.limits.requests + _BESIDE  # a request holds one while it waits, too
+        self._executor, self._health = ThreadPoolExecutor(threads, "grpc"), Health(engine)
         self._server = server = grpc.server(
             self._executor,
+            maximum_concurrent_rpcs=threads,  # more are refused at once
             options=[
                 ("grpc.max_receive_message_length", engine.limits.body),
                 ("grpc.max_send_message_length", -1),

@@ -20,6 +20,7 @@ from tensorflow_serving.apis import (
 )
 
 from kerasapp.serving.engine import Engine
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.request_record import RequestRecord, count_rows, request_id
@@ -29,6 +30,7 @@ from kerasapp.serving.protocol.proto_tensors import array_from_proto, array_to_p
 from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE
 
 _METADATA_FIELD = "signature_def"
+_MOMENT = 0.05  # seconds; a call that ends so shortly before its deadline ends because of it
 _MESSAGE_LIMIT = 1024  # characters; grpc_status_util.cc
 _CODES = {code.name: code for code in grpc.StatusCode}
 
@@ -55,16 +57,24 @@ class _Service:
         context.abort(_CODES.get(record.status, grpc.StatusCode.UNKNOWN), message)
 
 
-def _deadline(context: grpc.ServicerContext, timeout: float) -> float:
+def _deadline(context: grpc.ServicerContext, timeout: float) -> Deadline:
     remaining = context.time_remaining()  # None: the client has set none
-    return time.monotonic() + (timeout if remaining is None else min(timeout, remaining))
+    deadline = Deadline.after(timeout if remaining is None else min(timeout, remaining))
+
+    def ended() -> None:  # the call, whatever ends it
+        if deadline.at - time.monotonic() > _MOMENT:
+            deadline.leave()
+
+    if not context.add_callback(ended):
+        ended()
+    return deadline
 
 
-def _not_served(engine: Engine, record: RequestRecord, request, deadline: float):
+def _not_served(engine: Engine, record: RequestRecord, request, deadline: Deadline):
     raise StatusError("UNIMPLEMENTED", f"The {record.api} API is not supported; use Predict")
 
 
-def _not_reloaded(engine: Engine, record: RequestRecord, request, deadline: float):
+def _not_reloaded(engine: Engine, record: RequestRecord, request, deadline: Deadline):
     raise StatusError(
         "UNIMPLEMENTED",
         "HandleReloadConfigRequest is not supported; change the model config file or the folder of models, "
@@ -92,8 +102,8 @@ def _target(engine: Engine, record: RequestRecord, request) -> tuple[str, int | 
     return spec.name, number, spec.version_label if spec.HasField("version_label") else None
 
 
-def _predict(engine: Engine, record: RequestRecord, request, deadline: float):  # RunPredict
-    with _acquire(engine, record, request) as version:
+def _predict(engine: Engine, record: RequestRecord, request, deadline: Deadline):  # RunPredict
+    with engine.admission.enter(), _acquire(engine, record, request) as version:
         name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         definition = version.bundle.signature_defs.get(name)
         # The signature that initialises the model has no method, and nobody may call it. TF Serving checks
@@ -167,7 +177,7 @@ def _set(names) -> str:
     return f"{{{','.join(sorted(names))}}}"
 
 
-def _metadata(engine: Engine, record: RequestRecord, request, deadline: float):  # GetModelMetadataImpl
+def _metadata(engine: Engine, record: RequestRecord, request, deadline: Deadline):  # GetModelMetadataImpl
     _target(engine, record, request)
     if not request.metadata_field:
         raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
@@ -183,7 +193,7 @@ def _metadata(engine: Engine, record: RequestRecord, request, deadline: float): 
     return response
 
 
-def _status(engine: Engine, record: RequestRecord, request, deadline: float):  # GetModelStatusImpl
+def _status(engine: Engine, record: RequestRecord, request, deadline: Deadline):  # GetModelStatusImpl
     response = get_model_status_pb2.GetModelStatusResponse()
     for version in engine.registry.versions(*_target(engine, record, request)):
         status = response.model_version_status.add(version=version.number)

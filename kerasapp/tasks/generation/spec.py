@@ -10,6 +10,7 @@ SPEC = TaskSpec(
     command="generate",
     summary="continue a text with a trained language model",
     signature="generate",
+    work=("length",),
     input="prompt",
     unit="token",
     knobs=(

@@ -10,6 +10,7 @@ SPEC = TaskSpec(
     command="forecast",
     summary="forecast the next values of a series, with quantiles",
     signature="forecast",
+    work=("samples", "horizon"),
     input="history",
     takes="numbers",
     unit="step",

@@ -12,6 +12,7 @@ SPEC = TaskSpec(
     command="synthesize",
     summary="read a text aloud, or each line of a file, into WAV files",
     signature="synthesize",
+    work=("text",),
     input="text",
     unit="frame",
     knobs=(

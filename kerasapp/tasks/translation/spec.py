@@ -13,6 +13,7 @@ SPEC = TaskSpec(
     command="translate",
     summary="translate a sentence, or a file of any size",
     signature="translate",
+    work=("beam_size", "max_ratio", "source"),
     input="source",
     unit="token",
     knobs=(

@@ -1,0 +1,73 @@
+"""How many requests are taken, how many run, and who waits."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from waiting import PATIENCE, wait_until
+
+from kerasapp.serving.admission import Admission, Turns
+from kerasapp.serving.models.deadlines import Deadline
+from kerasapp.serving.protocol.errors import QueueFullError, StatusError
+
+
+def test_what_does_not_fit_is_refused_until_something_leaves():
+    admission = Admission(2)
+    with admission.enter(), admission.enter() as second:
+        with pytest.raises(QueueFullError), admission.enter():
+            pass
+        leave = second.pop_all().close
+    assert admission.in_flight == 1  # the second outlasts its block
+    leave()
+    assert admission.in_flight == 0
+
+
+def test_as_many_run_as_may_and_the_others_follow_in_turn():
+    turns, go, order = Turns(1), threading.Event(), []
+
+    def run(name):
+        with turns.take(Deadline()):
+            order.append(name)
+            go.wait(PATIENCE)
+
+    with ThreadPoolExecutor(3) as executor:
+        executor.submit(run, "first")
+        wait_until(lambda: order)
+        for waiting, name in enumerate(("second", "third")):
+            executor.submit(run, name)
+            wait_until(lambda waiting=waiting: len(turns.waiting) == waiting + 1)
+        assert order == ["first"]
+        go.set()
+    assert order == ["first", "second", "third"]
+
+
+def test_who_gives_up_leaves_the_line():
+    turns, late = Turns(1), Deadline.after(0.1)
+    with turns.take(Deadline()), ThreadPoolExecutor(2) as executor:
+        gone = Deadline()
+        runs = [executor.submit(turns.take(deadline).__enter__) for deadline in (late, gone)]
+        with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+            runs[0].result()
+        wait_until(lambda: len(turns.waiting) == 1)
+        gone.leave()
+        with pytest.raises(StatusError, match="CANCELLED"):
+            runs[1].result()
+        assert not turns.waiting
+    with turns.take(Deadline.after(PATIENCE)):  # the turn has come back
+        pass
+
+
+def test_many_that_give_up_at_any_moment_lose_no_turn():
+    turns = Turns(2)
+
+    def run(index):
+        try:
+            with turns.take(Deadline.after(0.0005 * (index % 5))):
+                return 1
+        except StatusError:
+            return 0
+
+    with ThreadPoolExecutor(16) as executor:
+        list(executor.map(run, range(2000)))
+    with turns.take(Deadline.after(PATIENCE)), turns.take(Deadline.after(PATIENCE)):
+        assert not turns.waiting
