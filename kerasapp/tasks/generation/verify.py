@@ -129,9 +129,9 @@ def probes(items, settings, signatures):
     streams = [item for item in items if item.origin != "fixed" or not item.inputs["prompt"]][:8]
     found = [Item("generation", "streaming", item.inputs, "fixed", like=item) for item in streams]
     found += [Item("generation", "round trip", score.inputs, "fixed") for score in scores]
-    found += [
-        Item("generation", "tokenize", score.inputs, "fixed") for score in scores[:8]
-    ]  # in batches, too
+    # In batches, too; first what may be normalised.
+    mixed = sorted(scores, key=lambda score: score.inputs["text"].isascii())[:8]
+    found += [Item("generation", "tokenize", score.inputs, "fixed") for score in mixed]
     few = [score for score in scores if len(score.inputs["text"]) < 60][:6]
     found += [Item("generation", "steps", score.inputs, "fixed", like=score) for score in few]
     return [*found, *scores]

@@ -166,7 +166,8 @@ def probes(items, settings, signatures):
         inputs = {name: item.inputs[name] for name in ("source", "min_ratio", "max_ratio")}
         found.append(Item("translation", "streaming", inputs, "fixed", like=item))
     found += [Item("translation", "steps", item.inputs, "fixed", like=item) for item in beams]
-    for n, text in enumerate(dict.fromkeys(item.inputs["source"] for item in items)):
+    texts = dict.fromkeys(item.inputs["source"] for item in items)
+    for n, text in enumerate(sorted(texts, key=str.isascii)):  # first what may be normalised
         if n < 16:
             inputs = {"text": text, "ids": [FIRST + (n + i) % 3 for i in range(n)]}
             found.append(Item("translation", "round trip", inputs, "fixed"))
