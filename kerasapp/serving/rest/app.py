@@ -87,8 +87,11 @@ def create_app(
             return Response(wrong, 400, media_type="text/plain")
         return Response(engine.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
+    def any_origin(scope) -> bool:
+        return cors or scope["method"] == "OPTIONS"  # it runs nothing, and is answered as TF Serving does
+
     async def refuse(request: Request, record: RequestRecord) -> Response:
-        raise StatusError("PERMISSION_DENIED", foreign(request.headers, cors))
+        raise StatusError("PERMISSION_DENIED", foreign(request.headers, any_origin(request.scope)))
 
     endpoint, refused = make_endpoint(call, log), make_endpoint(refuse, log)
     found = list(routes)
@@ -98,7 +101,7 @@ def create_app(
     routed = Starlette(routes=found)
 
     async def app(scope, receive, send) -> None:
-        if local and scope["type"] == "http" and foreign(Headers(scope=scope), cors):
+        if local and scope["type"] == "http" and foreign(Headers(scope=scope), any_origin(scope)):
             response = await refused(Request(scope, receive))
             await response(scope, receive, send)
         elif scope["type"] == "http" and (
