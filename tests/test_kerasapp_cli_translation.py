@@ -48,7 +48,8 @@ def test_a_file_keeps_its_lines(model, tmp_path, capsys):
     assert [f"{answer}\n" for answer in answers[:3]] == expected  # as each alone
     assert answers[5] == answers[6] == answers[7] == ""
     err = capsys.readouterr().err
-    assert "line 7: is not UTF-8" in err and "line 8: has 5,000 tokens" in err and "line 9" not in err
+    assert "line 7: is not UTF-8" in err and "line 8: has 5,000 tokens" in err
+    assert "line 9: the model does not know 3 of 5 characters" in err and "line 10" not in err
 
 
 def test_one_sentence_with_all_there_is_to_see(model, tmp_path, capsys):

@@ -23,8 +23,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving import server as server_module
-from kerasapp.serving.batching.parameters import BatchingParameters
-from kerasapp.serving.engine import Engine
+from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.metrics import Monitoring
@@ -287,16 +286,16 @@ def check_log(errors, config):
 
 
 @pytest.mark.parametrize(
-    ("settings", "path", "many"),
+    ("settings", "path", "threads"),
     [
-        ({}, "/monitoring/prometheus/metrics", False),
-        ({"monitoring": Monitoring(True, "/mine")}, "/mine", False),
-        ({"monitoring": Monitoring(False)}, None, False),
-        ({"batching": BatchingParameters()}, "/monitoring/prometheus/metrics", True),
+        ({}, "/monitoring/prometheus/metrics", Limits().requests),
+        ({"monitoring": Monitoring(True, "/mine")}, "/mine", Limits().requests),
+        ({"monitoring": Monitoring(False)}, None, Limits().requests),
+        ({"limits": Limits(requests=7)}, "/monitoring/prometheus/metrics", 7),
     ],
 )
-def test_metrics_and_threads_are_those_of_the_settings(monkeypatch, settings, path, many):
-    """A request that waits for its batch holds a thread: with few threads, few share a batch."""
+def test_metrics_and_threads_are_those_of_the_settings(monkeypatch, settings, path, threads):
+    """A request that waits for its batch or its turn holds a thread."""
     found = {}
 
     def create_app(engine, executor, **options):
@@ -307,9 +306,13 @@ def test_metrics_and_threads_are_those_of_the_settings(monkeypatch, settings, pa
     monkeypatch.setattr(server_module.os, "cpu_count", lambda: 2)
     with server_module.listen("127.0.0.1", 0) as listener:
         server_module._answer(
-            Engine(Registry({})), None, listener, Mock(), server_module.Settings(**settings)
+            Engine(Registry({}), limits=settings.get("limits")),
+            None,
+            listener,
+            Mock(),
+            server_module.Settings(**settings),
         )
-    assert (found["metrics_path"], found["threads"] > 64) == (path, many)
+    assert (found["metrics_path"], found["threads"]) == (path, threads)
 
 
 def test_a_port_in_use(folder, tmp_path, monkeypatch):

@@ -221,7 +221,9 @@ def test_vectors_of_a_bundle_that_are_not_keras_s_are_a_fault_of_its_runtimes(mo
         given = Measured(alone=[Outcome(answer, {"text": answer})])
         monkeypatch.setattr(runtimes, "run", lambda *_: dataclasses.replace(given, faults=[]))
         names = ["keras", "tflite_float32"]
-        found = checking._ask_all(None, "generation", asked, names, checking.Settings(), lambda *_: None)
+        found = checking._ask_all(
+            None, "generation", asked, names, checking.Settings(), lambda *_: None, None
+        )
         return [found[name].faults for name in names]
 
     assert faults("x") == [[], []]

@@ -9,8 +9,8 @@ from kerasapp.artefact import find
 from kerasapp.commands import remote
 from kerasapp.commands.arguments import (
     Parser,
-    file_of,
     number,
+    output_file,
     output_folder,
     protect_texts,
     protected_text,
@@ -85,7 +85,7 @@ def _parser():
         "--input", metavar="FILE", help="a UTF-8 file, plain or packed, with one sentence per line"
     )
     parser.add_argument(
-        "--output", type=file_of(".npy"), metavar="FILE.npy", help="write the vectors there, for numpy.load"
+        "--output", type=output_file, metavar="FILE.npy", help="write the vectors there, for numpy.load"
     )
     parser.add_argument(
         "--neighbours", type=number(int, 1, 1000), metavar="K",
