@@ -59,7 +59,7 @@ def test_output_files_are_checked_before_any_work(tmp_path):
 
 def test_a_file_of_another_kind_is_no_name_for_a_picture(tmp_path):
     parser = Parser("say", "")
-    parser.add_argument("--plot", type=file_of(".png"))
+    parser.add_argument("--plot", type=file_of(".png", ""))
     for name in ("a.png", "a.PNG", "a"):
         assert parser.parse(["--plot", str(tmp_path / name)])[0].plot == tmp_path / name
     for name, words in (

@@ -136,11 +136,11 @@ def output_file(text):
 
 
 def file_of(*endings):
-    """A type for `add_argument`: an `output_file` whose name has no ending, or one of these."""
+    """A type for `add_argument`: an `output_file` whose name has one of these endings; "" is for none."""
 
     def checked(text):
         path = output_file(text)
-        if path.suffix and path.suffix.lower() not in endings:
+        if path.suffix.lower() not in endings:
             raise argparse.ArgumentTypeError(f"{path}: a name that ends in {endings[0]} is expected")
         return path
 

@@ -73,7 +73,7 @@ def _parser():
     )
     add(
         "--output",
-        type=file_of(".html", ".htm"),
+        type=file_of(".html", ".htm", ""),
         required=True,
         metavar="FILE.html",
         help="the report, one HTML file",

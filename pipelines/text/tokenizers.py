@@ -147,7 +147,7 @@ class CharacterTokenizer(Tokenizer):
         if not characters:
             raise DataError("a character tokenizer needs at least one character")
         self.characters = "".join(sorted(set(characters)))
-        self.size = 4 + len(self.characters)
+        self.size = FIRST + len(self.characters)
         self.line_break_id = FIRST + max(self.characters.find("\n"), 0)
         # NumPy arrays become constants of each graph that uses them, so nothing has to be tracked.
         self._code_points = np.array([ord(c) for c in self.characters], np.int32)

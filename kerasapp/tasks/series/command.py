@@ -105,7 +105,7 @@ def _parser():
     parser.add_argument("--output", type=output_file, metavar="FILE.csv", help="write the table to a file")
     parser.add_argument(
         "--plot",
-        type=file_of(".png"),
+        type=file_of(".png", ""),
         metavar="FILE.png",
         help="draw the past and the forecast with its bands",
     )

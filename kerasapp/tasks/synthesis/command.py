@@ -14,7 +14,6 @@ from kerasapp.commands.arguments import (
     file_of,
     knobs_of,
     number,
-    output_file,
     output_folder,
     protect_texts,
     protected_text,
@@ -54,9 +53,7 @@ def main(argv):
             raise ConfigError("--plot: draws one text; give it as TEXT")
         args.output = _of_output(output_folder, args.output)
     else:
-        args.output = _of_output(output_file, args.output)
-        if args.output.suffix.lower() != ".wav":
-            raise ConfigError(f"--output: {args.output}: a name that ends in .wav is expected")
+        args.output = _of_output(file_of(".wav"), args.output)
     started = time.monotonic()
     if args.text is not None:
         report = read_text(args)
@@ -84,7 +81,7 @@ def _parser():
         help="where the speech goes: a file for TEXT; for lines a folder, which is made if it is not there",
     )  # fmt: skip
     parser.add_argument(
-        "--plot", type=file_of(".png"), metavar="FILE.png",
+        "--plot", type=file_of(".png", ""), metavar="FILE.png",
         help="draw spectrogram, attention and probability of the end for TEXT",
     )  # fmt: skip
     parser.add_argument(

@@ -80,7 +80,7 @@ def _parser():
     parser.add_argument("--scores", action="store_true", help="write each translation's score before it")
     parser.add_argument("--json", action="store_true", help="write one JSON object per sentence")
     parser.add_argument(
-        "--alignment-plot", type=file_of(".png"), metavar="FILE.png",
+        "--alignment-plot", type=file_of(".png", ""), metavar="FILE.png",
         help="draw the attention of each word of the translation to the words of TEXT",
     )  # fmt: skip
     remote.add_flags(parser)
