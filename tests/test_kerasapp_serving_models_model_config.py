@@ -51,7 +51,18 @@ def folder(tmp_path):
 
 def test_versions_are_what_tf_serving_takes(folder):
     # 9d981c5c, file_system_storage_path_source.cc:87: absl::SimpleAtoi to int64; :134: the last name counts
-    for name in ("1764511800123456789", "00123", "09", "-1", "9223372036854775808", "1.0", "0x1", "1e3", "²"):
+    for name in (
+        "1764511800123456789",
+        "00123",
+        "09",
+        "-1",
+        "9223372036854775808",
+        "1.0",
+        "0x1",
+        "1e3",
+        "²",
+        "\u00a07",
+    ):
         (folder / "adder" / name).mkdir()
     names = {-1: "-1", 0: "0", 9: "9", 10: "10", 123: "00123", 1764511800123456789: "1764511800123456789"}
     found = versions(folder / "adder")
