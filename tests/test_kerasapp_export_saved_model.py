@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 import kerasapp
 from kerasapp import spec as tasks
-from kerasapp.export import model_card, saved_model
+from kerasapp.export import model_card
 
 WITHOUT_KERASAPP = """
 import json, sys
@@ -115,15 +116,21 @@ def test_warmup_records_are_few_predict_logs_that_the_signatures_take(version):
 
 
 def test_versions_count_up_and_a_failed_export_leaves_nothing(tmp_path, tiny_run, monkeypatch):
-    generator = kerasapp.load(tiny_run)
+    generator, made = kerasapp.load(tiny_run), []
+    servable = generator.task.servable
+    monkeypatch.setattr(generator.task, "servable", lambda model: made.append(servable(model)) or made[-1])
     (tmp_path / "tiny" / "7").mkdir(parents=True)
     assert generator.task.export(generator.model, tmp_path / "tiny").name == "8"
+    graphs = {"generate": made[0].generate, "score": made[0].score, "begin": made[0].begin}
+    counts = {name: graph.experimental_get_tracing_count() for name, graph in graphs.items()}
+    assert counts == dict.fromkeys(graphs, 1)  # tracing is what an export takes time for
 
-    def fail(*_):
+    def fail(root, folder, **_):
+        Path(folder, "saved_model.pb").touch()
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(saved_model.warmup, "write", fail)
-    with pytest.raises(RuntimeError):
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(RuntimeError, match="disk full"):
         generator.task.export(generator.model, tmp_path / "tiny")
     assert sorted(os.listdir(tmp_path / "tiny")) == ["7", "8"]
 
