@@ -107,6 +107,15 @@ def test_empty_and_one_dimensional_arrays(client):
     assert empty.shape == (0,) and empty.dtype == object
 
 
+def test_a_large_answer_comes_through_grpc(served):
+    """gRPC's own limit is 4 MiB."""
+    rest = {name: np.zeros([1, 0]) for name in "inudb"} | {"s": np.zeros([1, 0], object)}
+    large = np.ones([1, 2**20 + 1], np.float32)
+    with Client(served["grpc"], retries=0) as client:
+        answer = client.predict("mirror", {**rest, "f": large}, signature_name="types")
+    np.testing.assert_array_equal(answer["out_f"], large)
+
+
 def test_status_and_metadata(client):
     (status,) = client.status("mirror")
     assert (status.version, status.state, status.code, status.message) == (3, "AVAILABLE", "OK", "")
