@@ -351,7 +351,7 @@ def test_a_client_that_takes_nothing_is_cut_off(monkeypatch):
     async def visit(app):
         client = Client(app, {"prompt": "", "length": 50})
         client.ready.clear()
-        await client.task
+        await asyncio.wait_for(client.task, PATIENCE / 2)
         assert not client.sent
 
     registry, lines = OneModel("a" * 50), io.StringIO()
