@@ -358,6 +358,24 @@ def test_the_settings_reach_what_they_are_for(started):
     assert 'load_attempt_count{model_path="' in found["engine"].metrics.text()
 
 
+def test_streams_and_grpc_write_to_the_same_log(started, monkeypatch):
+    logs, log = {}, Log(stream=io.StringIO())
+
+    def routes(engine, executor, log=None):
+        logs["streams"] = log
+        return []
+
+    def rpc_server(engine, host, port, log=None):
+        logs["grpc"] = log
+        return Mock(port=port)
+
+    monkeypatch.setattr(server_module.streaming, "routes", routes)
+    monkeypatch.setattr("kerasapp.serving.rpc.server.RpcServer", rpc_server)
+    found = started(log=log, grpc_port=85)
+    assert logs == {"streams": log, "grpc": log} and found["app"]["log"] is log
+    assert found["rpc"].port == 85 and ", gRPC at 127.0.0.1:85, REST at " in found["line"]
+
+
 def test_without_polls_nothing_is_watched(started):
     started(poll_seconds=0)["watcher"].start.assert_not_called()
 
