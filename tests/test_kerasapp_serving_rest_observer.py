@@ -7,6 +7,7 @@ import json
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from waiting import PATIENCE
 
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.registry import Registry
@@ -42,7 +43,8 @@ def sent_to(app, chunks, limit, log=None):
 
     engine = Engine(Registry({}), limits=Limits(body=limit))
     scope = {"type": "http", "method": "POST", "path": "/v1/x", "raw_path": b"/v1/x", "headers": []}
-    asyncio.run(Observer(app, engine, log or Log())(scope, receive, send))
+    asked = Observer(app, engine, log or Log())(scope, receive, send)
+    asyncio.run(asyncio.wait_for(asked, PATIENCE))
     return sent, len(taken)
 
 

@@ -313,6 +313,24 @@ def test_a_client_that_goes_stops_the_work():
     assert (line["status"], line["http_status"]) == ("CANCELLED", 200)  # the first events were sent
 
 
+def test_a_client_that_goes_before_the_first_event_stops_the_work():
+    class Slow(OneModel):
+        def _predict(self, signature, inputs, deadline=None):
+            wait_until(deadline.is_over)
+            raise deadline.error()
+
+    async def visit(app):
+        client = Client(app, {"prompt": ""})
+        client.left.set()
+        await asyncio.wait_for(client.task, PATIENCE / 2)
+
+    lines = io.StringIO()
+    with served(Slow("a"), Limits(timeout=PATIENCE), log=Log("requests", lines)) as app:
+        asyncio.run(visit(app))
+    line = json.loads(lines.getvalue())
+    assert (line["status"], line["http_status"]) == ("CANCELLED", 499)
+
+
 def test_a_client_that_goes_while_it_sends_is_no_failure():
     async def visit(app):
         client = Client(app, None)
