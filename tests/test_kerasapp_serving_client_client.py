@@ -100,6 +100,12 @@ def test_floats_that_are_no_numbers_and_bytes_that_are_no_text(client):
     assert answer["out_s_bytes"].tolist() == odd["s"]
 
 
+def test_what_a_shell_passes_on_stays_as_it_was(client):
+    """Python reads bytes of a command line that are no UTF-8 as halves of surrogate pairs."""
+    answer = client.predict("mirror", {**VALUES, "s": [["a\udcff", "人", ""]]}, signature_name="types")
+    assert answer["out_s_bytes"].tolist() == [[b"a\xff", "人".encode(), b""]]
+
+
 def test_empty_and_one_dimensional_arrays(client):
     assert client.predict("mirror", {"text": ["a", b"b"]})["text"].tolist() == [b"a!", b"b!"]
     assert client.predict("mirror", {"text": np.array(["a"])}, version=3)["text"].tolist() == [b"a!"]

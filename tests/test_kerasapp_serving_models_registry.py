@@ -185,6 +185,15 @@ def test_what_is_loaded_serves_on_while_the_models_folder_is_away(folder):
     assert len([line for line in server.lines if "cannot look into" in line]) == 1
 
 
+def test_a_problem_that_comes_back_is_told_again(folder):
+    server = Server(adder(folder))
+    for place, other in (("adder", "away"), ("away", "adder"), ("adder", "away")):
+        (folder / place).rename(folder / other)
+        server.update()
+        server.update()
+    assert len([line for line in server.lines if "cannot look into" in line]) == 2
+
+
 def test_the_newest_version_is_loaded_first(folder):
     """So that a server that starts with many answers soon, and answers with the newest."""
     loaded = []
