@@ -135,6 +135,36 @@ def test_versions_count_up_and_a_failed_export_leaves_nothing(tmp_path, tiny_run
     assert sorted(os.listdir(tmp_path / "tiny")) == ["7", "8"]
 
 
+def test_an_export_that_another_one_overtakes_takes_the_next_number(tmp_path, monkeypatch):
+    rename = os.rename
+
+    def late(staged, version):
+        if version.name == "2":
+            (version / "taken").mkdir(parents=True)  # by another process
+        rename(staged, version)
+
+    monkeypatch.setattr(saved_model.os, "rename", late)
+    for name in ("1", ".tmp-a"):
+        (tmp_path / name).mkdir()
+    assert saved_model._publish(tmp_path / ".tmp-a", tmp_path) == tmp_path / "3"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2", "3"]
+
+
+def test_an_export_that_cannot_be_put_in_place_is_an_error(tmp_path, monkeypatch):
+    tried = []
+
+    def refuse(staged, version):
+        assert not tried
+        tried.append(version.name)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(saved_model.os, "rename", refuse)
+    (tmp_path / ".tmp-a").mkdir()
+    with pytest.raises(PermissionError):
+        saved_model._publish(tmp_path / ".tmp-a", tmp_path)
+    assert tried == ["1"]
+
+
 def test_an_export_alone_is_enough_to_generate_score_and_export_again(version, tiny_run, tmp_path):
     export, trained = kerasapp.load(version.parent), kerasapp.load(tiny_run)
     assert export.generate(["Nurse:"], seed=9) == trained.generate(["Nurse:"], seed=9)
