@@ -66,6 +66,16 @@ def test_clips_with_more_sound_than_their_text_needs_are_named(found, tmp_path):
     assert slow(write_clips(tmp_path / "han", 10, hanzi, seconds=(2.9, 3.3))) == []
 
 
+def test_digits_and_signs_that_cleaning_leaves_are_named(found, tmp_path):
+    texts = [f"$5 a ٤٢ ∑{'٤' * number}" for number in range(10)]
+    folder = write_clips(tmp_path / "data", 10, texts)
+    (told,) = [line for line in found(folder, "english")[0].warnings if "no words" in line]
+    assert told.startswith(
+        "cleaning has no words for 75 digits and signs: ٤ 55, ٢ 10, ∑ 10; the model learns"
+    )
+    assert not any("no words" in line for line in found(folder, "none")[0].warnings)
+
+
 def test_another_language_in_english_letters_is_told(found, tmp_path):
     folder = write_clips(tmp_path / "data", 10, [f"ma má mà mả {number}" for number in range(10)])
     (told,) = [line for line in found(folder, "english")[0].warnings if "not English" in line]
