@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
-from waiting import PATIENCE, wait_until
+from waiting import wait_until
 
 from kerasapp.serving.rest import connection
 from kerasapp.serving.rest.connection import Connection

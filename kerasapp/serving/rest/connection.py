@@ -16,8 +16,8 @@ _OFFER = (b"connection", b"upgrade", b"http2-settings")
 class Connection(HttpToolsProtocol):
     """uvicorn's protocol on httptools, for clients that nobody knows.
 
-    - The head of a request comes within 20 seconds and 128 KiB, or the connection ends with 408 or 431. A
-      connection without a request ends when an idle one does, and so does one that takes nothing of its answer.
+    - The head of a request comes within 20 seconds and 128 KiB, or the connection ends with 408 or 431.
+    - A connection without a request ends when an idle one does, and so does one whose answer is not taken.
     - An offer to speak another protocol, such as "Upgrade: h2c", is passed over.
     - A client that closes its side after the request gets its answer. One that has left looks the same until
       something is sent to it.
