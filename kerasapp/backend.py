@@ -1,4 +1,4 @@
-"""TensorFlow, as the backend of Keras and in one version, or a clear error before anything strange happens."""
+"""TensorFlow, in one version and as the backend of Keras, or a clear error before anything happens."""
 
 import importlib.metadata
 import json
@@ -11,8 +11,8 @@ TOGETHER = ("tensorflow", "tensorflow-text", "tensorflow-serving-api")  # always
 
 
 def require_tensorflow():
-    """Raises ConfigError where the packages of TensorFlow are of several minor versions, or where KERAS_BACKEND
-    or keras.json names another backend."""
+    """Raises ConfigError where TensorFlow's packages are of several minor versions, or where KERAS_BACKEND or
+    keras.json names another backend."""
     _require_one_version()
     place = "KERAS_BACKEND"
     backend = os.environ.get(place)

@@ -1,4 +1,4 @@
-"""The Keras backend that a file of the home folder names, a user without one, and versions that do not fit."""
+"""The Keras backend that a file of the home folder names, a user without one, and what does not fit."""
 
 import importlib.metadata
 import pwd
