@@ -174,7 +174,14 @@ def test_an_export_alone_is_enough_to_generate_score_and_export_again(version, t
 
 def test_the_card_tells_data_figures_and_versions(version):
     card = (version / "assets.extra" / "kerasapp" / "model_card.md").read_text("utf-8")
-    for word in ("play.txt", "valid_nats_per_character", "tensorflow", "units: 24", "serving_default"):
+    for word in (
+        "play.txt",
+        "valid_nats_per_character",
+        "tensorflow",
+        "units: 24",
+        "serving_default",
+        "TensorFlow Serving 2.20 or later",
+    ):
         assert word in card
 
 
