@@ -79,6 +79,9 @@ class Knob:
         return described | {key: value for key, value in limits.items() if value is not None}
 
 
+COUNT = Knob("count", int, 16, 1, 64, "tokens that one call of a signature for streams makes")
+
+
 def range_in_words(kind: type, least: int | float, most: int | float) -> str:
     """A range of int or float, both ends included, such as "a whole number from 1 to 64"."""
     ends = (str(end) if isinstance(end, int) else f"{end:g}" for end in (least, most))

@@ -38,13 +38,15 @@ class Quickstart(NamedTuple):
 class Stream(NamedTuple):
     """How a server gives a text piece by piece (`kerasapp.serving.rest.streaming`).
 
-    signatures: those that an export needs for it. loop: "module:function" of (run, inputs, specs), which
-    yields what `kerasapp.serving.rest.streamed_text` has; it imports no TensorFlow. knobs: names of those
-    that a stream takes; None for all.
+    signatures: those that an export needs for it. loop: "module:function" of (run, inputs, specs, most),
+    which yields lists of what `kerasapp.serving.rest.streamed_text` has; it imports no TensorFlow. many: the
+    signature that makes up to `most` tokens in a call; with an export that lacks it, `most` is 1. knobs:
+    names of those that a stream takes; None for all.
     """
 
     signatures: tuple[str, ...]
     loop: str
+    many: str
     knobs: tuple[str, ...] | None = None
 
 

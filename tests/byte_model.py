@@ -29,9 +29,9 @@ class ByteModel:
         }
 
     def detokenize(self, ids, lengths):
-        self.decoded += ids.shape[1]
-        text = bytes(ids[0, : lengths[0]].tolist()).decode(errors="replace")
-        return {"text": strings(text)}
+        self.decoded += ids.size
+        rows = [bytes(row[:length].tolist()) for row, length in zip(ids, lengths, strict=True)]
+        return {"text": strings(*(row.decode(errors="replace") for row in rows))}
 
     def prefill(self, ids, lengths, h):
         assert ids[0, 0] == 10 and lengths[0] == ids.shape[1] and not h.any()
@@ -40,6 +40,13 @@ class ByteModel:
     def sample(self, logits, h, temperature, top_k, top_p, seed, position):
         assert h[0, 0] == position[0] + 1  # the states went round
         return {"ids": self._token(position), "logits": logits, "h": h + 1}
+
+    def sample_many(self, count, position, **inputs):
+        ids, out = [], inputs
+        for place in range(position[0], position[0] + count[0]):
+            out = self.sample(**{**inputs, **out, "position": np.array([place], np.int32)})
+            ids.append(out.pop("ids"))
+        return {**out, "ids": np.stack(ids, axis=1)}
 
     def encode(self, ids, lengths):
         return {"keys": np.ones([1, ids.shape[1], 2], np.float32), "h": np.zeros([1, 3], np.float32)}
@@ -54,6 +61,15 @@ class ByteModel:
             "alignment": np.zeros([1, 4], np.float32),
             "h": h + 1,
         }
+
+    def greedy_many(self, count, position, **inputs):
+        columns, out = {"ids": [], "log_probability": [], "stop_reason": []}, dict(inputs)
+        for place in range(position[0], position[0] + count[0]):
+            given = {name: out[name] for name in inputs}
+            out = {**out, **self.greedy(**given, position=np.array([place], np.int32))}
+            for name, column in columns.items():
+                column.append(out[name])
+        return {"h": out["h"], **{name: np.stack(column, axis=1) for name, column in columns.items()}}
 
     def _token(self, position):
         return np.array([(self.says + b"\n")[position[0] % (len(self.says) + 1)]], np.int32)

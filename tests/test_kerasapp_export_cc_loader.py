@@ -1,8 +1,10 @@
 """Exports in TensorFlow's own C++ loader give the answers of the servable in Python."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,15 +14,18 @@ import kerasapp
 from kerasapp.export import saved_model
 from kerasapp.export.cc_loader import LoaderError
 
+ROOT = Path(__file__).parents[1]
 
-def run(folder, requests):
+
+def run(folder, requests, python=sys.executable):
     """The outputs that a process without Python's TensorFlow gives. Raises: LoaderError with its message."""
     wanted = [{"signature": request["signature"], "inputs": request["inputs"]} for request in requests]
     done = subprocess.run(
-        [sys.executable, "-m", "kerasapp.export.cc_loader", str(folder)],
+        [python, "-m", "kerasapp.export.cc_loader", str(folder)],
         input=json.dumps(wanted),
         capture_output=True,
         encoding="utf-8",
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'lite'}"},
     )
     assert done.stdout, done.stderr
     answer = json.loads(done.stdout)
@@ -43,10 +48,14 @@ def same(found, expected, where=""):
         assert found == expected, where
 
 
+def vectors(version):
+    return json.loads((version / "assets.extra" / "kerasapp" / "vectors.json").read_text("utf-8"))
+
+
 def compare(version, servable, requests):
     """Runs requests, (signature, inputs), in both; returns the C++ loader's answers."""
     expected = saved_model.vectors(servable, requests)
-    examples = json.loads((version / "assets.extra" / "kerasapp" / "vectors.json").read_text("utf-8"))
+    examples = vectors(version)
     found = run(version, [*expected, *examples])
     for answer, vector in zip(found, [*expected, *examples], strict=True):
         same(answer, vector["outputs"], vector["signature"])
@@ -218,3 +227,43 @@ def test_tensorflow_is_not_imported_and_would_be_seen(echo):
             [sys.executable, *command, str(echo)], input="[]", capture_output=True, text=True, check=True
         )
         assert json.loads(done.stdout) == {"outputs": [], "tensorflow_imported": imported}
+
+
+@pytest.fixture(scope="module")
+def other():
+    """The Python of an environment with the other TensorFlow, 2.20 or 2.21."""
+    minor = "2.21" if tf.__version__.startswith("2.20.") else "2.20"
+    for python in ROOT.glob(".venv*/bin/python"):
+        if any(python.parents[1].glob(f"lib/python3*/site-packages/tensorflow-{minor}.*")):
+            return str(python)
+    pytest.skip(f"no environment with TensorFlow {minor}; CONTRIBUTING.md says how to make one")
+
+
+EXPORTS = {
+    "tiny_export": "tiny_run",
+    "reversal_export": "reversal_run",
+    "speech_export": "speech_run",
+    "wave_export": "wave_run",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("export", EXPORTS)
+def test_the_other_tensorflow_loads_an_export_of_this_one(export, other, request):
+    version = request.getfixturevalue(export) / "1"
+    expected = vectors(version)
+    for found, vector in zip(run(version, expected, other), expected, strict=True):
+        same(found, vector["outputs"], vector["signature"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trained", EXPORTS.values())
+def test_this_tensorflow_loads_an_export_of_the_other_one(trained, other, request, tmp_path):
+    words = ["export", str(request.getfixturevalue(trained)), "--to", str(tmp_path), "--no-verify"]
+    paths = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'lite'}"}
+    done = subprocess.run([other, "-m", "kerasapp", *words], capture_output=True, encoding="utf-8", env=paths)
+    assert done.returncode == 0, done.stderr
+    version = Path(done.stdout.strip())
+    expected = vectors(version)
+    for found, vector in zip(run(version, expected), expected, strict=True):
+        same(found, vector["outputs"], vector["signature"])

@@ -1,11 +1,13 @@
 """Text token by token over signatures in plain Python: bytes are tokens, so characters come in parts."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from byte_model import ByteModel, strings
 
 from kerasapp.serving.protocol.signatures import TensorSpec
-from kerasapp.serving.rest.streamed_text import End
+from kerasapp.serving.rest.streamed_text import MOST, End
 from kerasapp.tasks.generation.stream import generate
 
 PREFILL = {
@@ -27,8 +29,8 @@ def knobs(length, stop="", prompt="abc"):
     }
 
 
-def generated(model, length, stop=""):
-    *pieces, end = generate(model, knobs(length, stop), lambda name: PREFILL)
+def generated(model, length, stop="", most=MOST):
+    *pieces, end = chain.from_iterable(generate(model, knobs(length, stop), lambda name: PREFILL, most))
     assert isinstance(end, End) and "".join(piece.text for piece in pieces) == end.text
     return [piece.text for piece in pieces], end
 
@@ -95,7 +97,32 @@ def test_a_stop_string_long_after_the_window():
 def test_work_is_done_only_when_it_is_asked_for():
     model = ByteModel("hello")
     pieces = generate(model, knobs(5), lambda name: PREFILL)
-    next(pieces)
-    assert model.calls.count("sample") == 1
+    assert len(next(pieces)) == 1 and len(next(pieces)) == 2
+    assert model.calls.count("sample_many") == 2
     pieces.close()
-    assert model.calls.count("sample") == 1
+    assert model.calls.count("sample_many") == 2
+
+
+@pytest.mark.parametrize("most", [1, 3, 16, 64])
+def test_the_text_does_not_depend_on_the_tokens_of_a_call(most):
+    text = "aé人🦜 two. three " * 9
+    says = text.encode()
+    assert generated(ByteModel(text), len(says), most=most) == generated(ByteModel(text), len(says), most=2)
+    pieces, end = generated(ByteModel(text), len(says), stop="人🦜 th", most=most)
+    assert end.stop_reason == "length" and "".join(pieces) == text
+    assert generated(ByteModel(text), len(says), stop="e aé", most=most)[1].tokens == 25
+
+
+def test_tokens_that_nobody_asked_for_do_not_count():
+    class Batched(ByteModel):
+        def sample_many(self, count, **inputs):  # in a batch with a stream that is further on
+            return super().sample_many(count=count + 5, **inputs)
+
+    _, end = generated(Batched("hello"), 3)
+    assert end == End("hel", "length", 3)
+
+
+def test_an_export_without_the_newer_signature_streams_a_token_at_a_time():
+    model = ByteModel("hello")
+    generated(model, 5, most=1)
+    assert model.calls.count("sample") == 5 and "sample_many" not in model.calls

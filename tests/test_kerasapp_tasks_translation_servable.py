@@ -124,6 +124,48 @@ def greedy(translator, sources, min_ratio, max_ratio):
     return text["text"].numpy().tolist(), reasons
 
 
+def begun(signatures, sources):
+    """What `greedy` and `greedy_many` take before the first token: the row's own, the token, the states."""
+    tokens, rows = signatures["tokenize"](text=tf.constant(sources)), len(sources)
+    states = dict(signatures["encode"](ids=tokens["ids"], lengths=tokens["lengths"]))
+    own = {"lengths": tokens["lengths"], "min_ratio": tf.zeros([rows]), "max_ratio": tf.fill([rows], 2.0)}
+    return own, {"ids": tokens["start"], "log_probability": tf.zeros([rows])}, states
+
+
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_greedy_many_gives_the_tokens_of_greedy(translator, count):
+    signatures = translator.servable.signatures()
+    own, out, states = begun(signatures, ["a b c d", " ", "h f"])
+    at, counts = tf.zeros([3], tf.int32), tf.constant([1, count, 1])  # the greatest counts
+    many = signatures["greedy_many"](**own, **out, **states, position=at, count=counts)
+    ended = np.zeros(3, bool)
+    for i in range(many["ids"].shape[1]):
+        assert not ended.all()  # once all rows have ended there are no more columns
+        last = {name: out[name] for name in ("ids", "log_probability")}
+        out = signatures["greedy"](**own, **last, **states, position=tf.fill([3], i))
+        states |= {name: out[name] for name in translator.model.state_names}
+        for row in np.flatnonzero(~ended):
+            for name in ("ids", "stop_reason"):
+                assert many[name][row, i].numpy() == out[name][row].numpy()
+            np.testing.assert_allclose(
+                many["log_probability"][row, i], out["log_probability"][row], rtol=1e-5
+            )
+        ended |= out["stop_reason"].numpy() != b""
+    assert many["ids"].shape[1] == count or ended.all()
+    for name in translator.model.state_names:
+        np.testing.assert_allclose(many[name], states[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 65, -1, 2**31 - 1])
+def test_a_count_out_of_range_is_refused_in_the_graph(translator, count):
+    signatures = translator.servable.signatures()
+    own, out, states = begun(signatures, ["a"])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="count: must be from 1 to 64"):
+        signatures["greedy_many"](
+            **own, **out, **states, position=tf.constant([0]), count=tf.constant([count])
+        )
+
+
 def test_greedy_token_by_token_is_the_translation_of_one_beam(translator):
     min_ratio, max_ratio = [0.0, 1.0, 0.0, 2.0, 0.0], [2.0, 1.0, 2.0, 3.0, 0.0]
     sources = ["a b c d", "h f", " ", "c g a", "a b c d e f g h a b c d"]
@@ -155,8 +197,8 @@ def test_tokens_beyond_the_length_do_not_count(translator):
 
 def test_signatures_have_the_batch_first_and_plain_types(translator, reversal_export):
     loaded = tf.saved_model.load(str(reversal_export / "1")).signatures
-    names = {"serving_default", "translate", "score", "tokenize", "detokenize", "encode", "step", "greedy"}
-    assert set(loaded) == names == set(translator.servable.signatures())
+    names = "serving_default translate score tokenize detokenize encode step greedy greedy_many"
+    assert set(loaded) == set(names.split()) == set(translator.servable.signatures())
     for signature in loaded.values():
         specs = [*signature.structured_input_signature[1].values(), *signature.structured_outputs.values()]
         for spec in specs:

@@ -133,13 +133,14 @@ def sample(step, logits, states, sampling, position, count):
         logits: float32 [batch, vocabulary], of the first token to sample.
         states: structure of tensors, whatever `step` takes and gives.
         sampling: a `Sampling`.
-        position: int32 scalar: tokens of this text sampled before. With it a text sampled in pieces equals
-            the text sampled at once.
+        position: int32 scalar, or [batch]: tokens of this text sampled before. With it a text sampled in
+            pieces equals the text sampled at once.
         count: int32 scalar, at least 1.
 
     Returns: (tokens int32 [batch, count], logits of the token after them, states).
     """
-    noise = tf.transpose(uniform(sampling.seed, tf.range(position, position + count)))  # [count, batch]
+    positions = tf.expand_dims(position, -1) + tf.range(count)  # [count], or [batch, count]
+    noise = tf.transpose(_draw(sampling.seed[:, tf.newaxis], positions))  # [count, batch]
     sharpness, noise = prepare(sampling, noise)
 
     def loop(filters):

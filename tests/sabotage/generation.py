@@ -135,6 +135,9 @@ SABOTEURS = [
         ("sample: ignores the position", s.wrap(sample=s.given(position=0)), ("saved_model",)),
         ("sample: ignores the temperature", s.wrap(sample=s.given(temperature=0.0)), ("saved_model",)),
         ("sample: ignores top_k and top_p", s.wrap(sample=s.given(top_k=0, top_p=1.0)), ("saved_model",)),
+        ("sample_many: forgets its states", s.wrap(sample_many=s.forgets("")), ("saved_model",)),
+        ("sample_many: ignores the seed", s.wrap(sample_many=s.given(seed=0)), ("saved_model",)),
+        ("sample_many: ignores the position", s.wrap(sample_many=s.given(position=0)), ("saved_model",)),
     ),
     # === Files of the bundle ===
     *saboteurs(

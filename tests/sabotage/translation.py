@@ -74,6 +74,8 @@ SABOTEURS = [
         ("greedy: forgets its states", s.wrap(greedy=s.forgets("")), SAVED),
         ("greedy: ends at once", s.wrap(greedy=s.gives(ids=3, stop_reason="end")), SAVED),
         ("greedy: never ends", s.wrap(greedy=_never_ends), SAVED),
+        ("greedy_many: forgets its states", s.wrap(greedy_many=s.forgets("")), SAVED),
+        ("greedy_many: ignores max_ratio", s.wrap(greedy_many=s.given(max_ratio=100.0)), SAVED),
         ("greedy: ignores max_ratio", s.wrap(greedy=s.given(max_ratio=100.0)), SAVED),
         ("greedy: the log-probability is that of the token alone", s.wrap(
             greedy=s.given(log_probability=0.0)), SAVED),

@@ -1,6 +1,6 @@
-"""The text of a stream: what a task's loop over tokens yields, and how it grows by a token."""
+"""The text of a stream: what a task's loop over tokens yields, and how it grows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ Run = Callable[[str, Arrays], dict[str, np.ndarray]]
 Specs = Callable[[str], Mapping[str, Any]]  # name -> inputs of a signature, each with a `shape`
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_WINDOW = 64  # tokens whose text may still change; earlier ones are decoded once
+MOST = 16  # tokens that one call of the model makes
+_WINDOW = 32  # tokens whose text may still change; earlier ones are decoded once
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class End:
 
 
 class StreamedText:
-    """The text of a growing row of tokens. For each new token, only the last ones are decoded again.
+    """The text of a growing row of tokens. For new tokens, only the last ones are decoded again.
 
     Args:
         run: function (signature, inputs) -> outputs, of an export with the signature `detokenize`.
@@ -45,28 +46,42 @@ class StreamedText:
         self._ids = np.zeros([0], np.int32)  # after the settled text
         self.whole = ""
 
-    def add(self, ids: np.ndarray) -> str:
-        """The text with one more token, int32 [1], without an incomplete character at its end.
+    def add(self, ids: np.ndarray) -> list[str]:
+        """The text with one more token, with two, and so on, of int32 [count], each without an incomplete
+        character at its end.
 
         The first bytes of a character decode to U+FFFD until the others have come.
         """
-        self._ids = np.concatenate([self._ids, ids])
-        recent = self._decode(self._ids)
-        self.whole = self._settled + recent
+        if not len(ids):
+            return []
+        before, self._ids = len(self._ids), np.concatenate([self._ids, ids])
+        recent = self._decode(self._ids, range(before + 1, len(self._ids) + 1))
+        texts = [self._settled + text for text in recent]
+        self.whole = texts[-1]
         if len(self._ids) >= 2 * _WINDOW:
-            first, rest = self._decode(self._ids[:-_WINDOW]), self._decode(self._ids[-_WINDOW:])
-            if first + rest == recent:  # false if the cut goes through a character or white space
+            (first,) = self._decode(self._ids, [len(self._ids) - _WINDOW])
+            (rest,) = self._decode(self._ids[-_WINDOW:], [_WINDOW])
+            if first + rest == recent[-1]:  # false if the cut goes through a character or white space
                 self._settled += first
                 self._ids = self._ids[-_WINDOW:]
-        return self.whole.rstrip(REPLACEMENT)
+        return [text.rstrip(REPLACEMENT) for text in texts]
 
-    def _decode(self, ids: np.ndarray) -> str:
-        row = {"ids": ids[np.newaxis], "lengths": np.array([len(ids)], np.int32)}
-        return self._run("detokenize", row)["text"][0].decode()
+    def _decode(self, ids: np.ndarray, lengths: Sequence[int]) -> list[str]:
+        """The texts of the first tokens of a row, of each number of them in `lengths`."""
+        rows = {"ids": np.tile(ids, [len(lengths), 1]), "lengths": np.array(lengths, np.int32)}
+        return [text.decode() for text in self._run("detokenize", rows)["text"]]
 
 
-def close(text: str, shown: int, reason: str, tokens: int) -> Iterator[Piece | End]:
-    """Yields what comes after the `shown` characters of a text, if any, and the `End`."""
-    if len(text) > shown:
-        yield Piece(text[shown:], tokens)
-    yield End(text, reason, tokens)
+def counts(most: int) -> Iterator[int]:
+    """How many tokens each call of the model makes: one, so that the text begins at once, two, four, up to
+    `most`, as a call costs more than a token of a small model."""
+    count = 1
+    while True:
+        yield count
+        count = min(2 * count, most)
+
+
+def close(text: str, shown: int, reason: str, tokens: int) -> list[Piece | End]:
+    """What comes after the `shown` characters of a text, if any, and the `End`."""
+    rest = [Piece(text[shown:], tokens)] if len(text) > shown else []
+    return [*rest, End(text, reason, tokens)]

@@ -37,7 +37,7 @@ from kerasapp.serving.protocol.http_names import STREAM
 from kerasapp.serving.protocol.json_tensors import array_from_json, quote
 from kerasapp.serving.rest.http_messages import admitted_body, make_endpoint, while_connected, within_deadline
 from kerasapp.serving.rest.json_text import parse_object
-from kerasapp.serving.rest.streamed_text import Arrays, End, Piece
+from kerasapp.serving.rest.streamed_text import MOST, Arrays, End, Piece
 from kerasapp.spec import TaskSpec
 
 _TYPES = {int: "int32", float: "float", str: "string"}  # of TensorFlow Serving's JSON
@@ -47,8 +47,8 @@ _GRACE = 5.0  # seconds after the deadline in which the last event may reach a s
 def routes(engine: Engine, executor: ThreadPoolExecutor, log: Log | None = None) -> list[Route]:
     """The routes of the streams, for `kerasapp.serving.rest.app.create_app`.
 
-    The engine's limits, deadline and batching hold for each token. The executor makes the tokens, one at a
-    time, so that many streams share it fairly. The log gets the errors that nobody expected.
+    The engine's limits, deadline and batching hold for each call of the model. The executor makes the tokens,
+    a few at a time, so that many streams share it fairly. The log gets the errors that nobody expected.
     """
     log = log or Log()
 
@@ -89,8 +89,9 @@ def stream(
     model: str,
     number: int | None = None,
     label: str | None = None,
-) -> Iterator[Piece | End]:
-    """The text that a request asks for, token by token; the version is held until the generator is closed.
+) -> Iterator[list[Piece | End]]:
+    """The text that a request asks for, token by token, those of a call of the model together; the version is
+    held until the generator is closed.
 
     Args:
         record: gets the version that answers.
@@ -114,7 +115,8 @@ def stream(
         def run(signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
             return engine.run(version, signature, inputs, deadline=deadline)
 
-        yield from spec.resolve(task.stream.loop)(run, inputs, version.bundle.inputs)
+        most = min(MOST, engine.limits.batch) if task.stream.many in version.bundle.signature_defs else 1
+        yield from spec.resolve(task.stream.loop)(run, inputs, version.bundle.inputs, most)
 
 
 def task_of(version: Version) -> TaskSpec:
@@ -176,19 +178,19 @@ def _row(key: str, value, dtype: str) -> np.ndarray:
 
 
 class _Source:
-    """A generator that runs in an executor, one item at a time, so that the event loop never waits."""
+    """A generator that runs in an executor, one list at a time, so that the event loop never waits."""
 
     def __init__(self, items: Iterator, deadline: Deadline, executor: ThreadPoolExecutor, held: ExitStack):
         self._items, self._deadline, self._executor, self._held = items, deadline, executor, held
         self._pending: Future | None = None
 
     def submit(self) -> Future:
-        """Begins to make the next item; its result is None after the last."""
+        """Begins to make the next list; its result is None after the last."""
         self._pending = self._executor.submit(next, self._items, None)
         return self._pending
 
     async def next(self):
-        """The next item; None after the last."""
+        """The next list; None after the last."""
         return await asyncio.wrap_future(self.submit())
 
     def close(self) -> None:
@@ -201,7 +203,7 @@ class _Source:
 class _EventStream(StreamingResponse):
     """Sends the events until they end, the client leaves, or the client is too slow to take them."""
 
-    def __init__(self, record: RequestRecord, log: Log, first: Piece | End, source: _Source, deadline: float):
+    def __init__(self, record: RequestRecord, log: Log, first: list, source: _Source, deadline: float):
         # Proxies would otherwise hold events back (X-Accel-Buffering is nginx's).
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(_events(record, log, first, source), media_type="text/event-stream", headers=headers)
@@ -219,21 +221,24 @@ class _EventStream(StreamingResponse):
 
 
 async def _events(
-    record: RequestRecord, log: Log, item: Piece | End | None, source: _Source
+    record: RequestRecord, log: Log, items: list[Piece | End] | None, source: _Source
 ) -> AsyncIterator[bytes]:
-    """The items as server-sent events, from `item` on."""
+    """The items as server-sent events, from the list `items` on."""
     try:
-        while item is not None:
-            if isinstance(item, End):
-                data = {"full_text": item.text, "stop_reason": item.stop_reason, "tokens": item.tokens}
-                yield _event(data, "end")
-            elif item.text:
-                yield _event({"text": item.text, "tokens": item.tokens})
-            item = await source.next()
+        while items is not None:
+            if events := b"".join(map(_event_of, items)):
+                yield events
+            items = await source.next()
         record.status = "OK"
     except Exception as exception:
         error = log.failure(record, exception)
         yield _event({"error": error.message, "code": error.code}, "error")
+
+
+def _event_of(item: Piece | End) -> bytes:
+    if isinstance(item, End):
+        return _event({"full_text": item.text, "stop_reason": item.stop_reason, "tokens": item.tokens}, "end")
+    return _event({"text": item.text, "tokens": item.tokens}) if item.text else b""
 
 
 def _event(data: dict, name: str = "") -> bytes:

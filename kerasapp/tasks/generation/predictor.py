@@ -1,5 +1,7 @@
 """Generation in Python: prompts as strings, knobs as plain values."""
 
+import itertools
+
 from kerasapp.knobs import columns, texts
 from kerasapp.serving.rest.streamed_text import Piece
 from kerasapp.task import Predictor, strings
@@ -23,7 +25,7 @@ class TextGenerator(Predictor, GenerationAnswers):
         A character is never cut in two, and no piece holds what may be the beginning of `stop`.
         """
         inputs = {"prompt": texts([prompt]), **columns(knobs, SPEC.knobs, 1, "prompts")}
-        items = generate(self._ask, inputs, self._states)
+        items = itertools.chain.from_iterable(generate(self._ask, inputs, self._states))
         return (item.text for item in items if isinstance(item, Piece) and item.text)
 
     def score(self, texts):

@@ -30,7 +30,7 @@ SPEC = TaskSpec(
         answers=(("generate", "{run}", "--prompt", "ROMEO:", "--length", "300"),),
         request={"instances": ["ROMEO:", "JULIET:"]},
     ),
-    stream=Stream(("tokenize", "prefill", "sample", "detokenize"), f"{HERE}.stream:generate"),
+    stream=Stream(("tokenize", "prefill", "sample", "detokenize"), f"{HERE}.stream:generate", "sample_many"),
     modules=modules(
         HERE,
         "config task:Generation answers:GenerationAnswers predictor:TextGenerator",

@@ -1,16 +1,26 @@
 """A text token by token, with the stateless signatures of an export. Needs no TensorFlow.
 
-The signature `sample` chooses the tokens in the graph, so the text is that of the signature `generate`.
+The signature `sample_many` chooses the tokens in the graph, so the text is that of the signature `generate`.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from kerasapp.serving.rest.streamed_text import Arrays, End, Piece, Run, Specs, StreamedText, close
+from kerasapp.serving.rest.streamed_text import (
+    MOST,
+    Arrays,
+    End,
+    Piece,
+    Run,
+    Specs,
+    StreamedText,
+    close,
+    counts,
+)
 
 
-def generate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
+def generate(run: Run, inputs: Arrays, specs: Specs, most: int = MOST) -> Iterator[list[Piece | End]]:
     """Continues a prompt.
 
     Args:
@@ -18,12 +28,10 @@ def generate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
             batching hold for each call.
         inputs: of `generate`, one row.
         specs: function of a signature's name that gives its inputs; the states of `prefill` start as zeros.
+        most: tokens that a call makes. 1, for exports without `sample_many`, takes `sample`.
 
     Yields:
-        One `Piece` per token, then the `End`.
-
-    Example:
-        >>> "".join(piece.text for piece in generate(run, inputs, specs))  # doctest: +SKIP
+        One `Piece` per token, those of a call together, and at last the `End`.
     """
     knobs = dict(inputs)
     read = run("tokenize", {"text": knobs.pop("prompt")})
@@ -37,18 +45,25 @@ def generate(run: Run, inputs: Arrays, specs: Specs) -> Iterator[Piece | End]:
         if name not in rows
     }
     out = run("prefill", {**states, **rows})
-    text, shown = StreamedText(run), 0
-    for position in range(length):
-        out = run("sample", {**out, **knobs, "position": np.array([position], np.int32)})
-        so_far = text.add(out.pop("ids"))
-        if stop and (place := so_far.find(stop, shown)) >= 0:  # no part of it was shown
-            yield from close(so_far[:place], shown, "stop", position + 1)
-            return
-        sure = len(so_far) - _possible_start(so_far, stop)
-        yield Piece(so_far[shown:sure], position + 1)
-        shown = max(shown, sure)
+    text, shown, done, sizes = StreamedText(run), 0, 0, counts(most)
+    while done < length:
+        at = {"position": np.array([done], np.int32)}
+        if most > 1:
+            at["count"] = np.array([min(next(sizes), length - done)], np.int32)
+        out = run("sample_many" if most > 1 else "sample", {**out, **knobs, **at})
+        pieces: list[Piece | End] = []
+        # In a batch there are more tokens where another row has a greater count.
+        for so_far in text.add(out.pop("ids").reshape(-1)[: length - done]):
+            done += 1
+            if stop and (place := so_far.find(stop, shown)) >= 0:  # no part of it was shown
+                yield [*pieces, *close(so_far[:place], shown, "stop", done)]
+                return
+            sure = len(so_far) - _possible_start(so_far[shown:], stop)
+            pieces.append(Piece(so_far[shown:sure], done))
+            shown = max(shown, sure)
+        yield pieces
     whole, found, _ = text.whole.partition(stop) if stop else (text.whole, "", "")
-    yield from close(whole, shown, "stop" if found else "length", length)
+    yield close(whole, shown, "stop" if found else "length", length)
 
 
 def _possible_start(text: str, stop: str) -> int:

@@ -1,5 +1,7 @@
 """What `kerasapp verify` asks of a language model, and what it makes of the answers."""
 
+import functools
+import itertools
 import math
 
 import numpy as np
@@ -31,9 +33,9 @@ def answered(row):
     return Outcome(text, {"text": text})
 
 
-def streamed(run, inputs, specs):
+def streamed(run, inputs, specs, most=stream.MOST):
     """The text of all pieces, as a server streams it."""
-    *pieces, end = stream.generate(run, inputs, specs)
+    *pieces, end = itertools.chain.from_iterable(stream.generate(run, inputs, specs, most))
     text = "".join(piece.text for piece in pieces)
     return {"text": [text], "tokens": [end.tokens], "stop_reason": [end.stop_reason]}
 
@@ -82,11 +84,17 @@ OUTCOMES = {
     "serving_default": answered,
     "score": lambda row: scored(row, "characters"),
     "streaming": generated,
+    "tokens": generated,
     "steps": stepped,
     "round trip": read_ids,
     "tokenize": read_ids,
 }
-LOOPS = {"streaming": streamed, "steps": stepwise, "round trip": round_trip}
+LOOPS = {
+    "streaming": streamed,
+    "tokens": functools.partial(streamed, most=1),
+    "steps": stepwise,
+    "round trip": round_trip,
+}
 
 
 def stored(outputs):
@@ -127,7 +135,11 @@ def probes(items, settings, signatures):
     texts = list(dict.fromkeys(item.inputs["prompt"] for item in items))[:24]
     scores = [Item("generation", "score", {"text": text}, "fixed") for text in texts]
     streams = [item for item in items if item.origin != "fixed" or not item.inputs["prompt"]][:8]
-    found = [Item("generation", "streaming", item.inputs, "fixed", like=item) for item in streams]
+    found = [
+        Item("generation", loop, item.inputs, "fixed", like=item)
+        for item in streams
+        for loop in (("streaming", "tokens") if "sample_many" in signatures else ("tokens",))
+    ]
     found += [Item("generation", "round trip", score.inputs, "fixed") for score in scores]
     # In batches, too; first what may be normalised.
     mixed = sorted(scores, key=lambda score: score.inputs["text"].isascii())[:8]

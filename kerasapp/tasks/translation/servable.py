@@ -166,7 +166,9 @@ class TranslationServable(tf.Module):
             "detokenize": self.detokenize,
             "encode": self.encode,
             **({"embed": self.embed} if self.embeds else {}),
-            **step_signatures(specs, self._step, self._allowed, self.target_tokenizer.end_id),
+            **step_signatures(
+                specs, self._model.state_names, self._step, self._allowed, self.target_tokenizer.end_id
+            ),
         }
 
     def example_requests(self):

@@ -41,6 +41,7 @@ SPEC = TaskSpec(
     stream=Stream(
         ("tokenize", "encode", "greedy", "detokenize"),
         f"{HERE}.stream:translate",
+        "greedy_many",
         ("min_ratio", "max_ratio"),
     ),
     more_commands={

@@ -1,5 +1,8 @@
 """What `kerasapp verify` asks of a translator, and what it makes of the answers."""
 
+import functools
+import itertools
+
 import numpy as np
 
 from kerasapp.tasks.translation import stream
@@ -43,18 +46,18 @@ def answered(row):
     return Outcome(text, {"translation": text})
 
 
-def streamed(run, inputs, specs):
+def streamed(run, inputs, specs, most=stream.MOST):
     """The text of all pieces, as a server streams it, and what it has of a translation."""
     summed = []
 
     def watched(name, given):
         out = run(name, given)
-        summed.extend([out["log_probability"][0]] if name == "greedy" else [])
+        summed.extend(np.reshape(out["log_probability"], -1) if name.startswith("greedy") else [])
         return out
 
-    *pieces, end = stream.translate(watched, inputs, specs)
+    *pieces, end = itertools.chain.from_iterable(stream.translate(watched, inputs, specs, most))
     text, finished = "".join(piece.text for piece in pieces), int(end.stop_reason == "end")
-    return {"translation": [text], "finished": [finished], "log_probability": [summed[-1]]}
+    return {"translation": [text], "finished": [finished], "log_probability": [summed[end.tokens]]}
 
 
 def stream_of(row):
@@ -101,6 +104,7 @@ def tokens_of(run, inputs, specs):
 OUTCOMES = {
     "serving_default": answered,
     "streaming": stream_of,
+    "tokens": stream_of,
     "steps": stream_of,
     "round trip": read_ids,
     "tokenize": read_ids,
@@ -110,7 +114,12 @@ OUTCOMES = {
 }
 
 
-LOOPS = {"streaming": streamed, "steps": stepwise, "round trip": tokens_of}
+LOOPS = {
+    "streaming": streamed,
+    "tokens": functools.partial(streamed, most=1),
+    "steps": stepwise,
+    "round trip": tokens_of,
+}
 
 
 def stored(outputs):
@@ -164,7 +173,8 @@ def probes(items, settings, signatures):
     found = []
     for item in greedy:
         inputs = {name: item.inputs[name] for name in ("source", "min_ratio", "max_ratio")}
-        found.append(Item("translation", "streaming", inputs, "fixed", like=item))
+        loops = ("streaming", "tokens") if "greedy_many" in signatures else ("tokens",)
+        found += [Item("translation", loop, inputs, "fixed", like=item) for loop in loops]
     found += [Item("translation", "steps", item.inputs, "fixed", like=item) for item in beams]
     texts = dict.fromkeys(item.inputs["source"] for item in items)
     for n, text in enumerate(sorted(texts, key=str.isascii)):  # first what may be normalised
