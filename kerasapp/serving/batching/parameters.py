@@ -26,7 +26,9 @@ class BatchingParameters:
     thread_pool_name: str = "batch"  # the prefix of the threads' names
     allowed_batch_sizes: tuple[int, ...] = ()  # ascending; a batch is filled up to the next of these sizes
     pad_variable_length_inputs: bool = False  # no effect: see `Batcher`
-    enable_large_batch_splitting: bool = False  # cut a request of more rows than a batch into several
+    enable_large_batch_splitting: bool = (
+        False  # for `max_execution_batch_size`; cuts no request: see `Batcher`
+    )
     max_execution_batch_size: int | None = None  # rows of a batch with splitting; None: `max_batch_size`
 
     def __post_init__(self):
