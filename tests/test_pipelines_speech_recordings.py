@@ -39,6 +39,14 @@ def test_a_folder_by_hand(folder):
     assert contents[4:] == ["", ""] and len(set(contents[:4])) == 4
 
 
+def test_one_sound_under_two_names_is_named_unless_it_has_one_text(folder):
+    path = folder("a|one\nb|two\nc|three\nd|three\n", ["a.wav", "b.wav", "c.wav"])
+    for copy, of in (("b", "a"), ("d", "c")):
+        (path / "wavs" / f"{copy}.wav").write_bytes((path / "wavs" / f"{of}.wav").read_bytes())
+    same = "its sound is that of {} too, which has another transcript"
+    assert [r.problem for r in read_recordings(path)] == [same.format("b"), same.format("a"), "", ""]
+
+
 @pytest.mark.parametrize(
     ("ids", "files"),
     [

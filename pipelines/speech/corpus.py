@@ -16,6 +16,7 @@ from pipelines.speech.paragraphs import LONGEST
 from pipelines.speech.recordings import Recording
 from pipelines.splits import SPLITS, PairDigests, assign_splits
 from pipelines.text.sequences import Sequences
+from pipelines.text.shifted import shifted
 from pipelines.text.tokenizers import Tokenizer
 
 FASTEST = 40  # characters per second of sound: nobody speaks as fast
@@ -38,6 +39,7 @@ class ClipCorpus:
             the training split, unless others were given.
         floor: the least value of a log-mel, in nats.
         transcripts: those of all clips in the table, as they were written.
+        shifted: whether the transcripts seem to be those of the clips before or after.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class ClipCorpus:
     statistics: dict[str, np.ndarray]
     floor: float
     transcripts: Sequence[str]
+    shifted: bool
 
     def split(self, name: str) -> Clips:
         """The clips of "train", "valid" or "test", memory-mapped."""
@@ -179,6 +182,7 @@ def build(
         "seconds": {name: sum(utterance.seconds for utterance in split) for name, split in splits.items()},
         "recorded": {name: sum(utterance.recorded for utterance in split) for name, split in splits.items()},
         "failures": failures,
+        "shifted": shifted([len(u.text) for u in utterances], [u.seconds for u in utterances]),
         "bytes": sizes_of(folder),
     }
     (folder / "clips.json").write_text(json.dumps(description, indent=1))
@@ -277,4 +281,5 @@ def load(
         statistics={"mean": mean, "deviation": deviation},
         floor=floor,
         transcripts=transcripts,
+        shifted=description["shifted"],
     )

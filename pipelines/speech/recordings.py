@@ -60,15 +60,24 @@ def read_recordings(folder: Path) -> list[Recording]:
             users.setdefault(path, []).append(id)
     with ThreadPoolExecutor() as pool:  # hashing lets other threads run
         contents = list(pool.map(_content, [path for path, _ in found]))
-    recordings = []
+    recordings, sounds = [], {}
+    for id, (content, _) in zip(table, contents, strict=True):
+        sounds.setdefault(content, []).append(id)
     for (id, transcript), (path, unfound), (content, unread) in zip(
         table.items(), found, contents, strict=True
     ):
         shared = [other for other in users.get(path, []) if other != id]
         problem = unfound or (f"{path.name} is the clip of {shared[0]} too" if shared else unread)
+        problem = problem or _same_sound(id, table, sounds[content])
         problem = problem or ("" if transcript else "it has no transcript")
         recordings.append(Recording(id, transcript, path, content, problem))
     return recordings
+
+
+def _same_sound(id: str, table: dict[str, str], others: list[str]) -> str:
+    """Why a clip cannot be used if those of other texts have the same sound; or empty."""
+    other = next((other for other in others if table[other] != table[id]), None)
+    return f"its sound is that of {other} too, which has another transcript" if other else ""
 
 
 class _Clips:
