@@ -1,11 +1,16 @@
 """The flags of `kerasapp serve`, and what it says of wrong ones; the server itself has tests of its own."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from kerasapp.cli import run
 from kerasapp.serving import server
 from kerasapp.serving.engine import Limits
 from kerasapp.serving.observing.metrics import Monitoring
+from kerasapp.serving.protocol.errors import ServingError
 
 
 @pytest.fixture
@@ -22,7 +27,8 @@ def test_defaults(asked):
     assert (asked["host"], asked["rest_port"], asked["grpc_port"]) == ("127.0.0.1", 8501, None)
     limits = asked["limits"]
     assert (limits.body, limits.text, limits.batch) == (64 * 2**20, 2**20, 1024)
-    assert (limits.length, limits.timeout) == (10_000, 60)
+    assert (limits.length, limits.timeout, limits.work, limits.requests) == (10_000, 60, 2_000_000, 256)
+    assert (asked["cors"], asked["log"]._level) == (False, "errors")
     assert asked["batching"] is None
     assert asked["monitoring"] == Monitoring(True, "/monitoring/prometheus/metrics")
     assert asked["poll_seconds"] == 1 and asked["early_labels"] is False
@@ -34,7 +40,7 @@ def test_flags(asked, tmp_path):
     words = (
         "serve --model-config-file models.config --host 0.0.0.0 --rest-port 9001 --grpc-port none "
         "--max-body 1 --max-text 2 --max-batch 3 --max-length 4 --max-work 5 --max-requests 6 --timeout 0.5 "
-        "--poll-seconds 0 --log requests "
+        "--poll-seconds 0 --log requests --rest-api-enable-cors-support "
         f"--batching-parameters-file {tmp_path}/batching.txt --allow-version-labels-for-unavailable-models "
         f"--monitoring-config-file {tmp_path}/monitoring.config"
     )
@@ -46,6 +52,7 @@ def test_flags(asked, tmp_path):
     assert asked["batching"].max_batch_size == 8
     assert asked["monitoring"] == Monitoring(True, "/metrics")
     assert asked["poll_seconds"] == 0 and asked["early_labels"] is True
+    assert (asked["cors"], asked["log"]._level) == (True, "requests")
 
 
 def test_batching_with_tf_servings_parameters(asked):
@@ -74,3 +81,26 @@ def test_wrong_words(tmp_path, capsys, words, message):
     assert run(["serve", *words.format(here=tmp_path).split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and message in error and error.count("\n") == 1
+
+
+def test_what_cannot_be_served_is_one_line(monkeypatch, capsys):
+    def fail(**options):
+        raise ServingError("no model found")
+
+    monkeypatch.setattr(server, "serve", fail)
+    assert run(["serve"]) == 2 and capsys.readouterr().err == "error: no model found\n"
+
+
+def test_what_libraries_log_is_json_and_no_less_than_a_warning():
+    script = (
+        "import logging; from kerasapp.serving import server; from kerasapp.commands import serve\n"
+        "def log(**options):\n"
+        "    logging.getLogger('lib').info('quiet'); logging.getLogger('lib').warning('loud')\n"
+        "server.serve = log\n"
+        "serve.main([])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [(line["event"], line["logger"], line["message"]) for line in lines] == [
+        ("warning", "lib", "loud")
+    ]
