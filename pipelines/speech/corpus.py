@@ -13,7 +13,7 @@ from pipelines.speech import features
 from pipelines.speech.clips import Clips
 from pipelines.speech.features import Shard
 from pipelines.speech.paragraphs import LONGEST
-from pipelines.speech.recordings import Recording
+from pipelines.speech.recordings import Recording, same_sounds
 from pipelines.splits import SPLITS, PairDigests, assign_splits
 from pipelines.text.sequences import Sequences
 from pipelines.text.shifted import shifted
@@ -118,14 +118,14 @@ def usable_utterances(
     ]
     readable = [index for index, problem in enumerate(problems) if not problem]
     shards = features.shards([recordings[index] for index in readable], settings, max_seconds, root, progress)
-    utterances, indices = [], iter(readable)
+    utterances, indices, same = [], iter(readable), same_sounds(recordings)
     for number, shard in enumerate(shards):
         start = 0
         rows = zip(shard.frames, shard.seconds, shard.recorded, shard.problems, strict=True)
         for frames, seconds, recorded, problem in rows:
             index = next(indices)
             id, transcript, text = recordings[index].id, recordings[index].transcript, texts[index]
-            problems[index] = problem or _too_fast(len(text), seconds)
+            problems[index] = problem or same.get(id, "") or _too_fast(len(text), seconds)
             if not problems[index]:
                 utterances.append(Utterance(id, transcript, text, number, start, frames, seconds, recorded))
             start += frames

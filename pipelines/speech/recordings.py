@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,24 +61,28 @@ def read_recordings(folder: Path) -> list[Recording]:
             users.setdefault(path, []).append(id)
     with ThreadPoolExecutor() as pool:  # hashing lets other threads run
         contents = list(pool.map(_content, [path for path, _ in found]))
-    recordings, sounds = [], {}
-    for id, (content, _) in zip(table, contents, strict=True):
-        sounds.setdefault(content, []).append(id)
+    recordings = []
     for (id, transcript), (path, unfound), (content, unread) in zip(
         table.items(), found, contents, strict=True
     ):
         shared = [other for other in users.get(path, []) if other != id]
         problem = unfound or (f"{path.name} is the clip of {shared[0]} too" if shared else unread)
-        problem = problem or _same_sound(id, table, sounds[content])
         problem = problem or ("" if transcript else "it has no transcript")
         recordings.append(Recording(id, transcript, path, content, problem))
     return recordings
 
 
-def _same_sound(id: str, table: dict[str, str], others: list[str]) -> str:
-    """Why a clip cannot be used if those of other texts have the same sound; or empty."""
-    other = next((other for other in others if table[other] != table[id]), None)
-    return f"its sound is that of {other} too, which has another transcript" if other else ""
+def same_sounds(recordings: Sequence[Recording]) -> dict[str, str]:
+    """Id -> why a clip cannot be used, of those that have the same sound as one with another transcript."""
+    users: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        users.setdefault(recording.content, []).append(recording)
+    found = {}
+    for one in recordings:
+        other = next((each for each in users[one.content] if each.transcript != one.transcript), None)
+        if other:
+            found[one.id] = f"its sound is that of {other.id} too, which has another transcript"
+    return found
 
 
 class _Clips:
