@@ -15,7 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 import kerasapp
 from kerasapp import spec as tasks
-from kerasapp.export import model_card
+from kerasapp.export import model_card, saved_model
 
 WITHOUT_KERASAPP = """
 import json, sys
