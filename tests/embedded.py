@@ -14,6 +14,7 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.page import routes as page
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
+from kerasapp.serving.rest.connection import Connection
 from kerasapp.serving.rpc.server import RpcServer
 
 
@@ -28,7 +29,7 @@ def serving(folder):
     with ThreadPoolExecutor(8) as executor, socket.create_server(("127.0.0.1", 0)) as listener:
         routes = [*streaming.routes(engine, executor), *page.routes(engine)]
         app = create_app(engine, executor, routes=routes)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", http=Connection))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -1,24 +1,26 @@
 """How many requests are taken, how many run, and who waits."""
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from waiting import PATIENCE, wait_until
 
-from kerasapp.serving.admission import Admission, Turns
+from kerasapp.serving.admission import Admission, LargeBodies, Turns
 from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 
 
 def test_what_does_not_fit_is_refused_until_something_leaves():
-    admission = Admission(2)
-    with admission.enter(), admission.enter() as second:
-        with pytest.raises(QueueFullError), admission.enter():
-            pass
-        leave = second.pop_all().close
-    assert admission.in_flight == 1  # the second outlasts its block
-    leave()
+    admission = Admission(10, "bytes of bodies")
+    with admission.enter(7):
+        admission.check(3)
+        for full in (admission.check, lambda count: admission.enter(count).__enter__()):
+            with pytest.raises(QueueFullError, match="has 7 bytes of bodies in flight"):
+                full(4)
+        with admission.enter(3), pytest.raises(QueueFullError):
+            admission.check()
     assert admission.in_flight == 0
 
 
@@ -70,4 +72,17 @@ def test_a_turn_that_comes_too_late_goes_to_the_next():
     with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"), turns.take(Late(0)):
         pass
     with turns.take(Deadline.after(1)):
+        pass
+
+
+def test_large_bodies_are_read_one_after_the_other():
+    bodies, small, large = LargeBodies(), b"x", bytes(2**20 + 1)
+    with bodies.read(large, Deadline()):
+        assert not gc.isenabled()  # it would look through all that is read, again and again
+        with bodies.read(small, Deadline()):
+            pass
+        with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"), bodies.read(large, Deadline.after(0.05)):
+            pass
+    assert gc.isenabled()
+    with bodies.read(large, Deadline.after(PATIENCE)):
         pass

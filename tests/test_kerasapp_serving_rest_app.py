@@ -27,6 +27,7 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 from kerasapp.serving.rest import app as app_module
+from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
 from kerasapp.serving.rest.http_messages import error_answer, within_deadline
 
@@ -439,6 +440,57 @@ def test_work_that_outlasts_its_request_counts_until_it_ends(engine, monkeypatch
         assert (late.status_code, engine.admission.in_flight) == (504, 1)
         go.set()
         wait_until(lambda: engine.admission.in_flight == 0)
+
+
+async def answers(app, path, *chunks, headers=()):
+    """The status of the answer to a body in chunks; None for a chunk waits until the answer is there."""
+    done, found, left = asyncio.Event(), [], list(chunks)
+
+    async def receive():
+        if left and left[0] is None:
+            await done.wait()
+        if not left:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": left.pop(0) or b"", "more_body": bool(left)}
+
+    async def send(message):
+        found.append(message.get("status"))
+        done.set()
+
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+    await app({**scope, "headers": list(headers)}, receive, send)
+    return found[0]
+
+
+def test_a_body_that_is_slow_takes_no_place(engine):
+    engine = Engine(engine.registry, limits=Limits(requests=1))
+
+    async def both(app):
+        slow = asyncio.ensure_future(
+            answers(app, f"{URL}:predict", b"{", None, headers=[(b"x-request-timeout", b"1")])
+        )
+        await asyncio.sleep(0.1)
+        return await answers(app, f"{URL}:predict", b"{"), await slow
+
+    with ThreadPoolExecutor(1) as executor:
+        assert asyncio.run(both(create_app(engine, executor))) == (400, 504)
+    wait_until(lambda: engine.admission.in_flight == engine.bodies.in_flight == 0)
+
+
+@pytest.mark.parametrize("path", [f"{URL}:predict", f"{URL}:generate_stream"])
+def test_all_bodies_together_are_limited(engine, path):
+    engine = Engine(engine.registry, limits=Limits(body=1000))
+    with ThreadPoolExecutor(1) as executor:
+        routes = streaming.routes(engine, executor)
+        client = TestClient(create_app(engine, executor, routes=routes))
+        with engine.bodies.enter(15_500):
+            assert client.post(path, content=b"{" * 400).status_code == 400
+            assert client.post(path, content=b"{" * 600).status_code == 503
+            packed, name = gzip.compress(b"{" * 900), {"Content-Encoding": "gzip"}
+            assert client.post(path, content=packed, headers=name).status_code == 503  # before it is unpacked
+            assert client.get(URL).status_code == 200
+        assert client.post(path, content=packed, headers=name).status_code == 400
+    wait_until(lambda: engine.admission.in_flight == engine.bodies.in_flight == 0)
 
 
 def test_a_client_that_leaves_stops_the_model(tmp_path):

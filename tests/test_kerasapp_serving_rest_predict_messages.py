@@ -10,6 +10,7 @@ import re
 import numpy as np
 import pytest
 
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.serving.protocol.signatures import TensorSpec
 from kerasapp.serving.rest.predict_messages import read_predict, write_predict
@@ -351,3 +352,33 @@ def test_outputs_without_a_json_form(outputs, row_format, message):
     with pytest.raises(StatusError, match=re.escape(message)) as caught:
         write_predict(outputs, row_format)
     assert caught.value.code == "INVALID_ARGUMENT"
+
+
+class Patient(Deadline):
+    """Is over after a number of checks."""
+
+    def __init__(self, checks):
+        super().__init__()
+        self.checks = checks
+
+    def is_over(self):
+        self.checks -= 1
+        return self.checks < 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [%b1]}' % (b"1," * 500_000),
+        b'{"instances": [%b"x"]}' % (b"1," * 500_000),
+        b'{"inputs": [[%b1]]}' % (b"1," * 500_000),
+        b'{"inputs": [%b1]}' % (b"[]," * 500_000),
+        b'{"inputs": [%b1]}' % (b"Inf," * 10),
+    ],
+    ids=["rows", "wrong rows", "one list", "empty lists", "other numbers"],
+)
+def test_the_deadline_ends_the_work_on_a_body(body):
+    deadline = Patient(5)
+    with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+        read_predict(body, lambda name: {"x": TensorSpec("float", (None,))}, deadline)
+    assert deadline.checks == -1

@@ -339,9 +339,12 @@ def test_reflection_knows_every_service(channel):
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
-    assert database.FindFileContainingSymbol("tensorflow.serving.PredictRequest").name.endswith(
-        "predict.proto"
-    )
+    for symbol, file in {
+        "tensorflow.serving.PredictRequest": "predict.proto",
+        "tensorflow.serving.PredictionService": "prediction_service.proto",
+        "tensorflow.serving.ModelService": "model_service.proto",
+    }.items():
+        assert database.FindFileContainingSymbol(symbol).name == f"tensorflow_serving/apis/{file}"
 
 
 def test_health_follows_the_models(engine, monkeypatch):

@@ -1,44 +1,50 @@
 """How many requests a server takes at once, and how many of them run; more are refused at once."""
 
+import gc
 import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, InvalidStateError
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 
+_LARGE = 2**20  # bytes of JSON, up to a tenth of a second
+
 
 class Admission:
-    """Counts the requests in flight; safe to use from several threads.
+    """Counts the requests in flight, or what they take; safe to use from several threads.
 
     Args:
-        most: requests in flight; more are refused.
+        most: in flight; more are refused.
+        what: is counted.
     """
 
-    def __init__(self, most: int):
-        self._most, self._lock = most, threading.Lock()
+    def __init__(self, most: int, what: str = "requests"):
+        self._most, self._what, self._lock = most, what, threading.Lock()
         self.in_flight = 0
 
     @contextmanager
-    def enter(self) -> Iterator[ExitStack]:
-        """Takes a request until the end of the block, or later if what is given is moved: `pop_all`.
+    def enter(self, count: int = 1) -> Iterator[None]:
+        """Takes so many until the end of the block.
 
         Raises:
-            QueueFullError: at once, if it does not fit.
+            QueueFullError: at once, if they do not fit.
         """
         with self._lock:
-            if self.in_flight >= self._most:
-                raise QueueFullError(f"The server has {self.in_flight} requests in flight and takes no more")
-            self.in_flight += 1
-        with ExitStack() as stack:
-            stack.callback(self._leave)
-            yield stack
+            self.check(count)
+            self.in_flight += count
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.in_flight -= count
 
-    def _leave(self) -> None:
-        with self._lock:
-            self.in_flight -= 1
+    def check(self, count: int = 1) -> None:
+        """Raises QueueFullError if so many do not fit now."""
+        if self.in_flight + count > self._most:
+            raise QueueFullError(f"The server has {self.in_flight} {self._what} in flight and takes no more")
 
 
 class Turns:
@@ -85,3 +91,27 @@ class Turns:
                     self.waiting.popleft().set_result(None)
                     return
             self._free += 1
+
+
+class LargeBodies:
+    """Lets one large body be read at a time: its values take many times the memory of its text.
+
+    Python's search for reference cycles stops meanwhile; among millions of new lists that are all in use it
+    would take five times as long as the reading itself.
+    """
+
+    def __init__(self):
+        self._turns = Turns(1)
+
+    @contextmanager
+    def read(self, body: bytes, deadline: Deadline) -> Iterator[None]:
+        """Waits for the turn of a body, which ends with the block; StatusError where the deadline is over."""
+        if len(body) <= _LARGE:
+            yield
+            return
+        with self._turns.take(deadline):
+            gc.disable()
+            try:
+                yield
+            finally:
+                gc.enable()

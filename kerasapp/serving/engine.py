@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasapp import spec
-from kerasapp.serving.admission import Admission, Turns
+from kerasapp.serving.admission import Admission, LargeBodies, Turns
 from kerasapp.serving.batching.batcher import Batcher, batched_signatures
 from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.models.deadlines import Deadline
@@ -21,6 +21,7 @@ from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.spec import TaskSpec
 
 _LENGTH = "length"  # the input that says how much to generate
+_BODIES = 16  # largest bodies, or as many bytes of smaller ones, that are in memory at once
 _MOST_AXES = 8  # of an input, as in TensorFlow's operations; over 32 axes of strings end the process
 
 
@@ -58,6 +59,8 @@ class Engine:
         self.registry, self.limits, self.metrics = registry, limits or Limits(), metrics or Metrics()
         self.batching = batching
         self.admission = Admission(self.limits.requests)
+        self.bodies = Admission(_BODIES * self.limits.body, "bytes of bodies")
+        self.large_bodies = LargeBodies()
         self._turns = Turns(4 * (os.cpu_count() or 1))  # TF Serving's own number of threads
         self._starting = threading.Lock()
 
@@ -78,8 +81,7 @@ class Engine:
         task = spec.of_signatures(version.bundle.signature_defs)
         self.check_limits(inputs, version.bundle.inputs(signature_name), task)
         deadline = deadline or Deadline.after(self.limits.timeout)
-        if deadline.is_over():
-            raise deadline.error()
+        deadline.check()
         if self.batching is None:
             with self._turns.take(deadline):
                 return self._run(version, signature_name, inputs, deadline)

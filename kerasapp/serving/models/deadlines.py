@@ -100,6 +100,11 @@ class Deadline:
         """Whether nobody waits any more."""
         return self._gone or time.monotonic() >= self.at
 
+    def check(self) -> None:
+        """Raises `error` if nobody waits any more."""
+        if self.is_over():
+            raise self.error()
+
     def error(self) -> StatusError:
         """Why nobody waits: CANCELLED if the client left, otherwise DEADLINE_EXCEEDED."""
         return StatusError("CANCELLED", "The client has gone") if self._gone else deadline_exceeded()
@@ -113,8 +118,7 @@ class Deadline:
         """
         key = object()
         with self._lock:
-            if self.is_over():
-                raise self.error()
+            self.check()
             self._calls[key] = call
         try:
             with _watchdog.at(self.at, call):

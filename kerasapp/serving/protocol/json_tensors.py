@@ -12,6 +12,7 @@ from itertools import chain, islice
 
 import numpy as np
 
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.signatures import MAX_RANK
 
@@ -28,6 +29,7 @@ _FULL_PRECISION = {_FLOATS["float"]: "%.9g", _FLOATS["double"]: "%.17g"}
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 NUMBER_TOO_BIG = "Number too big to be stored in double."
+_PART = 2**16  # values that are checked at once
 _MAX_QUOTED = 256  # characters of a request after which an error stops to quote (kMaxJsonDebugStringBytes)
 _JSON_TYPES = {
     type(None): "Null",
@@ -76,26 +78,28 @@ def is_base64(value) -> bool:  # IsValBase64Object
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(BASE64_KEY), str)
 
 
-def array_from_json(value, dtype: str) -> np.ndarray:
+def array_from_json(value, dtype: str, deadline: Deadline | None = None) -> np.ndarray:
     """A nested list, or one value, as an array.
 
     Args:
         value: parsed JSON.
         dtype: TensorFlow's name of the type ("float", "int32", "string" ...).
+        deadline: once it is over, the work ends.
 
     Returns:
         An array of that type; strings are an object array of bytes.
 
     Raises:
         StatusError: INVALID_ARGUMENT for a ragged list or a value of another type, UNIMPLEMENTED for a type
-            without a JSON form.
+            without a JSON form, the deadline's.
     """
+    deadline = deadline or Deadline()
     shape, first = shape_of_json(value)
     if dtype not in _DTYPES:
         raise _leaf_error(first, dtype)
-    array = stack_json([value], shape, dtype)
+    array = stack_json([value], shape, dtype, deadline)
     if array is None:
-        raise _first_error(value, shape, dtype)
+        raise _first_error(value, shape, dtype, deadline)
     return array.reshape(shape)
 
 
@@ -110,18 +114,30 @@ def shape_of_json(value) -> tuple[list[int], object]:  # GetDenseTensorShape
     return shape, value
 
 
-def stack_json(values: list, shape: list[int], dtype: str) -> np.ndarray | None:
+def stack_json(values: list, shape: list[int], dtype: str, deadline: Deadline) -> np.ndarray | None:
     """Values of one shape, one after another, in a flat array; None if one has another shape or type.
 
-    Whole lists are checked at once, as a step of Python per element would take far too long.
+    Whole lists are checked at once, as a step of Python per element would take far too long. Long ones are
+    checked in parts, so that the deadline ends the work, and other threads have their turn.
     """
+    deadline.check()
     if len(shape) >= MAX_RANK:
         return None
-    level = values
-    for size in shape:
-        if set(map(type, level)) != {list} or set(map(len, level)) != {size}:
+    if len(values) > _PART:
+        parts = []
+        for start in range(0, len(values), _PART):
+            parts.append(stack_json(values[start : start + _PART], shape, dtype, deadline))
+            if parts[-1] is None:
+                return None
+        return np.concatenate(parts)
+    if shape:
+        if set(map(type, values)) != {list} or set(map(len, values)) != {shape[0]}:
             return None
-        level = list(chain.from_iterable(level))
+        return stack_json(list(chain.from_iterable(values)), shape[1:], dtype, deadline)
+    return _flat_array(values, dtype)
+
+
+def _flat_array(level: list, dtype: str) -> np.ndarray | None:
     types = set(map(type, level))
     try:
         if dtype == "string" and types <= {str, dict}:
@@ -145,13 +161,15 @@ def first_wrong(items: list, fit: Callable[[list], bool]) -> int:
     return low
 
 
-def _first_error(value, shape: list[int], dtype: str) -> StatusError:  # FillTensorProto
+def _first_error(value, shape: list[int], dtype: str, deadline: Deadline) -> StatusError:  # FillTensorProto
     """The error of the first list or element that does not fit; there is one."""
     level, where, rank = 0, "", min(len(shape), MAX_RANK - 1)
     while isinstance(value, list) and level < rank and len(value) == shape[level]:
         level += 1
         rest = shape[level:]
-        index = first_wrong(value, lambda part, rest=rest: stack_json(part, rest, dtype) is not None)
+        index = first_wrong(
+            value, lambda part, rest=rest: stack_json(part, rest, dtype, deadline) is not None
+        )
         value, where = value[index], f"{where}[{index}]"
     if isinstance(value, list) and level >= rank:
         wrong = f"Encountered list at unexpected level: {level} expected < {rank}"

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -24,6 +25,7 @@ from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import StatusError
 from kerasapp.serving.rest.handler import answer, is_served
 from kerasapp.serving.rest.http_messages import (
+    admitted_body,
     json_answer,
     make_endpoint,
     read_body,
@@ -71,13 +73,14 @@ def create_app(
             work = answer, engine, record, request.method, _path(request)
             if request.method != "POST":
                 # Requests for status and metadata, as of health probes, must not wait behind models that run.
-                body = await read_body(request, engine.limits.body)
+                with ExitStack() as held:
+                    body = await read_body(request, engine.limits.body, engine.bodies, held)
                 run = asyncio.get_running_loop().run_in_executor
                 return json_answer(await run(None, *work, body, deadline))
-            with engine.admission.enter() as entered:  # before the body, which takes memory
-                body = await read_body(request, engine.limits.body)
+            with ExitStack() as held:
+                body = await admitted_body(request, engine, held)
                 running = executor.submit(*work, body, deadline)
-                leave = entered.pop_all().close  # the work may outlast the request
+                leave = held.pop_all().close  # the work may outlast the request
             running.add_done_callback(lambda _: leave())
             return json_answer(await while_connected(request, deadline, running))
 

@@ -54,7 +54,7 @@ def answer(
         record.model = engine.registry.known(target[0])
         if record.api == "predict":
             return _predict(engine, record, target, body, deadline)
-        raise _not_served(engine, record.api, target, body)
+        raise _not_served(engine, record.api, target, body, deadline)
     if method == "GET" and (match := _GET_PATH.fullmatch(path)):
         record.api = "metadata" if match[4] == "metadata" else "status"
         target = _target(match)
@@ -85,18 +85,20 @@ def _predict(engine: Engine, record: RequestRecord, target: tuple, body: bytes, 
             record.signature = signature_name or DEFAULT_SIGNATURE
             return inputs
 
-        request = read_predict(body, inputs_of)
+        with engine.large_bodies.read(body, deadline):
+            request = read_predict(body, inputs_of, deadline)
         record.rows = count_rows(request.inputs)
         outputs = engine.run(held, request.signature_name, request.inputs, deadline=deadline)
     return write_predict(outputs, request.row_format)
 
 
-def _not_served(engine: Engine, api: str, target: tuple, body: bytes) -> StatusError:
+def _not_served(engine: Engine, api: str, target: tuple, body: bytes, deadline: Deadline) -> StatusError:
     """Why a model does not classify or regress: exports have signatures to predict only.
 
     The words are those of classifier.cc:176 and regressor.cc:170, which do not look at the method's name.
     """
-    document = parse_object(body)  # FillClassifyRegressRequestFromJson in json_tensor.cc:819
+    with engine.large_bodies.read(body, deadline):
+        document = parse_object(body, deadline)  # FillClassifyRegressRequestFromJson, json_tensor.cc:819
     name, examples = signature_name(document) or DEFAULT_SIGNATURE, document.get("examples")
     if "examples" not in document:
         wrong = "When method is classify, key 'examples' is expected and was not found"

@@ -10,12 +10,14 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from kerasapp.serving.admission import Admission
+from kerasapp.serving.engine import Engine
 from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.request_record import RequestRecord
@@ -30,6 +32,7 @@ from kerasapp.serving.protocol.http_names import HTTP_STATUS, REQUEST_TIMEOUT
 
 RECORD_KEY = "kerasapp.record"  # of an ASGI scope
 _RETRY_AFTER = "1"  # seconds
+_DEFLATED = 1032  # bytes that a packed byte can become, at most
 
 Answer = Callable[[Request, RequestRecord], Awaitable[Response]]
 
@@ -94,24 +97,46 @@ def _seconds(request: Request, most: float) -> float:
     return min(seconds, most)
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def admitted_body(request: Request, engine: Engine, held: ExitStack) -> bytes:
+    """The body of a request to a model. The request is in flight from now on until `held` closes.
+
+    A slow client takes no place while its body is not here; a server that is full refuses before that.
+
+    Raises:
+        StatusError: see `read_body`; QueueFullError if the request does not fit.
+    """
+    engine.admission.check()
+    body = await read_body(request, engine.limits.body, engine.bodies, held)
+    held.enter_context(engine.admission.enter())
+    return body
+
+
+async def read_body(request: Request, limit: int, room: Admission, held: ExitStack) -> bytes:
     """The body of a request, unpacked if it is packed with gzip.
 
     A body that is called gzip but is not counts as empty, as in TF Serving's evhttp_request.cc.
 
+    Args:
+        room: for the bytes of all bodies. This one is there until `held` closes.
+
     Raises:
         BodyTooLargeError: more than `limit` bytes were sent, or are unpacked.
+        QueueFullError: there is no room.
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise BodyTooLargeError(limit)
     body = bytearray()
     async for chunk in request.stream():
+        held.enter_context(room.enter(len(chunk)))
         body += chunk
         if len(body) > limit:
             raise BodyTooLargeError(limit)
     if "gzip" in request.headers.get("content-encoding", ""):
-        return await run_in_threadpool(_gunzip, bytes(body), limit)
+        with room.enter(min(_DEFLATED * len(body), limit)):
+            text = await run_in_threadpool(_gunzip, bytes(body), limit)
+        held.enter_context(room.enter(len(text)))
+        return text
     return bytes(body)
 
 

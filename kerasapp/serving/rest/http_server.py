@@ -9,6 +9,7 @@ from contextlib import suppress
 import uvicorn
 
 from kerasapp.serving.protocol.addresses import cannot_listen, check_port
+from kerasapp.serving.rest.connection import Connection
 from kerasapp.serving.rest.observer import Observer
 
 _DRAINING = 0.5  # seconds in which open connections may bring one more request
@@ -49,7 +50,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: Observer, rpc, line: str, patience: float):
-        off = {"log_config": None, "access_log": False, "lifespan": "off", "ws": "none"}
+        off = {"log_config": None, "access_log": False, "lifespan": "off", "ws": "none", "http": Connection}
         times = {"timeout_keep_alive": _KEEP_ALIVE, "timeout_graceful_shutdown": patience}
         super().__init__(uvicorn.Config(app, **off, **times))
         self._app, self._rpc, self._line, self._patience = app, rpc, line, patience

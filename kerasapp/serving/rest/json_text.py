@@ -8,6 +8,7 @@ import json
 import math
 import re
 
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import invalid
 from kerasapp.serving.protocol.json_tensors import NUMBER_TOO_BIG, quote
 
@@ -35,7 +36,7 @@ _REASONS = {  # the beginning of Python's message -> RapidJSON's (error/en.h)
 }
 
 
-def parse_object(body: bytes) -> dict:
+def parse_object(body: bytes, deadline: Deadline | None = None) -> dict:
     """The JSON object at the beginning of a request's body; what follows it is not looked at.
 
     NaN, Infinity, Inf and their negatives count as numbers, a byte order mark is skipped, and the first of
@@ -44,7 +45,7 @@ def parse_object(body: bytes) -> dict:
 
     Raises:
         StatusError: INVALID_ARGUMENT with RapidJSON's message and the offset in bytes, or because the text is
-            nested too deeply, or is no object.
+            nested too deeply, or is no object. The deadline's, if that is over.
 
     Example:
         >>> parse_object(b'{"x": [1, 2.5, NaN]} and more')
@@ -53,7 +54,7 @@ def parse_object(body: bytes) -> dict:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = _read(*_decode(body))
+        document = _read(*_decode(body), deadline or Deadline())
     except RecursionError:
         raise invalid("JSON Parse error: The document is nested too deeply.") from None
     if not isinstance(document, dict):
@@ -69,10 +70,10 @@ def _decode(body: bytes) -> tuple[str, bool]:
         return body[: error.start].decode(), True
 
 
-def _read(text: str, bad: bool):
+def _read(text: str, bad: bool, deadline: Deadline):
     value = reason = None
     try:
-        value, end = _parse(text)
+        value, end = _parse(text, deadline)
     except json.JSONDecodeError as error:
         reason, end = _reason(error.doc, error.pos, error.msg)
         reason = "Invalid encoding in string." if bad and end >= len(text) else reason
@@ -86,7 +87,7 @@ def _read(text: str, bad: bool):
     return value
 
 
-def _parse(text: str) -> tuple:
+def _parse(text: str, deadline: Deadline) -> tuple:
     """The value, and where it ends."""
     hooks = {"object_pairs_hook": _object}
     if any(pattern.search(text) for pattern in _LARGE):
@@ -100,6 +101,7 @@ def _parse(text: str) -> tuple:
     names = []
 
     def name(match: re.Match) -> str:  # of the same length, so that offsets stay right
+        deadline.check()
         if match[0].startswith('"'):
             return match[0]
         names.append(float(match[0]))

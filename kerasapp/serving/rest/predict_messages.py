@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.json_tensors import (
     array_from_json,
@@ -37,22 +38,27 @@ class PredictRequest:
     row_format: bool
 
 
-def read_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec]]) -> PredictRequest:
+def read_predict(
+    body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec]], deadline: Deadline | None = None
+) -> PredictRequest:
     """Reads a predict request.
 
     Args:
         body: the JSON text, see `parse_object`.
         inputs_of: gives the inputs of a signature ("" is the default one). It may raise StatusError.
+        deadline: once it is over, the work ends.
 
     Raises:
-        StatusError: INVALID_ARGUMENT with what is wrong and where, UNIMPLEMENTED for a type that JSON lacks.
+        StatusError: INVALID_ARGUMENT with what is wrong and where, UNIMPLEMENTED for a type that JSON lacks,
+            the deadline's.
 
     Example:
         >>> spec = {"x": TensorSpec("float", (None,))}
         >>> read_predict(b'{"instances": [1, 2.5]}', lambda signature: spec).inputs["x"]
         array([1. , 2.5], dtype=float32)
     """
-    document = parse_object(body)  # FillPredictRequestFromJson
+    deadline = deadline or Deadline()
+    document = parse_object(body, deadline)  # FillPredictRequestFromJson
     name = signature_name(document)
     specs = inputs_of(name)
     if not specs:
@@ -60,7 +66,7 @@ def read_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec
     if _ROWS_KEY not in document and _COLUMNS_KEY not in document:
         raise invalid("Missing 'inputs' or 'instances' key")
     if _ROWS_KEY not in document:
-        inputs = _read_columns(document[_COLUMNS_KEY], specs)
+        inputs = _read_columns(document[_COLUMNS_KEY], specs, deadline)
     elif _COLUMNS_KEY in document:
         raise invalid(
             f"JSON Value: {quote(document)} Not formatted correctly expecting only one of "
@@ -71,7 +77,7 @@ def read_predict(body: bytes, inputs_of: Callable[[str], Mapping[str, TensorSpec
     elif not document[_ROWS_KEY]:
         raise invalid(f"JSON Value: {quote(document)} No values in '{_ROWS_KEY}' array")
     else:
-        inputs = _read_rows(document[_ROWS_KEY], specs)
+        inputs = _read_rows(document[_ROWS_KEY], specs, deadline)
     return PredictRequest(name, inputs, _ROWS_KEY in document)
 
 
@@ -90,7 +96,9 @@ def _is_object(value) -> bool:
     return isinstance(value, dict) and not is_base64(value)
 
 
-def _read_rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInstancesList
+def _read_rows(
+    instances: list, specs, deadline: Deadline
+) -> dict[str, np.ndarray]:  # FillTensorMapFromInstancesList
     objects = _is_object(instances[0])
     if not objects and len(specs) > 1:
         raise invalid(
@@ -108,7 +116,10 @@ def _read_rows(instances: list, specs) -> dict[str, np.ndarray]:  # FillTensorMa
             columns = {name: [row[name] for row in rows] for name in specs}
         else:
             return None
-        arrays = {name: stack_json(part, shapes[name], specs[name].dtype) for name, part in columns.items()}
+        arrays = {
+            name: stack_json(part, shapes[name], specs[name].dtype, deadline)
+            for name, part in columns.items()
+        }
         return None if any(array is None for array in arrays.values()) else arrays
 
     arrays = read(instances)
@@ -145,7 +156,7 @@ def _check_item(name: str, item, specs, shapes: Mapping[str, list[int]]) -> None
         raise invalid(f"Expecting shape {_shape_text(expected)} but got: {_shape_text(array.shape)}")
 
 
-def _read_columns(value, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromInputsMap
+def _read_columns(value, specs, deadline: Deadline) -> dict[str, np.ndarray]:  # FillTensorMapFromInputsMap
     if not _is_object(value):
         if len(specs) > 1:
             raise invalid(
@@ -153,13 +164,13 @@ def _read_columns(value, specs) -> dict[str, np.ndarray]:  # FillTensorMapFromIn
                 "required as per tensorinfo_map"
             )
         (name,) = specs
-        return {name: array_from_json(value, specs[name].dtype)}
+        return {name: array_from_json(value, specs[name].dtype, deadline)}
     inputs = {}
     for name in sorted(specs):
         if name not in value:
             raise invalid(f"Missing named input: {name} in '{_COLUMNS_KEY}' object.")
         try:
-            inputs[name] = array_from_json(value[name], specs[name].dtype)
+            inputs[name] = array_from_json(value[name], specs[name].dtype, deadline)
         except StatusError as error:
             raise StatusError(error.code, f"{error.message} (input: {name})") from None
     return inputs

@@ -35,7 +35,7 @@ from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.http_names import STREAM
 from kerasapp.serving.protocol.json_tensors import array_from_json, quote
-from kerasapp.serving.rest.http_messages import make_endpoint, read_body, while_connected, within_deadline
+from kerasapp.serving.rest.http_messages import admitted_body, make_endpoint, while_connected, within_deadline
 from kerasapp.serving.rest.json_text import parse_object
 from kerasapp.serving.rest.streamed_text import Arrays, End, Piece
 from kerasapp.spec import TaskSpec
@@ -69,10 +69,10 @@ async def _begin(
     source = None
     try:
         async with within_deadline(request, engine.limits.timeout) as deadline:
-            with engine.admission.enter() as entered:
-                body = await read_body(request, engine.limits.body)
+            with ExitStack() as held:
+                body = await admitted_body(request, engine, held)
                 items = stream(engine, record, body, deadline, **request.path_params)
-                source = _Source(items, deadline, executor, entered.pop_all())
+                source = _Source(items, deadline, executor, held.pop_all())
             first = await while_connected(request, deadline, source.submit())
     except BaseException:
         if source is not None:
@@ -101,7 +101,8 @@ def stream(
     Raises:
         StatusError: the request is wrong, the model cannot stream, or the engine cannot run it.
     """
-    document = parse_object(body)
+    with engine.large_bodies.read(body, deadline):
+        document = parse_object(body, deadline)
     with engine.registry.acquire(model, number, label) as version:
         record.version = version.number
         task = task_of(version)
