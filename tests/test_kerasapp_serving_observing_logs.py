@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -40,6 +41,13 @@ def test_a_line_has_what_is_known_of_a_request():
     assert line.pop("time") and line.pop("milliseconds") > 0
     said = {"id": "7", "entrypoint": "GRPC", "api": "Predict", "model": "m", "version": 3, "signature": "s"}
     assert line == {"event": "request", **said, "rows": 2, "status": "OK"}
+
+
+def test_the_time_of_a_request_is_in_milliseconds():
+    stream, record = io.StringIO(), RequestRecord("7", "REST", started=time.perf_counter() - 2)
+    Log("requests", stream).request(record)
+    assert 2000 <= json.loads(stream.getvalue())["milliseconds"] < 200_000  # on a busy machine
+    assert 2 <= record.seconds < 200
 
 
 def test_what_a_library_logs_is_one_line_without_an_exceptions_text():
