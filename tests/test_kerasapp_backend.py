@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import pwd
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,15 @@ def test_packages_of_two_minor_versions_are_refused_with_what_to_type(versions, 
     wanted = r"'tensorflow==2\.21\.\*' 'tensorflow-text==2\.21\.\*'.*$"
     with pytest.raises(ConfigError, match=rf"^tensorflow 2\.21\.0, .* pip install {wanted}"):
         require_tensorflow()
+
+
+def test_the_files_of_pins_differ_in_tensorflow_alone():
+    def pins(name):
+        lines = (Path(__file__).parents[1] / name).read_text().splitlines()
+        return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+    older, newer = pins("constraints.txt"), pins("constraints-2.21.txt")
+    for minor, found in {"2.20": older, "2.21": newer}.items():
+        assert {found[package].rsplit(".", 1)[0] for package in TOGETHER} == {minor}
+    different = {name for name in older.keys() | newer.keys() if older.get(name) != newer.get(name)}
+    assert different == {*TOGETHER, "h5py"}  # TensorFlow 2.21 wants one below 3.15
