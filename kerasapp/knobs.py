@@ -79,7 +79,7 @@ class Knob:
         return described | {key: value for key, value in limits.items() if value is not None}
 
 
-COUNT = Knob("count", int, 16, 1, 64, "tokens that one call of a signature for streams makes")
+COUNT = Knob("count", int, 32, 1, 64, "tokens that one call of a signature for streams makes")
 
 
 def range_in_words(kind: type, least: int | float, most: int | float) -> str:

@@ -11,7 +11,7 @@ Run = Callable[[str, Arrays], dict[str, np.ndarray]]
 Specs = Callable[[str], Mapping[str, Any]]  # name -> inputs of a signature, each with a `shape`
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-MOST = 16  # tokens that one call of the model makes
+MOST = 32  # tokens that one call of the model makes
 _WINDOW = 32  # tokens whose text may still change; earlier ones are decoded once
 
 
@@ -55,15 +55,15 @@ class StreamedText:
         if not len(ids):
             return []
         before, self._ids = len(self._ids), np.concatenate([self._ids, ids])
-        recent = self._decode(self._ids, range(before + 1, len(self._ids) + 1))
+        cut = max(len(self._ids) - _WINDOW, 0)
+        first, *recent = self._decode(self._ids, [cut, *range(before + 1, len(self._ids) + 1)])
         texts = [self._settled + text for text in recent]
         self.whole = texts[-1]
-        if len(self._ids) >= 2 * _WINDOW:
-            (first,) = self._decode(self._ids, [len(self._ids) - _WINDOW])
-            (rest,) = self._decode(self._ids[-_WINDOW:], [_WINDOW])
+        if cut >= _WINDOW:
+            (rest,) = self._decode(self._ids[cut:], [_WINDOW])
             if first + rest == recent[-1]:  # false if the cut goes through a character or white space
                 self._settled += first
-                self._ids = self._ids[-_WINDOW:]
+                self._ids = self._ids[cut:]
         return [text.rstrip(REPLACEMENT) for text in texts]
 
     def _decode(self, ids: np.ndarray, lengths: Sequence[int]) -> list[str]:
