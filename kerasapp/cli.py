@@ -63,8 +63,10 @@ def run(argv):
     """Runs one command and returns its exit code."""
     # TensorFlow's log repeats its exceptions; whoever sets this variable gets it back.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Recurrent layers train 6% faster with memory from TensorFlow's own pool (benchmarks/training.py).
-    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+    if argv[:1] != ["serve"]:
+        # Recurrent layers train 6% faster with memory from TensorFlow's own pool (benchmarks/training.py).
+        # The pool never gives memory back: a server would keep what its largest request took.
+        os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where it cannot write its cache
     try:

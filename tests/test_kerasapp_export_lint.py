@@ -39,6 +39,11 @@ def python_in_a_loop(x):
 BAD = {
     "Python": (python_function, VECTOR, r"operation PyFunc \(node .*\) calls back into Python"),
     "Python, nested": (python_in_a_loop, VECTOR, r"operation EagerPyFunc \(node .*\) calls back into Python"),
+    "files": (
+        lambda x: {"y": x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)},
+        VECTOR,
+        r"operation ReadFile \(node .*\) reads or writes files of the machine that serves",
+    ),
     "half": (
         lambda x: {"y": tf.cast(x, tf.float16)},
         VECTOR,

@@ -428,6 +428,26 @@ def test_more_requests_than_fit_are_refused_at_once(engine):
         wait_until(lambda: engine.admission.in_flight == 0)
 
 
+def test_what_is_refused_before_a_model_is_asked_counts(engine):
+    engine = Engine(engine.registry, limits=Limits(body=100, requests=1))
+    with ThreadPoolExecutor(1) as executor:
+        client = TestClient(create_app(engine, executor))
+        assert client.post(f"{URL}:predict", content=b" " * 101).status_code == 413
+        assert client.post(f"{URL}:predict", headers={"X-Request-Timeout": "0"}).status_code == 400
+        assert client.post(f"{URL}:predict", headers={"X-Request-Timeout": "1e-9"}).status_code == 504
+        with engine.admission.enter():
+            assert client.post(f"{URL}:predict", content=GOOD).status_code == 503
+            lines = client.get("/monitoring/prometheus/metrics").text.splitlines()
+    counted = {line.split("status=")[1] for line in lines if ":request_count{" in line}
+    assert counted == {
+        '"INVALID_ARGUMENT"} 2',
+        '"DEADLINE_EXCEEDED"} 1',
+        '"RESOURCE_EXHAUSTED"} 1',
+    }
+    assert all('model_name="every thing"' in line for line in lines if ":request_count{" in line)
+    assert ":kerasapp:serving:requests_in_flight{} 1" in lines
+
+
 async def answers(app, path, *chunks, headers=()):
     """The status of the answer to a body in chunks; None for a chunk waits until the answer is there."""
     done, found, left = asyncio.Event(), [], list(chunks)

@@ -3,24 +3,28 @@
 import asyncio
 import socket
 
+import pytest
 from starlette.responses import PlainTextResponse
 from waiting import PATIENCE
 
 from kerasapp.serving.engine import Engine
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
-from kerasapp.serving.rest.http_server import Server, listen
+from kerasapp.serving.rest.http_server import Server, reserve
 from kerasapp.serving.rest.observer import Observer
 
 
 def test_a_server_can_start_again_at_once_on_its_port():
     """The system keeps the address of a connection that the server has closed for a minute."""
-    with listen("127.0.0.1", 0) as listener:
+    with reserve("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
+        with pytest.raises(ConnectionRefusedError):  # nobody takes it for a server that answers
+            socket.create_connection((host, port))
+        listener.listen()
         with socket.create_connection((host, port)) as client:
             listener.accept()[0].close()
             assert client.recv(1) == b""
-    listen(host, port).close()
+    reserve(host, port).close()
 
 
 def test_a_connection_that_nobody_has_taken_yet_is_answered_at_the_end():
@@ -36,7 +40,7 @@ def test_a_connection_that_nobody_has_taken_yet_is_answered_at_the_end():
         await server.shutdown(sockets=[listener])
         return client
 
-    with listen("127.0.0.1", 0) as listener, asyncio.run(visit(listener)) as client:
+    with reserve("127.0.0.1", 0) as listener, asyncio.run(visit(listener)) as client:
         client.settimeout(PATIENCE)
         answer = b"".join(iter(lambda: client.recv(2**16), b""))
     assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"hello")

@@ -19,7 +19,7 @@ import grpc
 import pytest
 import tensorflow as tf
 from held_model import Holder
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving import server as server_module
@@ -304,7 +304,7 @@ def test_metrics_and_threads_are_those_of_the_settings(monkeypatch, settings, pa
     monkeypatch.setattr(server_module, "create_app", create_app)
     monkeypatch.setattr(server_module, "Server", lambda *_, **__: Mock(stopped_by=None))
     monkeypatch.setattr(server_module.os, "cpu_count", lambda: 2)
-    with server_module.listen("127.0.0.1", 0) as listener:
+    with server_module.reserve("127.0.0.1", 0) as listener:
         server_module._answer(
             Engine(Registry({}), limits=settings.get("limits")),
             None,
@@ -373,3 +373,50 @@ def test_the_package_imports_no_tensorflow_and_a_server_no_keras():
     )
     output = subprocess.check_output([sys.executable, "-c", script], text=True)
     assert output == "[]\n['tensorflow', 'grpc']\n"
+
+
+@contextmanager
+def started(folder, **options):
+    """A process of a server that may not answer yet, and its two ports."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        ports = [one.getsockname()[1] for one in (first, second)]
+    words = ["--rest-port", str(ports[0]), "--grpc-port", str(ports[1]), "--log", "requests"]
+    command = [sys.executable, "-m", "kerasapp", "serve", str(folder), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, **options) as process:
+        try:
+            yield process, ports
+        finally:
+            process.kill()
+
+
+def test_a_server_that_loads_takes_no_connection_and_ends_at_sigterm(folder):
+    gate, log = Gate(folder), prediction_log_pb2.PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.name, request.model_spec.signature_name = "counter", "hold"
+    request.inputs["gate"].CopyFrom(tf.make_tensor_proto([str(gate.path)], tf.string))
+    extra = folder / "counter" / "1" / "assets.extra"
+    extra.mkdir()
+    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as records:
+        records.write(log.SerializeToString())
+    with started(folder) as (process, ports):
+        gate.wait_for_request()  # of the warm-up
+        for port in ports:  # a probe that only connects must not call it ready
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0
+        process.send_signal(signal.SIGTERM)
+        # By a function of its own: the first process of a container has no other.
+        assert process.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
+
+
+def test_a_log_that_nobody_reads_holds_no_answer_up(folder):
+    with started(folder, stderr=subprocess.PIPE) as (process, ports):
+        process.stdout.readline()
+        connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=PATIENCE)
+        for _ in range(700):  # lines of 200 characters; a pipe holds 64 KiB
+            connection.request("POST", "/v1/models/counter:predict", b'{"instances": [1]}')
+            assert connection.getresponse().read()
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE) == 0

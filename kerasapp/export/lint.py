@@ -39,6 +39,19 @@ TEXT_OPS = frozenset(
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _GPU_PREFIX = "CudnnRNN"
 
+# Operations that read or write files of the machine that serves, beside those that restore variables and
+# tables. A SavedModel is a program: it would do so at every request, or when it is loaded.
+_FILE_OPS = frozenset(
+    [
+        "CreateSummaryFileWriter", "DatasetToTFRecord", "FixedLengthRecordDataset",
+        "FixedLengthRecordDatasetV2", "FixedLengthRecordReader", "FixedLengthRecordReaderV2", "LMDBDataset",
+        "LMDBReader", "LoadDataset", "MatchingFiles", "MatchingFilesDataset", "ReadFile", "SaveDataset",
+        "SaveDatasetV2", "SqlDataset", "TFRecordDataset", "TFRecordDatasetV2", "TFRecordReader",
+        "TFRecordReaderV2", "TextLineDataset", "TextLineReader", "TextLineReaderV2", "WholeFileReader",
+        "WholeFileReaderV2", "WriteFile",
+    ]
+)  # fmt: skip
+
 # What AddSingleValueAndAdvance of tensorflow_serving/util/json_tensor.cc writes.
 _JSON_TYPES = {tf.float32, tf.float64, tf.bool, tf.string, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8}
 _JSON_TYPES |= {tf.uint32, tf.uint64}
@@ -80,6 +93,8 @@ def _ops(graph: tf.compat.v1.GraphDef) -> list[str]:
 def _refusal(op: str) -> str | None:
     if op in _PYTHON_OPS:
         return "calls back into Python, which is not there"
+    if op in _FILE_OPS:
+        return "reads or writes files of the machine that serves"
     if op.startswith(_GPU_PREFIX):
         return "runs only on a GPU; export with use_cudnn=False"
     # raw_ops are TensorFlow's own; the registry of this process also has those of loaded libraries.
