@@ -1,5 +1,7 @@
 """The flags of `kerasapp serve`, and what it says of wrong ones; the server itself has tests of its own."""
 
+import os
+
 import pytest
 
 from kerasapp.cli import run
@@ -46,6 +48,15 @@ def test_flags(asked, tmp_path):
     assert asked["batching"].max_batch_size == 8
     assert asked["monitoring"] == Monitoring(True, "/metrics")
     assert asked["poll_seconds"] == 0 and asked["early_labels"] is True
+
+
+@pytest.mark.parametrize(("command", "pooled"), [("serve", None), ("version", "true")])
+def test_a_server_gives_memory_back(asked, monkeypatch, command, pooled):
+    """TensorFlow's own pool, which training uses, keeps what the largest request took."""
+    monkeypatch.setenv("TF_CPU_ALLOCATOR_USE_BFC", "")
+    monkeypatch.delenv("TF_CPU_ALLOCATOR_USE_BFC")
+    assert run([command]) == 0
+    assert os.environ.get("TF_CPU_ALLOCATOR_USE_BFC") == pooled
 
 
 def test_batching_with_tf_servings_parameters(asked):

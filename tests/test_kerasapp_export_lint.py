@@ -83,6 +83,15 @@ def test_what_cannot_be_served_is_named(tmp_path, function, spec, message):
     assert "\n" not in str(caught.value)
 
 
+def test_problems_of_a_folder_are_printed(tmp_path, capsys):
+    save(BAD["files"][0], tmp_path, VECTOR)
+    assert lint.main([str(tmp_path)]) == 1
+    assert "operation ReadFile" in capsys.readouterr().out
+    save(lambda x: {"y": x}, tmp_path / "good", VECTOR)
+    assert lint.main([str(tmp_path / "good")]) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_all_problems_are_named(tmp_path):
     found = save(lambda x: {"a": tf.reduce_mean(x), "b": tf.cast(x, tf.bfloat16), "y": x}, tmp_path)
     assert [line.split(" of ")[0] for line in found] == ["output a", "output b"]

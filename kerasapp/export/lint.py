@@ -6,6 +6,7 @@ every input and output has the batch first, and it cannot write some types.
 
 import itertools
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,3 +145,14 @@ def _examples(folder: Path) -> Iterator[str]:
                 expected = " or ".join(map(str, sorted(rows)))
                 where = f"output {key} of signature {example['signature']}"
                 yield f"{where} has {len(value)} rows for a request of {expected}"
+
+
+def main(argv: list[str]) -> int:
+    """Prints the problems of a version's folder, one per line; the exit code is 1 if there are some."""
+    found = problems(Path(*argv))
+    print(*found, sep="\n", end="\n" * bool(found))
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
