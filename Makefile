@@ -1,12 +1,14 @@
 # Each target sets up .venv by itself: the tested versions of constraints.txt, on Python 3.11 or 3.12.
 # Another interpreter: make test PYTHON=/path/to/python3.12
+# The newer TensorFlow: make test VENV=.venv-2.21 CONSTRAINTS=constraints-2.21.txt
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow lint format clean
+.PHONY: help quickstart test test-slow clients lint format clean
 
 TASK ?= generation
 VENV := .venv
+CONSTRAINTS := constraints.txt
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Each candidate is tried, not just found: a version manager's shim can be on the path and lead nowhere.
@@ -17,6 +19,7 @@ help:
 	@echo 'make quickstart [TASK=generation]   train, evaluate, export, serve and query a model on the shipped sample'
 	@echo 'make test                           the tests that are not marked slow'
 	@echo 'make test-slow                      the slow tests'
+	@echo 'make clients                        other clients of TF Serving, for tests that are skipped without them'
 	@echo 'make lint                           ruff: lint and format check'
 	@echo 'make format                         ruff: repair what it can'
 	@echo 'make clean                          remove .venv and caches (runs/ and saved_models/ stay)'
@@ -30,6 +33,9 @@ test: $(READY)
 test-slow: $(READY)
 	@$(BIN)/python -m pytest -q -m slow
 
+clients: $(READY)
+	@tests/clients/install $(BIN)/python
+
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -39,10 +45,10 @@ format: $(READY)
 	@$(BIN)/ruff format .
 
 clean:
-	@rm -rf $(VENV) .pytest_cache .ruff_cache build *.egg-info
+	@rm -rf $(VENV) .clients .pytest_cache .ruff_cache build *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): setup.cfg setup.py pyproject.toml constraints.txt
+$(READY): setup.cfg setup.py pyproject.toml $(CONSTRAINTS)
 	@for candidate in $(CANDIDATES); do \
 	  if "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1; then python="$$candidate"; break; fi; \
 	done; \
@@ -54,6 +60,6 @@ $(READY): setup.cfg setup.py pyproject.toml constraints.txt
 	echo "Setting up $(VENV) with $$("$$python" --version); the first time downloads about 800 MB" >&2; \
 	set -e; \
 	"$$python" -m venv --clear $(VENV); \
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c $(CONSTRAINTS) -e '.[dev]'; \
 	touch $@; \
 	echo "$(VENV) is ready" >&2

@@ -6,6 +6,7 @@ import gzip
 import lzma
 import os
 import shlex
+import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -30,7 +31,7 @@ _OTHERS = {  # how a file begins -> what it is, and the command that helps
     b"%PDF-": ("a PDF", "pdftotext {path} {path}.txt"),
 }
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
-_OFFICE = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis")  # at the start of such an archive
+_OFFICE = {"[Content_Types].xml", "META-INF/manifest.xml"}  # files in archives that are office documents
 
 
 def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
@@ -44,7 +45,7 @@ def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
         DataError: it is of a known other kind; names the kind and the command that helps.
     """
     head = file.peek(_HEAD)[:_HEAD]
-    if head.startswith(b"PK\x03\x04") and any(name in head for name in _OFFICE):
+    if head.startswith(b"PK\x03\x04") and _members(file) & _OFFICE:
         raise _other(where, "an office document", "save it as CSV or plain text, in UTF-8")
     for magic, (kind, cure) in _OTHERS.items():
         if head.startswith(magic):
@@ -53,6 +54,14 @@ def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
     if not packed and (kind := _utf16(head)):
         raise _other(where, kind, f"iconv -f {kind} -t UTF-8 {{path}} > {{path}}.utf8")
     return packed(file) if packed else file
+
+
+def _members(archive: BinaryIO) -> set[str]:
+    """The names of the files in a zip archive; none if it is damaged."""
+    try:
+        return set(zipfile.ZipFile(archive).namelist())
+    except (zipfile.BadZipFile, NotImplementedError, OSError):
+        return set()
 
 
 @contextlib.contextmanager

@@ -17,11 +17,10 @@ from pipelines.cache import built_once, cache_root, digest
 from pipelines.errors import DataError
 from pipelines.files import SAMPLE
 from pipelines.sorted_batches import SortedBatches, cut_batches
-from pipelines.speech import audio, digits, transcripts
+from pipelines.speech import audio, digits, features, transcripts
 from pipelines.speech.cleaning import Cleaner
 from pipelines.speech.clips import PADDING, Clips
 from pipelines.speech.corpus import ClipCorpus, build, intact, load, made_with, usable_utterances
-from pipelines.speech.features import feature_settings
 from pipelines.speech.recordings import read_recordings
 from pipelines.splits import check_sizes, checked_fractions
 from pipelines.text.sequences import Sequences
@@ -103,9 +102,10 @@ def prepare(
         )
 
     made_of = {
-        **{"format": FORMAT, "task": "synthesis", "content": content, "texts": digest(texts)},
+        **{"format": FORMAT, "shard": features.FORMAT, "task": "synthesis"},
+        **{"content": content, "texts": digest(texts)},
         "problems": digest([recording.problem for recording in recordings]),
-        **{"audio": feature_settings(settings), "max_seconds": max_seconds, "split": fractions},
+        **{"audio": features.feature_settings(settings), "max_seconds": max_seconds, "split": fractions},
     }
     key = digest({**made_of, "learned": normalisation})
     if tokenizer is not None and not made_with(tokenizer, root / key):  # else it was learned here

@@ -49,13 +49,14 @@ def tiny_run(once, text_file):
 
 
 @pytest.fixture(scope="session")
-def tiny_export(tmp_path_factory, tiny_run):
+def tiny_export(once, tiny_run):
     """`saved_models/tiny` with one version."""
     from kerasapp.cli import run
 
-    folder = tmp_path_factory.mktemp("saved_models")
-    assert run(["export", str(tiny_run), "--to", str(folder), "--no-verify"]) == 0
-    return folder / "tiny"
+    def export(folder):
+        assert run(["export", str(tiny_run), "--to", str(folder), "--no-verify"]) == 0
+
+    return once("tiny_models", export) / "tiny"
 
 
 def _with_bundle(run, folder):

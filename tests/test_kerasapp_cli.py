@@ -9,12 +9,16 @@ import shutil
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from tiny import SMALL, TEXT
 from waiting import PATIENCE
 
+from kerasapp import cli
 from kerasapp.cli import commands, main, run
+from kerasapp.errors import CheckError, ConfigError, Interrupted, TrainingError
+from pipelines.errors import DataError
 
 
 @pytest.fixture
@@ -261,3 +265,54 @@ def test_a_missing_folder_is_named_with_where_it_was_looked_for(monkeypatch, tmp
     assert f"runs/notes: no such folder in {tmp_path}; expected a run" in capsys.readouterr().err
     assert run(["evaluate", str(tmp_path / "notes")]) == 2
     assert f"{tmp_path}/notes: no such folder; expected a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ConfigError("a: 1\nis not b"), 2, "error: a: 1 is not b\n"),
+        (DataError("x.txt: line 3"), 2, "error: x.txt: line 3\n"),
+        (
+            OSError(28, "No space left on device", "/full/file"),
+            2,
+            "error: /full/file: No space left on device\n",
+        ),
+        (OSError("odd"), 2, "error: system: odd\n"),
+        (CheckError("it differs"), 1, "error: it differs\n"),
+        (TrainingError("the loss is nan"), 1, "error: the loss is nan\n"),
+        (Interrupted("saved in runs/a"), 130, "saved in runs/a\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_how_a_command_ends(monkeypatch, capsys, error, code, said):
+    def fail(argv):
+        raise error
+
+    monkeypatch.setattr(cli, "_command", lambda name: SimpleNamespace(main=fail))
+    assert run(["train"]) == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    """`kerasapp ... | head -1` ends quietly."""
+    script = (
+        "import types; from kerasapp import cli\n"
+        "def main(argv):\n    for i in range(100000): print(i)\n"
+        "cli._command = lambda name: types.SimpleNamespace(main=main)\n"
+        "cli.main(['train'])\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"0\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+def test_the_exit_code_of_a_command_is_that_of_the_process(monkeypatch):
+    monkeypatch.setattr(cli, "_command", lambda name: SimpleNamespace(main=lambda argv: argv and 1))
+    assert (run(["verify"]), run(["verify", "x"])) == (0, 1)
+    monkeypatch.setattr(cli, "run", lambda argv: len(argv))
+    with pytest.raises(SystemExit, match="3"):
+        cli.main(["a", "b", "c"])

@@ -52,7 +52,16 @@ def test_output_files_are_checked_before_any_work(tmp_path):
     assert output_file(str(tmp_path / "new.txt")) == tmp_path / "new.txt"
     parser = Parser("say", "")
     parser.add_argument("--output", type=output_file)
-    for path, words in ((tmp_path, "is a folder"), (tmp_path / "no" / "new.txt", "there is no folder")):
+    loop, file = tmp_path / "loop", tmp_path / "file"
+    loop.symlink_to(loop)
+    file.touch()
+    for path, words in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "no" / "new.txt", "there is no folder"),
+        (file / "new.txt", "there is no folder"),
+        (loop, "loop: cannot be written: Too many levels of symbolic links"),
+        (tmp_path / ("x" * 300), "cannot be written: File name too long"),
+    ):
         with pytest.raises(ConfigError, match=words):
             parser.parse(["--output", str(path)])
 

@@ -1,9 +1,15 @@
 """The quickstart's commands: a story for each task, of commands and data that there are."""
 
 import base64
+import io
 import json
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from scripted_server import scripted
 
 from kerasapp import spec
 from kerasapp.cli import commands as commands_of_all
@@ -12,6 +18,7 @@ from kerasapp.commands import quickstart
 from kerasapp.commands.train import parse
 from kerasapp.config.building import flatten
 from kerasapp.config.presets import config_module
+from kerasapp.errors import ConfigError
 from kerasapp.tasks.synthesis.spec import DIGITS
 from pipelines.speech import digits
 
@@ -61,3 +68,36 @@ def test_bytes_are_counted_and_not_printed():
     assert "UklGRg==" in printed
     texts = json.dumps({"predictions": ["b64" * 100]})
     assert quickstart.shown(texts) == texts
+
+
+@pytest.mark.parametrize(("code", "error"), [(0, None), (130, KeyboardInterrupt), (2, ConfigError)])
+def test_a_command_is_shown_and_one_that_fails_ends_the_story(monkeypatch, capsys, code, error):
+    """Ctrl-C in the training is no failure: nobody wants to read of one."""
+    asked = []
+    monkeypatch.setattr(
+        quickstart.subprocess, "run", lambda words: asked.append(words) or SimpleNamespace(returncode=code)
+    )
+    with pytest.raises(error) if error else nullcontext() as caught:
+        quickstart.command("train", "a b")
+    assert code != 2 or "kerasapp train ended with exit code 2" in str(caught.value)
+    assert asked == [[sys.executable, "-m", "kerasapp", "train", "a b"]]
+    assert capsys.readouterr().out == "\n$ kerasapp train 'a b'\n"
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_the_server_is_asked_without_a_proxy_and_stopped(monkeypatch, capsys, ready):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with scripted([(200, b'{"predictions": ["hey"]}')]) as (address, asked):
+        line = f"Serving m at http://{address}\n" if ready else ""
+        server = Mock(stdout=io.StringIO(line))
+        monkeypatch.setattr(quickstart.subprocess, "Popen", lambda *_, **__: server)
+        if ready:
+            quickstart.serve_and_ask("m", {"instances": ["人"]})
+        else:
+            with pytest.raises(ConfigError, match="the server did not start"):
+                quickstart.serve_and_ask("m", {"instances": ["人"]})
+    server.terminate.assert_called_once_with()
+    server.wait.assert_called_once_with()
+    assert [body for *_, body, _ in asked] == [{"instances": ["人"]}] * ready
+    assert ("hey" in capsys.readouterr().out) == ready

@@ -118,6 +118,7 @@ def edited(tmp_path, edit):
     ("op", "reason"),
     [
         ("CudnnRNNV3", "runs only on a GPU"),
+        ("DecodeJxl", "is newer than TF Serving 2.20"),
         ("IO>AudioResample", "is neither TensorFlow's nor tensorflow-text's"),
         ("SomebodysOwn", "is neither TensorFlow's nor tensorflow-text's"),
     ],

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,17 +116,53 @@ def test_warmup_records_are_few_predict_logs_that_the_signatures_take(version):
 
 
 def test_versions_count_up_and_a_failed_export_leaves_nothing(tmp_path, tiny_run, monkeypatch):
-    generator = kerasapp.load(tiny_run)
+    generator, made = kerasapp.load(tiny_run), []
+    servable = generator.task.servable
+    monkeypatch.setattr(generator.task, "servable", lambda model: made.append(servable(model)) or made[-1])
     (tmp_path / "tiny" / "7").mkdir(parents=True)
     assert generator.task.export(generator.model, tmp_path / "tiny").name == "8"
+    graphs = {"generate": made[0].generate, "score": made[0].score, "begin": made[0].begin}
+    counts = {name: graph.experimental_get_tracing_count() for name, graph in graphs.items()}
+    assert counts == dict.fromkeys(graphs, 1)  # tracing is what an export takes time for
 
-    def fail(*_):
+    def fail(root, folder, **_):
+        Path(folder, "saved_model.pb").touch()
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(saved_model.warmup, "write", fail)
-    with pytest.raises(RuntimeError):
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(RuntimeError, match="disk full"):
         generator.task.export(generator.model, tmp_path / "tiny")
     assert sorted(os.listdir(tmp_path / "tiny")) == ["7", "8"]
+
+
+def test_an_export_that_another_one_overtakes_takes_the_next_number(tmp_path, monkeypatch):
+    rename = os.rename
+
+    def late(staged, version):
+        if version.name == "2":
+            (version / "taken").mkdir(parents=True)  # by another process
+        rename(staged, version)
+
+    monkeypatch.setattr(saved_model.os, "rename", late)
+    for name in ("1", ".tmp-a"):
+        (tmp_path / name).mkdir()
+    assert saved_model._publish(tmp_path / ".tmp-a", tmp_path) == tmp_path / "3"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2", "3"]
+
+
+def test_an_export_that_cannot_be_put_in_place_is_an_error(tmp_path, monkeypatch):
+    tried = []
+
+    def refuse(staged, version):
+        assert not tried
+        tried.append(version.name)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(saved_model.os, "rename", refuse)
+    (tmp_path / ".tmp-a").mkdir()
+    with pytest.raises(PermissionError):
+        saved_model._publish(tmp_path / ".tmp-a", tmp_path)
+    assert tried == ["1"]
 
 
 def test_an_export_alone_is_enough_to_generate_score_and_export_again(version, tiny_run, tmp_path):
@@ -137,7 +174,14 @@ def test_an_export_alone_is_enough_to_generate_score_and_export_again(version, t
 
 def test_the_card_tells_data_figures_and_versions(version):
     card = (version / "assets.extra" / "kerasapp" / "model_card.md").read_text("utf-8")
-    for word in ("play.txt", "valid_nats_per_character", "tensorflow", "units: 24", "serving_default"):
+    for word in (
+        "play.txt",
+        "valid_nats_per_character",
+        "tensorflow",
+        "units: 24",
+        "serving_default",
+        "TensorFlow Serving 2.20 or later",
+    ):
         assert word in card
 
 

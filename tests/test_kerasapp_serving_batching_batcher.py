@@ -141,6 +141,21 @@ def test_without_a_timeout_a_free_thread_takes_what_is_there(batchers):
     assert [future.result()["y"].tolist() for future in [first, *others]] == [[2], [0], [2], [4], [6]]
 
 
+def test_what_one_thread_leaves_another_takes(batchers):
+    """Two groups that are due at once begin at once."""
+    meet = threading.Barrier(2)
+
+    def run(signature, inputs, deadline):
+        meet.wait(PATIENCE)
+        return {"y": inputs["x"]}
+
+    batcher = batchers(run, max_batch_size=2, batch_timeout_micros=LONG, num_batch_threads=2)
+    requests = [("a", x(1)), ("b", x(2)), ("a", x(3)), ("b", x(4))]
+    with ThreadPoolExecutor(4) as executor:
+        answers = list(executor.map(lambda one: batcher.predict(*one)["y"].tolist(), requests))
+    assert answers == [[1], [2], [3], [4]]
+
+
 class Held(Recorder):
     """A model that holds its first batch until `go` is set."""
 

@@ -100,11 +100,26 @@ def test_floats_that_are_no_numbers_and_bytes_that_are_no_text(client):
     assert answer["out_s_bytes"].tolist() == odd["s"]
 
 
+def test_what_a_shell_passes_on_stays_as_it_was(client):
+    """Python reads bytes of a command line that are no UTF-8 as halves of surrogate pairs."""
+    answer = client.predict("mirror", {**VALUES, "s": [["a\udcff", "人", ""]]}, signature_name="types")
+    assert answer["out_s_bytes"].tolist() == [[b"a\xff", "人".encode(), b""]]
+
+
 def test_empty_and_one_dimensional_arrays(client):
     assert client.predict("mirror", {"text": ["a", b"b"]})["text"].tolist() == [b"a!", b"b!"]
     assert client.predict("mirror", {"text": np.array(["a"])}, version=3)["text"].tolist() == [b"a!"]
     empty = client.predict("mirror", {"text": []})["text"]
     assert empty.shape == (0,) and empty.dtype == object
+
+
+def test_a_large_answer_comes_through_grpc(served):
+    """gRPC's own limit is 4 MiB."""
+    rest = {name: np.zeros([1, 0]) for name in "inudb"} | {"s": np.zeros([1, 0], object)}
+    large = np.ones([1, 2**20 + 1], np.float32)
+    with Client(served["grpc"], retries=0) as client:
+        answer = client.predict("mirror", {**rest, "f": large}, signature_name="types")
+    np.testing.assert_array_equal(answer["out_f"], large)
 
 
 def test_status_and_metadata(client):

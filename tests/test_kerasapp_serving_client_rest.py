@@ -60,7 +60,8 @@ def test_who_has_no_time_to_come_back_is_told(pauses):
 @pytest.mark.parametrize(
     ("status", "code"),
     [(400, "INVALID_ARGUMENT"), (404, "NOT_FOUND"), (413, "INVALID_ARGUMENT"), (500, "UNKNOWN"),
-     (501, "UNIMPLEMENTED"), (504, "DEADLINE_EXCEEDED")],
+     (501, "UNIMPLEMENTED"), (504, "DEADLINE_EXCEEDED"), (401, "UNAUTHENTICATED"), (403, "PERMISSION_DENIED"),
+     (408, "DEADLINE_EXCEEDED"), (499, "CANCELLED"), (418, "UNKNOWN")],
 )  # fmt: skip
 def test_what_will_not_pass_is_told_at_once(pauses, status, code):
     with (
@@ -153,6 +154,65 @@ def test_an_answer_of_something_else_is_told(body):
         client.status("m")
 
 
+def error_of(answers, call=lambda client: client.status("m")):
+    """The message of the error that a call gives, without the server's address."""
+    with (
+        scripted(answers) as (address, _),
+        Client(address) as client,
+        pytest.raises(StatusError) as caught,
+    ):
+        call(client)
+    return caught.value.message.replace(address, "HERE")
+
+
+@pytest.mark.parametrize("body", [b"<h1>no</h1>\n", b"[]", b'{"message": "no"}'])
+def test_an_error_of_something_else_is_shown_with_its_status(body):
+    assert error_of([(404, body)]) == f"HERE: status 404: {body.decode().strip()}"
+
+
+def test_a_long_answer_is_shown_in_part():
+    assert [200 < len(error_of([(status, b"x" * 10_000)])) < 300 for status in (200, 500)] == [True, True]
+
+
+SIDES = {side: {"x": {"dtype": "DT_FLOAT", "tensor_shape": {}}} for side in ("inputs", "outputs")}
+METADATA = json.dumps({"metadata": {"signature_def": {"signature_def": {"serving_default": SIDES}}}}).encode()
+
+
+def test_the_signatures_are_asked_for_once_per_target():
+    answers = [(200, METADATA), (200, b'{"outputs": 1}'), (200, b'{"outputs": 2}'), (200, METADATA),
+               (200, b'{"outputs": 3}')]  # fmt: skip
+    with scripted(answers) as (address, asked), Client(address) as client:
+        found = [client.predict("m", {"x": 1}, version=version)["x"] for version in (None, None, 7)]
+    assert found == [1, 2, 3] and [method for method, *_ in asked] == ["GET", "POST", "POST", "GET", "POST"]
+
+
+def test_an_overloaded_server_does_not_make_the_client_forget_the_signatures(pauses):
+    answers = [(200, METADATA), (503, ERROR), (200, b'{"outputs": 1}')]
+    with scripted(answers) as (address, asked), Client(address, retries=0) as client:
+        with pytest.raises(StatusError, match="UNAVAILABLE"):
+            client.predict("m", {"x": 1})
+        assert client.predict("m", {"x": 1})["x"] == 1
+    assert [method for method, *_ in asked] == ["GET", "POST", "POST"]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"outputs": {"y": 1, "z": 2}}', b'{"outputs": [["a"]]}'])
+def test_outputs_of_something_else_are_told(body):
+    sides = {**SIDES, "outputs": SIDES["outputs"] | {"y": SIDES["inputs"]["x"]}}
+    metadata = {"metadata": {"signature_def": {"signature_def": {"serving_default": sides}}}}
+    answers = [(200, json.dumps(metadata).encode()), (200, body)]
+    said = error_of(answers, lambda client: client.predict("m", {"x": 1}))
+    assert said.startswith("HERE: not an answer of TF Serving's protocol: ")
+
+
+def test_requests_say_what_they_are_and_share_a_connection():
+    with scripted([(200, METADATA), (200, b'{"outputs": 1}')]) as (address, asked), Client(address) as client:
+        for _ in range(3):
+            client.predict("m", {"x": 1})
+        connections = client._transport._pool.num_connections
+    assert connections == 1
+    assert [headers.get("Content-Type") for *_, headers in asked] == [None, *["application/json"] * 3]
+
+
 def test_paths_and_bodies_are_those_of_the_protocol():
     shape = {"dim": [{"size": "-1", "name": ""}], "unknown_rank": False}
     signature = {
@@ -200,6 +260,40 @@ def test_a_stream_gives_its_pieces():
     (method, path, body, _), *_ = asked
     assert (method, path) == ("POST", "/v1/models/m/versions/2:generate_stream")
     assert body == {"text": {"b64": "VG8g/w=="}, "length": 3}
+
+
+def test_a_stream_that_finds_no_room_is_tried_again(pauses):
+    with scripted([(503, ERROR), (200, PIECE + END)]) as (address, asked), Client(address) as client:
+        assert list(client.stream("m", "x")) == ["人 "]
+    assert len(asked) == 2 and pauses == [0.1]
+
+
+def test_a_stream_that_is_left_closes_its_connection():
+    """The server stops the work then."""
+    closed = threading.Event()
+
+    def hold(listener):
+        connection, _ = listener.accept()
+        with connection:
+            while b"\r\n\r\n" not in connection.recv(2**16):
+                pass
+            head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            connection.sendall(head + b"%x\r\n%b\r\n" % (len(PIECE), PIECE))
+            connection.settimeout(PATIENCE)
+            while connection.recv(2**16):
+                pass
+            closed.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=hold, args=[listener])
+        thread.start()
+        client = Client(f"127.0.0.1:{listener.getsockname()[1]}")
+        pieces = client.stream("m", "x")
+        assert next(pieces) == "人 "
+        pieces.close()
+        assert closed.wait(PATIENCE)
+        client.close()
+        thread.join()
 
 
 @pytest.mark.parametrize(

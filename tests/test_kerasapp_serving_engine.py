@@ -1,6 +1,10 @@
 """Limits, deadlines, the choice of outputs and batching, whichever way a request came."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,6 +119,48 @@ def test_runs_are_counted(registry):
     engine = Engine(registry)
     run(engine, "", {"length": np.int32([1])})
     assert ":tensorflow:core:graph_runs{} 1" in engine.metrics.text()
+
+
+def test_without_batching_requests_run_side_by_side():
+    """A long request would hold up all others."""
+    meet = threading.Barrier(4)
+    bundle = SimpleNamespace(
+        signature_defs={}, inputs=lambda name: {}, predict=lambda *_: {"n": meet.wait(PATIENCE)}
+    )
+    version, engine = SimpleNamespace(model="m", bundle=bundle), Engine(Registry({}))
+    with ThreadPoolExecutor(4) as executor:
+        answers = list(executor.map(lambda _: engine.run(version, "", {})["n"], range(4)))
+    assert sorted(answers) == [0, 1, 2, 3]
+
+
+def test_as_many_requests_run_at_once_as_cores_make_good_use_of(registry, monkeypatch):
+    """More would only slow each other down; TF Serving runs four per core."""
+    monkeypatch.setattr("kerasapp.serving.engine.os.cpu_count", lambda: 2)
+    engine, late = Engine(registry), Deadline.after(0.2)
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(engine._turns.take(Deadline()))
+        with pytest.raises(StatusError, match="DEADLINE_EXCEEDED"):
+            run(engine, "", {"length": np.int32([1])}, deadline=late)
+    assert run(engine, "", {"length": np.int32([1])})["counted"] == 1
+
+
+def test_requests_that_come_first_together_get_one_batcher(registry, monkeypatch):
+    """Each has threads: a second one would never be closed."""
+    made = []
+
+    def batcher(*_, **__):
+        made.append(SimpleNamespace(predict=lambda *_: {}))
+        time.sleep(0.1)  # time for a second one
+        return made[-1]
+
+    monkeypatch.setattr("kerasapp.serving.engine.Batcher", batcher)
+    engine = Engine(registry, batching=BatchingParameters())
+    with ThreadPoolExecutor(2) as executor:
+        answers = list(executor.map(lambda _: run(engine, "", {"length": np.int32([1])}), range(2)))
+    with registry.acquire("several") as version:
+        version.batcher = None
+    assert (len(made), answers) == (1, [{}, {}])
 
 
 def test_concurrent_requests_share_a_batch(registry):

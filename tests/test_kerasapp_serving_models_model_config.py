@@ -152,6 +152,15 @@ def test_a_models_config(tmp_path):
     assert models["fourth"].policy == VersionPolicy("all")
 
 
+@pytest.mark.parametrize(
+    ("latest", "count"), [("{}", 1), ("{ num_versions: 0 }", 1), ("{ num_versions: 3 }", 3)]
+)
+def test_the_latest_versions_are_one_at_least(tmp_path, latest, count):
+    text = entry(model_version_policy=f"{{ latest {latest} }}")
+    (tmp_path / "models.config").write_text(f"model_config_list {{ {text} }}")
+    assert read_model_config(tmp_path / "models.config")["a"].policy == VersionPolicy("latest", count)
+
+
 def entry(**fields):
     fields = {"name": '"a"', "base_path": '"/a"', "model_platform": '"tensorflow"', **fields}
     return "config { " + " ".join(f"{key}: {value}" for key, value in fields.items() if value) + " }"

@@ -185,6 +185,68 @@ def test_what_is_loaded_serves_on_while_the_models_folder_is_away(folder):
     assert len([line for line in server.lines if "cannot look into" in line]) == 1
 
 
+def test_a_problem_that_comes_back_is_told_again(folder):
+    server = Server(adder(folder))
+    for place, other in (("adder", "away"), ("away", "adder"), ("adder", "away")):
+        (folder / place).rename(folder / other)
+        server.update()
+        server.update()
+    assert len([line for line in server.lines if "cannot look into" in line]) == 2
+
+
+def test_the_newest_version_is_loaded_first(folder):
+    """So that a server that starts with many answers soon, and answers with the newest."""
+    loaded = []
+    server = Server(adder(folder), loaded=lambda version: loaded.append((version.number, version.state)))
+    assert loaded == [(10, "AVAILABLE"), (9, "AVAILABLE")]
+    assert [line.partition(" after ")[0] for line in server.lines] == [
+        "adder version 10: AVAILABLE", "adder version 9: AVAILABLE"
+    ]  # fmt: skip
+
+
+def test_a_version_that_comes_back_is_loaded_again(folder):
+    server = Server(adder(folder))
+    (folder / "adder" / "10").rename(folder / "adder" / "old")
+    server.update()
+    (folder / "adder" / "old").rename(folder / "adder" / "10")
+    server.update()
+    assert server.states() == {10: "AVAILABLE", 9: "AVAILABLE"} and server.ask() == (10, [11.0])
+
+
+def test_the_last_version_serves_until_another_one_can(folder):
+    """As in TF Serving: a wanted version that is not there takes none away."""
+    server = Server(adder(folder, VersionPolicy("specific", numbers=frozenset({9}))))
+    (folder / "adder" / "11").mkdir()
+    server.registry.configure(adder(folder, VersionPolicy("specific", numbers=frozenset({11}))))
+    server.update()
+    assert server.states() == {11: "END", 9: "AVAILABLE"} and server.ask() == (9, [10.0])
+
+
+def test_why_a_version_was_not_loaded_is_told_in_a_line(folder):
+    (folder / "adder" / "11").mkdir()
+    server, loaded = Server(find_models(folder)), []
+    (line,) = [line for line in server.lines if "version 11" in line]
+    assert line.startswith("adder version 11: END after ") and ": NOT_FOUND: Could not find SavedMo" in line
+    Registry(find_models(folder), loaded=lambda version: loaded.append(version.code)).update()
+    assert loaded == ["NOT_FOUND", "OK"]
+
+
+def test_a_label_goes_away_with_the_configuration(folder):
+    server = Server(adder(folder, stable=9))
+    server.registry.configure(adder(folder))
+    server.update()
+    assert server.registry.versions("adder", 9)[0].labels == ()
+    with pytest.raises(StatusError, match="Unrecognized servable version label: stable"):
+        server.ask(None, "stable")
+
+
+def test_a_request_that_fails_lets_its_version_go(folder):
+    server = Server(find_models(folder))
+    with pytest.raises(StatusError), server.registry.acquire("adder") as version:
+        raise StatusError("INTERNAL", "odd")
+    assert version.in_flight == 0
+
+
 def test_another_configuration(folder):
     server = Server(adder(folder, VersionPolicy("specific", numbers=frozenset({9, 77}))))
     assert server.registry.available() == {"adder": [9]}

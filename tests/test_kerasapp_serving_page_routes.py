@@ -27,6 +27,7 @@ from kerasapp.serving.page import routes as page
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
 
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "kerasapp/serving/page/static"
 FILES = sorted(STATIC.iterdir())
@@ -78,18 +79,46 @@ def test_the_models_are_listed_newest_version_first():
     assert [found["audio"] for found in voice["versions"]] == [None, {"f_min": 50, "f_max": 4000}]
 
 
+def test_a_model_that_streams_and_one_that_is_being_loaded():
+    stream = (*spec.spec("generation").stream.signatures, "generate")
+    (model,) = (
+        listed(version(1, signatures=stream), version(2, "LOADING", ()))
+        .get("/kerasapp/models")
+        .json()["models"]
+    )
+    loading, ready = model["versions"]
+    assert (loading["state"], loading["signatures"], loading["form"]) == ("LOADING", [], None)
+    assert ready["form"]["streams"] is True and ready["signatures"] == sorted(stream)
+
+
+@pytest.mark.parametrize(
+    "text", ["audio: 3\n", "audio:\n  f_min: x\n", "a: [\n", "- 1\n", "audio:\n  f_min: 1\n"]
+)
+def test_a_configuration_of_something_else_hides_no_model(tmp_path, text):
+    config = tmp_path / "assets.extra" / "kerasapp" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text(text)
+    client = listed(version(2, signatures=("synthesize",), path=tmp_path))
+    assert client.get("/kerasapp/models").json()["models"][0]["versions"][0]["audio"] is None
+
+
 def test_all_files_are_served_and_may_reach_no_other_host():
     client = listed()
     html = client.get("/")
     assert html.status_code == 200 and html.headers["content-type"].startswith("text/html")
     policy = html.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "script-src 'self'" in policy and "http" not in policy
+    assert all(f"{name} 'none'" in policy for name in ("frame-ancestors", "form-action", "base-uri"))
     for name in ["page.css", "page.js", "icon.svg"]:
         assert f'"kerasapp/page/{name}"' in html.text
     for file in FILES:
         path = "/" if file.name == "index.html" else f"/kerasapp/page/{file.name}"
         assert client.get(path).content == file.read_bytes()
-        assert client.get(path).headers["content-security-policy"] == policy
+        headers = client.get(path).headers
+        assert headers["content-security-policy"] == policy
+        assert headers["content-type"].partition(";")[0] == KINDS[file.suffix]  # "nosniff" takes no other
+        assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+        assert headers["cache-control"] == "no-cache"  # or a newer server would get an older page
         names = set(re.findall(r"https?://[^\s\"')]+", file.read_text("utf-8")))
         assert names <= {"http://www.w3.org/2000/svg"}  # the name of a language, not an address
         imported = re.findall(r'from "\./([^"]+)"', file.read_text("utf-8"))

@@ -168,6 +168,51 @@ def test_a_server_may_use_memory_for_two_versions_and_what_they_compute(models, 
     assert production.template_values(models / "2", tmp_path)["memory"] == 1024 + 800 + 32
 
 
+def test_a_volume_has_room_for_ten_versions(models, tmp_path):
+    assert production.template_values(models / "2", tmp_path)["storage"] == 1  # GiB
+    with (models / "2" / "variables").open("wb") as file:
+        file.truncate(300 * 2**20)
+    assert production.template_values(models / "2", tmp_path)["storage"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("poems", "poems"),
+        ("1984", "model-1984"),
+        ("_a--B.", "a-b"),
+        ("-", "model"),
+        ("x" * 39 + "-y" * 20, "x" * 39),
+        ("x" * 100, "x" * 40),
+    ],
+)
+def test_names_for_kubernetes(tmp_path, name, slug):
+    """RFC 1035; with what the files add, less than 63 characters."""
+    version = tmp_path / name / "1"
+    version.mkdir(parents=True)
+    assert production.template_values(version, tmp_path)["slug"] == slug
+
+
+def test_new_batching_parameters_replace_the_old_ones(models, tmp_path):
+    """They are measured anew; TensorFlow Serving would read the old ones."""
+    lines = []
+    for batching in ("# first\n", "# second\n"):
+        written = production.write(models / "2", tmp_path, batching, lines.append)
+    assert tmp_path / "batching_parameters.txt" in written and not lines
+    assert (tmp_path / "batching_parameters.txt").read_text() == "# second\n"
+
+
+def test_a_file_as_it_would_be_written_is_not_told(models, tmp_path):
+    lines = []
+    production.write(models / "2", tmp_path, "", lines.append)
+    (tmp_path / "kubernetes.yaml").write_text("# mine\n")
+    production.write(models / "2", tmp_path, "", lines.append)
+    assert lines == [f"{tmp_path}/kubernetes.yaml: differs and stays as it is; see kubernetes.yaml.new"]
+    (tmp_path / "kubernetes.yaml.new").rename(tmp_path / "kubernetes.yaml")
+    production.write(models / "2", tmp_path, "", lines.append)
+    assert len(lines) == 1 and not list(tmp_path.glob("*.new"))
+
+
 def test_a_name_that_kubernetes_does_not_take_is_changed_there_alone(models, tmp_path):
     assert export(models, "--production", tmp_path / "production") == 0
     texts = {path.name: path.read_text() for path in (tmp_path / "production").iterdir()}

@@ -9,6 +9,7 @@ from kerasapp.serving.batching.parameters import read_parameters
 from kerasapp.serving.production import tuning
 from kerasapp.serving.production.tuning import Timing, choose, time_batches
 from kerasapp.serving.protocol.errors import ServingError
+from kerasapp.serving.protocol.signatures import TensorSpec
 
 
 @pytest.fixture
@@ -112,15 +113,35 @@ def test_values_to_begin_with_say_so(version, tmp_path):
     assert "nothing was measured" in (tmp_path / "file").read_text()
 
 
+def test_a_batch_repeats_all_the_examples():
+    """Not the first alone: texts of different lengths take different times."""
+    inputs = {"text": np.array([b"a", b"bb", b"ccc"], object)}
+    assert tuning._tiled(inputs, 5)["text"].tolist() == [b"a", b"bb", b"ccc", b"a", b"bb"]
+
+
+def test_what_is_measured_is_the_default_signature_where_it_takes_texts():
+    request = ("generate", {"prompt": np.array([b"a"], object), "length": np.int32([3])})
+    other = ("other", {"prompt": np.array([b"b"], object)})
+    text, number = {"text": TensorSpec("string", (None,))}, {"x": TensorSpec("float", (None,))}
+    signature, inputs = tuning._example(text, [request, other], None)
+    assert signature == "" and {name: array.tolist() for name, array in inputs.items()} == {"text": [b"a"]}
+    assert tuning._example(number, [request, other], None) == request
+    numbers = ("forecast", {"x": np.float32([1])})
+    assert tuning._example(text, [numbers, request], None) == numbers
+
+
+def test_the_cores_are_those_of_this_machine_unless_told(version, monkeypatch):
+    monkeypatch.setattr(tuning, "time_batches", lambda run, budget: [Timing(1, 0.1)])
+    monkeypatch.setattr(tuning.os, "cpu_count", lambda: 5)
+    for cores, expected in ((None, 5), (3, 3)):
+        text = tuning.measured(version, cores)
+        assert f"num_batch_threads {{ value: {expected} }}" in text and f"on {expected} cores" in text
+    assert "num_batch_threads { value: 5 }" in tuning.unmeasured(version)
+
+
 def test_what_cannot_be_measured_is_told(version, tmp_path):
     with pytest.raises(ServingError, match="SavedModel"):
         tuning.measured(tmp_path)
     (version / "assets.extra" / "tf_serving_warmup_requests").rename(tmp_path / "away")
     with pytest.raises(ServingError, match="warm-up"):
         tuning.measured(version)
-
-
-def test_a_batch_repeats_all_the_examples():
-    """Not the first alone: texts of different lengths take different times."""
-    inputs = {"text": np.array([b"a", b"bb", b"ccc"], object)}
-    assert tuning._tiled(inputs, 5)["text"].tolist() == [b"a", b"bb", b"ccc", b"a", b"bb"]

@@ -19,13 +19,14 @@ from embedded import serving
 from held_model import Holder
 from starlette.requests import Request
 from starlette.testclient import TestClient
-from waiting import Gate, wait_until
+from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.model_config import VersionPolicy, find_models
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
+from kerasapp.serving.rest import app as app_module
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
 from kerasapp.serving.rest.http_messages import error_answer, within_deadline
@@ -446,6 +447,19 @@ def test_what_is_refused_before_a_model_is_asked_counts(engine):
     }
     assert all('model_name="every thing"' in line for line in lines if ":request_count{" in line)
     assert ":kerasapp:serving:requests_in_flight{} 1" in lines
+
+
+def test_work_that_outlasts_its_request_counts_until_it_ends(engine, monkeypatch):
+    """It holds a thread and memory."""
+    go, engine = threading.Event(), Engine(engine.registry)
+    monkeypatch.setattr(app_module, "answer", lambda *_: go.wait(PATIENCE) and b"{}")
+    with ThreadPoolExecutor(1) as executor, ExitStack() as stack:
+        stack.callback(go.set)
+        client = TestClient(create_app(engine, executor))
+        late = client.post(f"{URL}:predict", content=GOOD, headers={"X-Request-Timeout": "0.3"})
+        assert (late.status_code, engine.admission.in_flight) == (504, 1)
+        go.set()
+        wait_until(lambda: engine.admission.in_flight == 0)
 
 
 async def answers(app, path, *chunks, headers=()):

@@ -218,6 +218,22 @@ def test_the_deadline_ends_a_stream():
     assert 1 <= len(pieces) <= 2 and name == "error" and last["code"] == "DEADLINE_EXCEEDED"
 
 
+@pytest.mark.parametrize("target", ["model", "other"])
+def test_the_log_and_the_metrics_of_a_stream(target):
+    """A name that is no model's may be any text, and is not kept."""
+    lines = io.StringIO()
+    with served(OneModel("ab"), log=Log("requests", lines)) as app:
+        status = post(app, {"prompt": "", "length": 2}, target).status_code
+        counted = app._engine.metrics.text()
+    line = json.loads(lines.getvalue())
+    assert (line["api"], line["http_status"]) == (
+        "generate_stream",
+        status,
+    ) and "request_count" not in counted
+    known = ("model", 1, "OK", 200) if target == "model" else (None, None, "NOT_FOUND", 404)
+    assert (line["model"], line["version"], line["status"], status) == known
+
+
 def test_a_stream_counts_as_a_request_until_it_ends():
     with served(OneModel("ab"), Limits(requests=1, timeout=PATIENCE)) as app:
         for _ in range(3):
@@ -297,6 +313,24 @@ def test_a_client_that_goes_stops_the_work():
     assert (line["status"], line["http_status"]) == ("CANCELLED", 200)  # the first events were sent
 
 
+def test_a_client_that_goes_before_the_first_event_stops_the_work():
+    class Slow(OneModel):
+        def _predict(self, signature, inputs, deadline=None):
+            wait_until(deadline.is_over)
+            raise deadline.error()
+
+    async def visit(app):
+        client = Client(app, {"prompt": ""})
+        client.left.set()
+        await asyncio.wait_for(client.task, PATIENCE / 2)
+
+    lines = io.StringIO()
+    with served(Slow("a"), Limits(timeout=PATIENCE), log=Log("requests", lines)) as app:
+        asyncio.run(visit(app))
+    line = json.loads(lines.getvalue())
+    assert (line["status"], line["http_status"]) == ("CANCELLED", 499)
+
+
 def test_a_client_that_goes_while_it_sends_is_no_failure():
     async def visit(app):
         client = Client(app, None)
@@ -335,7 +369,7 @@ def test_a_client_that_takes_nothing_is_cut_off(monkeypatch):
     async def visit(app):
         client = Client(app, {"prompt": "", "length": 50})
         client.ready.clear()
-        await client.task
+        await asyncio.wait_for(client.task, PATIENCE / 2)
         assert not client.sent
 
     registry, lines = OneModel("a" * 50), io.StringIO()

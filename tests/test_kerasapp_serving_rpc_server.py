@@ -22,7 +22,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from held_model import Holder
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving.engine import Engine, Limits
@@ -272,6 +277,34 @@ def test_more_calls_than_fit_are_refused_at_once(stub, engine):
     stub.Predict(ask([1]), timeout=PATIENCE)
 
 
+def test_a_server_full_of_requests_tells_its_state(engine, tmp_path):
+    """Otherwise a health probe would restart it."""
+    full = Engine(engine.registry, limits=Limits(requests=1, timeout=PATIENCE))
+    server = RpcServer(full, "127.0.0.1", 0)
+    server.start()
+    with Gate(tmp_path) as gate, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(hold(gate))
+        gate.wait_for_request()
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "model"
+        status = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=20)
+        assert status.model_version_status[0].version == 1
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
+        assert health.status == health_pb2.HealthCheckResponse.SERVING
+        gate.open()
+        assert call.result().outputs["opened"].int_val[:] == [1]
+    server.stop()
+
+
+def test_a_call_that_fails_has_its_id_and_its_line_in_the_log(stub, log):
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(ask([1], "none"), metadata=[("x-request-id", "wrong-1")], timeout=PATIENCE)
+    assert ("x-request-id", "wrong-1") in caught.value.trailing_metadata()
+    wait_until(lambda: '"wrong-1"' in log.getvalue())
+    (line,) = [line for line in map(json.loads, log.getvalue().splitlines()) if line["id"] == "wrong-1"]
+    assert (line["status"], line["version"], line["model"]) == ("FAILED_PRECONDITION", 1, "model")
+
+
 def test_what_nobody_expected_is_told_without_its_text(stub, engine, monkeypatch, log):
     def fail(*_, **__):
         raise RuntimeError("a user's secret")
@@ -308,9 +341,12 @@ def test_reflection_knows_every_service(channel):
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }
-    assert database.FindFileContainingSymbol("tensorflow.serving.PredictRequest").name.endswith(
-        "predict.proto"
-    )
+    for symbol, file in {
+        "tensorflow.serving.PredictRequest": "predict.proto",
+        "tensorflow.serving.PredictionService": "prediction_service.proto",
+        "tensorflow.serving.ModelService": "model_service.proto",
+    }.items():
+        assert database.FindFileContainingSymbol(symbol).name == f"tensorflow_serving/apis/{file}"
 
 
 def test_health_follows_the_models(engine, monkeypatch):

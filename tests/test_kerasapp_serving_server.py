@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import grpc
 import pytest
@@ -23,6 +23,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_
 from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving import server as server_module
+from kerasapp.serving.batching.parameters import BatchingParameters
 from kerasapp.serving.engine import Engine, Limits
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
@@ -315,6 +316,103 @@ def test_metrics_and_threads_are_those_of_the_settings(monkeypatch, settings, pa
     assert (found["metrics_path"], found["threads"]) == (path, threads)
 
 
+@pytest.fixture
+def started(folder, monkeypatch):
+    """Function (options) -> what a server was made of, and the signal that stopped it; it never answers."""
+
+    def start(stopped_by=None, **options):
+        found = {"log": io.StringIO()}
+
+        def create_app(engine, executor, **given):
+            found.update(engine=engine, app=given)
+
+        def server(app, rpc, line, patience):
+            found.update(rpc=rpc, line=line, patience=patience)
+            return Mock(stopped_by=stopped_by)
+
+        def watcher(registry, read, seconds, report):
+            found.update(registry=registry, seconds=seconds, watcher=Mock())
+            return found["watcher"]
+
+        monkeypatch.setattr(server_module, "create_app", create_app)
+        monkeypatch.setattr(server_module, "Server", server)
+        monkeypatch.setattr(server_module, "Watcher", watcher)
+        options = {"rest_port": 0, "grpc_port": -1, "log": Log(stream=found["log"]), **options}
+        serve(None if "model_config_file" in options else folder, **options)
+        return found
+
+    return start
+
+
+def test_the_settings_reach_what_they_are_for(started):
+    limits, batching = Limits(timeout=7.0), BatchingParameters()
+    found = started(limits=limits, batching=batching, cors=True, poll_seconds=3.0)
+    assert (found["engine"].limits, found["engine"].batching) == (limits, batching)
+    assert found["engine"].registry is found["registry"]
+    assert (found["patience"], found["seconds"]) == (7.0, 3.0)
+    assert (found["app"]["cors"], found["app"]["local"]) == (True, True)
+    found["watcher"].start.assert_called_once_with()
+    found["watcher"].stop.assert_called_once_with()
+    assert found["line"].startswith("Serving counter (version 1) at http://127.0.0.1:")
+    assert "counter version 1: AVAILABLE" in found["log"].getvalue()
+    assert 'load_attempt_count{model_path="' in found["engine"].metrics.text()
+
+
+def test_streams_and_grpc_write_to_the_same_log(started, monkeypatch):
+    logs, log = {}, Log(stream=io.StringIO())
+
+    def routes(engine, executor, log=None):
+        logs["streams"] = log
+        return []
+
+    def rpc_server(engine, host, port, log=None):
+        logs["grpc"] = log
+        return Mock(port=85)
+
+    monkeypatch.setattr(server_module.streaming, "routes", routes)
+    monkeypatch.setattr("kerasapp.serving.rpc.server.RpcServer", rpc_server)
+    found = started(log=log, grpc_port=0)
+    assert logs == {"streams": log, "grpc": log} and found["app"]["log"] is log
+    assert found["rpc"].port == 85 and ", gRPC at 127.0.0.1:85, REST at " in found["line"]
+
+
+def test_without_polls_nothing_is_watched(started):
+    started(poll_seconds=0)["watcher"].start.assert_not_called()
+
+
+@pytest.mark.parametrize(("address", "local"), [("0.0.0.0", False), ("192.0.2.1", False), ("::1", True)])
+def test_only_a_server_that_no_other_machine_reaches_refuses_pages_of_other_sites(
+    started, monkeypatch, address, local
+):
+    listener = MagicMock()
+    listener.__enter__.return_value.getsockname.return_value = (address, 8501)
+    monkeypatch.setattr(server_module, "reserve", lambda host, port: listener)
+    assert started()["app"]["local"] is local
+
+
+def test_early_labels_are_those_of_the_settings(started, folder, tmp_path):
+    config = tmp_path / "models.config"
+    write_config(config, folder / "counter", canary=2)
+    assert "cannot assign label canary" in started(model_config_file=config)["log"].getvalue()
+    found = started(model_config_file=config, early_labels=True)
+    assert "label" not in found["log"].getvalue()
+
+
+def test_ctrl_c_is_told_to_the_program_around(started):
+    started(stopped_by=signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        started(stopped_by=signal.SIGINT)
+
+
+def test_the_line_names_every_version_and_address():
+    with server_module.reserve("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        line = server_module._ready_line({"a": [1, 3], "b": [2]}, listener, 85)
+    assert line == (
+        f"Serving a (versions 1, 3), b (version 2), gRPC at 127.0.0.1:85, REST at http://127.0.0.1:{port}"
+    )
+
+
 def test_a_port_in_use(folder, tmp_path, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -376,7 +474,7 @@ def test_the_package_imports_no_tensorflow_and_a_server_no_keras():
 
 
 @contextmanager
-def started(folder, **options):
+def launched(folder, **options):
     """A process of a server that may not answer yet, and its two ports."""
     with socket.socket() as first, socket.socket() as second:
         first.bind(("127.0.0.1", 0))
@@ -400,7 +498,7 @@ def test_a_server_that_loads_takes_no_connection_and_ends_at_sigterm(folder):
     extra.mkdir()
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as records:
         records.write(log.SerializeToString())
-    with started(folder) as (process, ports):
+    with launched(folder) as (process, ports):
         gate.wait_for_request()  # of the warm-up
         for port in ports:  # a probe that only connects must not call it ready
             with socket.socket() as probe:
@@ -411,7 +509,7 @@ def test_a_server_that_loads_takes_no_connection_and_ends_at_sigterm(folder):
 
 
 def test_a_log_that_nobody_reads_holds_no_answer_up(folder):
-    with started(folder, stderr=subprocess.PIPE) as (process, ports):
+    with launched(folder, stderr=subprocess.PIPE) as (process, ports):
         process.stdout.readline()
         connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=PATIENCE)
         for _ in range(700):  # lines of 200 characters; a pipe holds 64 KiB

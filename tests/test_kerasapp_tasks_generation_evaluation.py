@@ -10,7 +10,7 @@ from tiny import TEXT
 
 import kerasapp
 from kerasapp.tasks.generation import task as generation
-from pipelines.text.tokenizers import CharacterTokenizer
+from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer
 
 BURN_IN, STREAMS = 5, 3
 
@@ -49,6 +49,26 @@ def test_each_stream_reads_the_tokens_before_its_own(tmp_path, monkeypatch):
     assert figures["items"] == 100
     assert figures["nats_per_character"] == pytest.approx(expected(BURN_IN), rel=1e-5)
     assert abs(expected(BURN_IN) / expected(0) - 1) > 1e-4  # what would be there without
+
+
+def test_perplexity_is_per_token_and_the_others_are_per_character(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT[:2000], encoding="utf-8")
+    task = kerasapp.Generation(
+        data={"files": [str(tmp_path / "text.txt")], "split": [0, 0, 1], "cache": str(tmp_path)},
+        model={"units": 4, "embedding_size": 3},
+        training={"steps": 1},
+        tokenizer=SubwordTokenizer.learn([TEXT], vocabulary_size=600),
+        minimum=1,
+    )
+    model = task.build(training=False)
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])  # any token is as likely
+    figures, tokens = task.predictor(task, model).evaluate("test"), len(task.tokens("test"))
+    outputs = model.output_shape[-1]
+    assert tokens < 1990 and figures["items"] == 2000
+    assert figures["perplexity_per_token"] == pytest.approx(outputs, rel=1e-4)
+    nats = tokens * np.log(outputs) / 2000
+    assert figures["nats_per_character"] == pytest.approx(nats, rel=1e-5)
+    assert figures["bits_per_character"] == pytest.approx(nats / np.log(2), rel=1e-5)
 
 
 def latin(text, folder):

@@ -18,6 +18,7 @@ from waiting import PATIENCE
 import kerasapp
 from kerasapp.cli import run
 from kerasapp.errors import ConfigError
+from kerasapp.training import fit
 
 
 def test_a_run_folder_holds_what_design_says(tiny_run):
@@ -90,6 +91,23 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, text_file):
     assert process.returncode == 130
     assert f"kerasapp train generation --run {tmp_path / 'run'}" in errors.splitlines()[-1]
     assert "Traceback" not in errors and newest_checkpoint(tmp_path / "run")
+
+
+def test_a_second_signal_is_the_systems_own_again():
+    """Otherwise a step that hangs could not be ended."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with fit._stop_signals() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        assert signal.getsignal(signal.SIGINT) is before[0]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is before[1]
+    with fit._stop_signals() as interrupted:
+        assert not interrupted()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def small_task(*files, **training_keys):

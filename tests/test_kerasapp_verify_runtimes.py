@@ -1,7 +1,13 @@
 """Processes of their own: what they write first and last, and why there is nothing."""
 
+import os
+import subprocess
+import sys
+import textwrap
 import threading
+import time
 from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +26,10 @@ if "first" in job:
     write(job["first"])
 while "wait" in job and not os.path.exists(job["wait"]):
     time.sleep(0.01)
+if "more" in job:
+    from kerasapp.verify.runtimes import whole
+    open(job["more"], "w").write(str(os.getpid()))
+    job = whole(sys.argv[1], job)
 exec(job.get("do", ""))
 write("last")
 """
@@ -61,6 +71,60 @@ def test_a_process_that_ends_early_leaves_what_it_has_written_or_a_reason(module
     first = Future()
     assert runtimes.child(module, job, seconds, first) == found
     assert not first.done() or first.result() in ("first", "last")
+
+
+def wait_for(file):
+    """The process number that a child has written."""
+    end = time.monotonic() + 60
+    while not (file.is_file() and file.read_text()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return int(file.read_text())
+
+
+def test_a_process_starts_before_its_job_is_known(module, tmp_path):
+    file = tmp_path / "started"
+
+    def later():
+        wait_for(file)
+        return {"do": "raise ValueError('it came')"}
+
+    assert runtimes.child(module, {"more": str(file)}, later=later) == "ValueError: it came"
+
+
+def test_a_process_whose_job_cannot_be_made_is_ended(module, tmp_path):
+    file = tmp_path / "started"
+
+    def later():
+        wait_for(file)
+        raise OSError("no data")
+
+    with pytest.raises(OSError, match="no data"):
+        runtimes.child(module, {"more": str(file)}, later=later)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(file.read_text()), 0)
+
+
+def test_a_process_that_waits_for_its_job_ends_with_the_one_that_started_it(module, tmp_path):
+    file = tmp_path / "started"
+    code = f"""
+        from kerasapp.verify import runtimes
+        import os, threading, time
+        def later():
+            time.sleep(600)
+        job = threading.Thread(target=runtimes.child, args=[{module!r}, {{"more": {str(file)!r}}}],
+                               kwargs={{"later": later}}, daemon=True)
+        job.start()
+        while not (os.path.exists({str(file)!r}) and open({str(file)!r}).read()):
+            time.sleep(0.01)
+        os._exit(0)
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment, check=True, timeout=60)
+    waiting, end = wait_for(file), time.monotonic() + 60
+    while Path(f"/proc/{waiting}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_files_of_the_current_folder_are_no_modules(module, tmp_path, monkeypatch):

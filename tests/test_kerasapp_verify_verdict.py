@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasapp import spec
-from kerasapp.verify import checking, runtimes, table, verdict
+from kerasapp.verify import asking, checking, runtimes, table, verdict
 from kerasapp.verify.inputs import Item, main_item
 from kerasapp.verify.measuring import Measured
 from kerasapp.verify.outcomes import Outcome
@@ -216,14 +216,13 @@ def test_vectors_of_a_bundle_that_are_not_keras_s_are_a_fault_of_its_runtimes(mo
     item = main_item("generation", "a", "bundle")
     item = dataclasses.replace(item, expected=Outcome("x", {"text": "x"}))
     asked = Questions([item], {}, None, None, None)
+    monkeypatch.setattr(asking, "questions", lambda *_: asked)
 
     def faults(answer):
         given = Measured(alone=[Outcome(answer, {"text": answer})])
         monkeypatch.setattr(runtimes, "run", lambda *_: dataclasses.replace(given, faults=[]))
         names = ["keras", "tflite_float32"]
-        found = checking._ask_all(
-            None, "generation", asked, names, checking.Settings(), lambda *_: None, None
-        )
+        _, found = asking.ask_all(None, "generation", names, checking.Settings(), lambda *_: None)
         return [found[name].faults for name in names]
 
     assert faults("x") == [[], []]

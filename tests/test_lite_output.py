@@ -21,6 +21,14 @@ def test_a_file_is_new_or_keeps_its_mode_and_links_stay(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["link.bin", "out.bin"]
 
 
+def test_a_link_to_itself_stays(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(OSError, match="symbolic links"):
+        output.write(loop, b"text")
+    assert list(tmp_path.iterdir()) == [loop] and loop.is_symlink()
+
+
 def umask():
     mask = os.umask(0)
     os.umask(mask)

@@ -60,6 +60,14 @@ def test_a_link_stays_and_its_file_is_written(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.csv", "real"]
 
 
+def test_a_link_to_itself_stays(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(OSError, match="symbolic links") as error:
+        write_text(loop, "text")
+    assert error.value.filename and list(tmp_path.iterdir()) == [loop] and loop.is_symlink()
+
+
 def test_a_pipe_gets_the_whole_and_stays_one(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,17 @@ def test_malformed_bytes_in_gzip_are_located_in_the_text(tmp_path):
     path.write_bytes(gzip.compress(b"one\ntwo\xff"))
     with pytest.raises(DataError, match=r"text\.gz: byte 7, line 2"):
         list(read_text(path))
+
+
+def archives(*names):
+    """Writes a zip archive of files with these names, the first of 20 kB."""
+
+    def write(path):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, 20_000 * "x" if name == names[0] else name)
+
+    return write
 
 
 def writes(content):
@@ -103,9 +115,11 @@ def corrupt_gzip(path):
         (writes(b"\x28\xb5\x2f\xfd...."), "is zstd; expected .*: zstd -dc '"),
         (writes(b"PK\x03\x04...."), "is a zip archive; expected UTF-8 text, plain"),
         (
-            writes(b"PK\x03\x04\x14\0\x06\0....[Content_Types].xml...."),
+            archives("xl/worksheets/sheet1.xml", "xl/workbook.xml", "[Content_Types].xml"),
             "is an office document; .*: save it as CSV or plain text, in UTF-8",
         ),
+        (archives("mimetype", "content.xml", "META-INF/manifest.xml"), "is an office document"),
+        (archives("notes.txt", "Content_Types.xml"), "is a zip archive; .*: unzip -p '"),
         (writes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + 600 * b"\0"), "is an old office document"),
         (writes(b"PAR1" + 300 * b"\x15\x04"), "is Parquet; .*to_csv"),
         (writes("Добрый день".encode("utf-16-le")), "is UTF-16LE; "),

@@ -60,6 +60,23 @@ def test_repeated_pairs_and_those_of_other_files(found, write):
     assert unknown["the valid split's target"] == {"b": 1, "c": 1, "d": 1, "e": 1, "y": 1}
 
 
+@pytest.mark.parametrize(
+    ("same", "told"), [(0, None), (1, None), (2, "2 of 100 test pairs (2%)"), (100, "100 of")]
+)
+def test_held_out_pairs_that_are_training_pairs_are_told(found, write, same, told):
+    """One of 100 may be there by chance. A sentence with another translation is another pair."""
+    pairs = [(letters(4, i), letters(5, i)) for i in range(200)]
+    held_out = pairs[:same] + [(pairs[i][0], letters(6, i)) for i in range(same, 100)]
+    sides = zip(*held_out, strict=True)
+    files = [
+        write("".join(f"{text}\n" for text in side), name) for side, name in zip(sides, "st", strict=True)
+    ]
+    for _ in range(2):  # also from the cache
+        warnings = [line for line in found(pairs, test=files)[0].warnings if "training files" in line]
+        assert len(warnings) == (told is not None)
+        assert told is None or warnings[0].startswith(told)
+
+
 def test_an_autoencoders_repeated_sentences_are_counted(found):
     data, _ = found([("abc", "x"), ("abc", "y"), ("abd", "z")], autoencode=True)
     assert data.read["pairs"] == 3 and data.dropped[0]["count"] == 1

@@ -37,6 +37,14 @@ def test_splits_by_time_and_scaling_of_the_training_split(file):
     assert corpus.scaling.columns == ("x", "y")
 
 
+@pytest.mark.parametrize("percent", [(57, 20, 23), (29, 28, 43), (14, 43, 43)])
+def test_a_share_that_floats_do_not_hit_loses_no_step(file, percent):
+    """100 * 0.57 is 56.99999999999999 to a computer."""
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:101]))
+    corpus = series.prepare([file], split=[share / 100 for share in percent], minimum=1)
+    assert tuple(corpus.sizes.values()) == percent
+
+
 def test_another_value_is_another_content(file):
     first = series.prepare([file]).content
     assert series.prepare([file]).content == first

@@ -166,6 +166,29 @@ def test_a_click_is_cut_with_the_silence(clicks):
         prepared(np.concatenate([silence, click, silence]), SETTINGS)
 
 
+def hiss(seconds, amplitude, seed=0):
+    return amplitude * np.random.default_rng(seed).normal(size=round(seconds * RATE)).astype(np.float32)
+
+
+@pytest.mark.parametrize("ends", [(2, 2), (2, 0), (0, 2)])
+def test_even_noise_at_an_end_is_silence(ends):
+    start, end = (round(seconds * RATE) for seconds in ends)
+    speech = tone(1.0) * np.linspace(0.2, 1, RATE, dtype=np.float32)
+    clean = np.concatenate([np.zeros(start, np.float32), speech, np.zeros(end, np.float32)])
+    assert 0 <= len(prepared(clean, SETTINGS)) - RATE <= 5 * 160  # 20 ms, of padding and of moments
+    noisy = clean + hiss(len(clean) / RATE, 0.01)  # 28 dB below the speech
+    for click in (False, True):
+        noisy[100:102] += 0.9 * click * (start > 0)
+        found = prepared(noisy, SETTINGS)
+        assert abs(len(found) - RATE) <= 5 * 160
+
+
+def test_a_quiet_start_that_is_uneven_or_no_quieter_is_speech():
+    loud, fading = tone(1.0), np.geomspace(0.03, 0.3, RATE // 2, dtype=np.float32)
+    for start in (tone(0.5) * fading, tone(0.5, amplitude=0.15)):
+        assert len(prepared(np.concatenate([start, loud]), SETTINGS)) >= 1.5 * RATE
+
+
 def test_a_short_burst_close_to_the_speech_stays():
     burst, closure = tone(0.02, 2000, 0.1), np.zeros(RATE // 10, np.float32)
     silence = np.zeros(RATE, np.float32)

@@ -51,6 +51,31 @@ def test_clips_left_out_are_counted_and_the_first_named(found, tmp_path):
     assert "c005" not in lines and "- and 2 more" in lines
 
 
+def test_clips_with_more_sound_than_their_text_needs_are_named(found, tmp_path):
+    def slow(folder):
+        return [line for line in found(folder)[0].warnings if "much more sound" in line]
+
+    texts = [f"clip {number} {'x' * 8}" for number in range(10)]  # 15 characters
+    folder = write_clips(tmp_path / "data", 10, texts, seconds=(2.9, 3.3))
+    assert slow(folder) == []
+    soundfile.write(folder / "wavs" / "c004.flac", tone(3.6, 90), RATE)
+    (told,) = slow(folder)
+    assert told.startswith("1 of 10 clips have much more sound than their transcripts need: c004: 3.6 s for")
+    assert "--audio.trim_db 25" in told
+    hanzi = [f"一二三四{'五六七八九十百千万亿'[number]}" for number in range(10)]  # a syllable each
+    assert slow(write_clips(tmp_path / "han", 10, hanzi, seconds=(2.9, 3.3))) == []
+
+
+def test_digits_and_signs_that_cleaning_leaves_are_named(found, tmp_path):
+    texts = [f"$5 a ٤٢ ∑{'٤' * number}" for number in range(10)]
+    folder = write_clips(tmp_path / "data", 10, texts)
+    (told,) = [line for line in found(folder, "english")[0].warnings if "no words" in line]
+    assert told.startswith(
+        "cleaning has no words for 75 digits and signs: ٤ 55, ٢ 10, ∑ 10; the model learns"
+    )
+    assert not any("no words" in line for line in found(folder, "none")[0].warnings)
+
+
 def test_another_language_in_english_letters_is_told(found, tmp_path):
     folder = write_clips(tmp_path / "data", 10, [f"ma má mà mả {number}" for number in range(10)])
     (told,) = [line for line in found(folder, "english")[0].warnings if "not English" in line]

@@ -7,7 +7,8 @@ import unicodedata
 import pytest
 import tensorflow as tf
 
-from pipelines.text.sentences import decode, encode, squeeze_string
+from kerasapp_lite import vocabulary
+from pipelines.text.sentences import decode, encode, squeeze, squeeze_string
 from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer
 
 WORDS = ["the", "rain", "in", "Spain", "stays", "mainly", "春眠", "不覺曉", "naïve", "e\u0301te\u0301", "😀"]
@@ -53,8 +54,8 @@ def test_white_space_is_pythons():
 
 
 def test_what_python_does_not_call_white_space_stays():
-    others = [chr(point) for point in (0, 1, 0x200B, 0x2060, 0xFEFF, 0x180E)]
-    tokenizer = CharacterTokenizer("".join(others) + "a")
+    others = [f"a{chr(point)}a" for point in (0, 1, 0x200B, 0x2060, 0xFEFF, 0x180E)]
+    tokenizer = CharacterTokenizer("".join(map(chr, sorted(set(map(ord, "".join(others)))))))
     assert decoded(tokenizer, encode(tokenizer, tf.constant(others))) == others
 
 
@@ -76,6 +77,20 @@ def test_without_text_there_are_no_tokens(tokenizer):
     assert (
         decode(tokenizer, tf.zeros([2, 0], tf.int32), tf.zeros([2], tf.int32)).numpy().tolist() == [b""] * 2
     )
+
+
+def test_a_text_that_shows_nothing_is_blank():
+    """In the graph, in Python and on the phone, for each character by itself."""
+    every = [chr(point) for point in range(1, sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
+    found = [text.decode() for text in squeeze(tf.constant(every)).numpy()]
+    assert found == list(map(squeeze_string, every)) == list(map(vocabulary.squeeze, every))
+    shown = [character for character, text in zip(every, found, strict=True) if text]
+    assert all(map(shown.__contains__, "a.\u0301中\U0001f600\ufffd\ue000"))
+    hidden = set(every) - set(shown)
+    assert hidden >= set("\u200b\u200d\ufeff\xad\u2060\u2800\u3164\ufe0f\x07\U000e0041")
+    marked = [c for c in hidden if unicodedata.category(c) not in ("Cc", "Cf", "Zs", "Zl", "Zp", "Cn")]
+    assert sorted(map(ord, marked))[:5] == [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5]
+    assert squeeze(tf.constant(" \u200b \ufeff")) == b"" == squeeze_string(" \u200b \ufeff").encode()
 
 
 def test_a_word_has_the_same_tokens_at_the_start_and_inside(tokenizer):

@@ -128,6 +128,12 @@ def knob_type(knob):
 def output_file(text):
     """A type for `add_argument`: a path where a file can be written, checked before any work is done."""
     path = Path(os.path.expanduser(text))
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # a link that leads to itself, a name that is too long
+        raise argparse.ArgumentTypeError(f"{path}: cannot be written: {error.strerror}") from None
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{path} is a folder; a file's name is expected")
     if not path.parent.is_dir():

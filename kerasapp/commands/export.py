@@ -23,6 +23,9 @@ All runtimes of the new version answer the same requests before it is published,
 (kerasapp verify --help). If one answers otherwise than Keras, no version is written and the exit code is 1.
 The table is in the model card, assets.extra/kerasapp/model_card.md.
 
+TensorFlow Serving 2.20 and later ones serve an export, whether TensorFlow 2.20 or 2.21 made it. The model
+card has the versions of the packages that made it.
+
 --production writes the files that run the model in TensorFlow Serving, Docker, Kubernetes and KServe; their
 README.md explains them. The new version gets the label `canary`; `stable` keeps its version. For an EXPORT it
 writes these files only.

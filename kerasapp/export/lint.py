@@ -53,6 +53,11 @@ _FILE_OPS = frozenset(
     ]
 )  # fmt: skip
 
+# An export is made for this TensorFlow Serving and later ones, whichever TensorFlow makes it. Of the
+# operations of TensorFlow 2.21, 2.20 lacks these alone.
+SERVING = "2.20"
+_NEWER_OPS = frozenset({"DecodeJxl"})
+
 # What AddSingleValueAndAdvance of tensorflow_serving/util/json_tensor.cc writes.
 _JSON_TYPES = {tf.float32, tf.float64, tf.bool, tf.string, tf.int8, tf.int16, tf.int32, tf.int64, tf.uint8}
 _JSON_TYPES |= {tf.uint32, tf.uint64}
@@ -98,6 +103,8 @@ def _refusal(op: str) -> str | None:
         return "reads or writes files of the machine that serves"
     if op.startswith(_GPU_PREFIX):
         return "runs only on a GPU; export with use_cudnn=False"
+    if op in _NEWER_OPS:
+        return f"is newer than TF Serving {SERVING}"
     # raw_ops are TensorFlow's own; the registry of this process also has those of loaded libraries.
     if op in TEXT_OPS or hasattr(tf.raw_ops, op):
         return None

@@ -57,7 +57,8 @@ def _write(task, model, staged, name, metrics, tflite, check):
     """Writes a version to the folder `staged`; see `export`."""
     serving_model = task.serving_model(model)
     servable = task.servable(serving_model)
-    tf.saved_model.save(_resources(servable, serving_model), str(staged), signatures=servable.signatures())
+    traced = {name: _traced(function) for name, function in servable.signatures().items()}
+    tf.saved_model.save(_resources(servable, serving_model), str(staged), signatures=traced)
     extra = staged / EXTRA
     extra.mkdir(parents=True)
     serving_model.save(extra / "model.keras")
@@ -86,6 +87,12 @@ def _write(task, model, staged, name, metrics, tflite, check):
     verified = check(staged) if check else None
     card = model_card.text(name, task.config, serving_model, servable.signatures(), staged, metrics, verified)
     (extra / "model_card.md").write_text(card, encoding="utf-8")
+
+
+def _traced(function):
+    """The graph of a signature. Of a `tf.function` `save` would trace another, in a context of its own."""
+    concrete = tf.types.experimental.ConcreteFunction
+    return function if isinstance(function, concrete) else function.get_concrete_function()
 
 
 def _default_request(servable, requests):

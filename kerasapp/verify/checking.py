@@ -1,11 +1,8 @@
-"""`verify`: an export's runtimes asked one after the other, and what came of it."""
+"""`verify`: what all runtimes of an export answer, and what came of it."""
 
-import contextlib
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +12,12 @@ from kerasapp import spec
 from kerasapp.artefact import EXTRA
 from kerasapp.config import parsing
 from kerasapp.errors import ConfigError
-from kerasapp.export.precisions import PRECISIONS
 from kerasapp.verify import runtimes, verdict
-from kerasapp.verify.comparison import compare, joined
+from kerasapp.verify.asking import ask_all
+from kerasapp.verify.comparison import compare_rows, joined
 from kerasapp.verify.inputs import PORT
 from kerasapp.verify.measuring import ASSERTION, Measured
 from kerasapp.verify.outcomes import Outcome
-from kerasapp.verify.questions import questions
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,6 @@ class Settings:
     at_once: int = 1
 
 
-SERVED = ("rest", "grpc")  # by one server
 QUICK = Settings(items=20, length=40, scored=4, seconds=2.0, patience=15.0, at_once=2)
 
 
@@ -72,12 +67,7 @@ def verify(version, settings=None, progress: Callable[[str, float], None] = lamb
     started = time.monotonic()
     task = parsing.load(version / EXTRA / "config.yaml").task
     names = _names(version, settings.runtimes)
-    progress("data", 0.0)
-    # Where time is short, the server starts beside what has to wait for nothing else.
-    early = settings.at_once > 1 and any(name in SERVED for name in names)
-    with runtimes.Served(version) if early else contextlib.nullcontext() as server:
-        asked = questions(version, task, settings)
-        measured = _ask_all(version, task, asked, names, settings, progress, server)
+    asked, measured = ask_all(version, task, names, settings, progress)
     given = [item for item in asked.items if runtimes.takes("keras", item, task)]
     said = dict(zip(map(id, given), measured["keras"].alone, strict=False))  # as far as there was time
     rows = {}
@@ -106,75 +96,6 @@ def _names(version, wanted):
     return [name for name in names if wanted is None or name in wanted or name == "keras"]
 
 
-def _ask_all(version, task, asked, names, settings, progress, server):
-    """The `Measured` of each runtime. Keras is asked as much as its time allows, all others the same.
-    server: that has been started, or None."""
-
-    def given(name, items):
-        return [item for item in items if runtimes.takes(name, item, task)]
-
-    def ask(group):
-        items = {name: given(name, known) for name in group}
-        if group[0] not in SERVED:
-            return [runtimes.run(*group, version, items[group[0]], asked.specs, None, settings.patience)]
-        with contextlib.nullcontext(server) if server else runtimes.Served(version) as both:
-            return [both.ask(name, items[name], asked.specs) for name in group]
-
-    progress("keras", 0.0)
-    first = given("keras", asked.items)
-    with ThreadPoolExecutor(1) as beside:
-        whole, answers = _keras(beside, version, first, asked.specs, settings)
-        known = _known(asked.items, answers.alone, first)
-        found = _ask_others(ask, names, settings, progress)
-        found["keras"] = whole.result()
-    found["keras"].faults += _stale(first, answers.alone)
-    return _moved({name: found[name] for name in names})
-
-
-def _keras(pool, version, items, specs, settings):
-    """A `Future` of Keras's `Measured`, and its answers: before it is known what is wrong with files, where
-    several runtimes may be asked at the same time."""
-    first = Future()
-    job = "keras", version, items, specs, settings.seconds, settings.patience, first
-    whole = pool.submit(runtimes.run, *job)
-    wait([first, whole] if settings.at_once > 1 else [whole], return_when=FIRST_COMPLETED)
-    return whole, whole.result() if whole.done() else first.result()
-
-
-def _ask_others(ask, names, settings, progress):
-    """The `Measured` of each runtime but Keras. ask: function (names of a group) -> a `Measured` of each."""
-    found = {}
-    served = [name for name in names if name in SERVED]
-    alone = [name for name in names if name not in (*SERVED, "keras")]
-    groups = ([served] if served else []) + [[name] for name in alone]  # what takes longest first
-    with ThreadPoolExecutor(min(settings.at_once, os.cpu_count() or 1)) as pool:
-        for group, answers in zip(groups, pool.map(ask, groups), strict=True):
-            found |= zip(group, answers, strict=True)
-            progress(group[-1], (1 + len(found)) / len(names))
-    return found
-
-
-def _stale(items, alone):
-    """Whether the bundle's test vectors are other answers than Keras's, in a list of one line or none."""
-    stored = [(item, one, item.expected) for item, one in zip(items, alone) if item.origin == "bundle"]
-    part = compare(*_columns([row for row in stored if row[2]]))
-    lines = verdict.differing(part, "alone")
-    return [f"tflite/vectors.json: these are not the answers of model.keras: {line}" for line in lines]
-
-
-def _moved(found):
-    """Gives what is wrong with files to the runtimes that read them, if any of them is asked."""
-    served = [name for name in found if name in runtimes.EXACT and name != "keras"]
-    for place, readers in (("tflite/", filter(runtimes.phone, found)), ("variables/", served)):
-        readers, known = list(readers), found["keras"].faults
-        faults = [fault for fault in known if fault.startswith(place)] if readers else []
-        found["keras"].faults = [fault for fault in known if fault not in faults]
-        for name in readers:
-            others = [f"tflite/{other}.tflite" for other in PRECISIONS if not name.endswith(f"_{other}")]
-            found[name].faults += [fault for fault in faults if not fault.startswith(tuple(others))]
-    return found
-
-
 def _row(name, version, task, items, measured: Measured, said):
     """A runtime's row, but for "ok".
 
@@ -190,12 +111,12 @@ def _row(name, version, task, items, measured: Measured, said):
     wanted = alone
     if name == "keras":  # is what the others are compared with, and itself with what the export stores
         wanted = [(item, found, item.expected) for item, found, _ in alone if item.origin == "vectors"]
-    row = compare(*_columns(wanted), whole and name != "keras")
+    row = compare_rows(wanted, whole and name != "keras")
     if name == "keras":
         pairs = [(item, found, said[id(item.like)]) for item, found, _ in alone if id(item.like) in said]
-        row = joined(row, compare(*_columns(pairs)))
+        row = joined(row, compare_rows(pairs))
     row |= {"error": measured.error, "asked": len(asked), "answered": len(measured.alone)}
-    row["batched"] = None if measured.batched is None else compare(*_columns(batched), whole)
+    row["batched"] = None if measured.batched is None else compare_rows(batched, whole)
     judged = spec.spec(task).load("verify")
     answered = [(item, one, k) for item, one, k in alone if not one.refused and not k.refused]
     row |= verdict.worth(judged, answered)
@@ -233,17 +154,6 @@ def _expected(name, version, item, said, task):
     if refuses and refuses(runtimes.limits(version), item, expected):
         return Outcome(refused="it is beyond the limits of the bundle")
     return expected
-
-
-def _columns(rows):
-    """Rows of three as three lists."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], []]
-
-
-def _known(items, answered, given):
-    """The items that Keras has answered, and those that it is not asked."""
-    unknown = set(map(id, given[len(answered) :]))
-    return [item for item in items if id(item) not in unknown]
 
 
 def size(name, version):

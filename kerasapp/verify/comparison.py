@@ -17,6 +17,12 @@ SOUND = ("sound", "wav")
 NEVER_ROUNDED = ("read", "characters", "left_out", "sample_rate", "size")
 
 
+def compare_rows(rows, whole=False):
+    """`compare` for a list of (item, found, expected)."""
+    items, found, expected = zip(*rows, strict=True) if rows else ((), (), ())
+    return compare(items, found, expected, whole)
+
+
 def compare(items, found, expected, whole=False):
     """Compares what a runtime said with what it should have said, input by input.
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from kerasapp.verify.loops import Spec
+from kerasapp.verify.runtimes import write
 
 START = 6.0  # seconds that it takes on a machine that does nothing else until data are read
 
@@ -21,8 +22,7 @@ def main(job, result):
     job, started = pickle.loads(Path(job).read_bytes()), time.monotonic()
     patience = job.pop("patience")
     for found in find(**job):
-        Path(f"{result}.new").write_bytes(pickle.dumps(found))
-        os.replace(f"{result}.new", result)
+        write(result, found)
         timer = threading.Timer(patience * max(1.0, (time.monotonic() - started) / START), os._exit, [0])
         timer.daemon = True
         timer.start()

@@ -7,7 +7,7 @@ from kerasapp import spec
 from kerasapp.verify import runtimes
 from kerasapp.verify.inputs import Item, bundle_vectors, default_item, main_item, vectors
 
-DEFAULTS = 3  # test vectors that `serving_default` is asked, too, beside a few of the fixed inputs
+DEFAULTS = 3  # test vectors that `serving_default` is asked, too, beside two of the fixed inputs
 
 
 class Questions(NamedTuple):
@@ -44,7 +44,7 @@ def questions(version, task, settings):
     probes = getattr(judged, "probes", lambda *_: [])(mains, settings, found["specs"].keys())
     lines = [main_item(task, line, "data", **judged.asked(settings, "data")) for line in settings.lines]
     others = _mixed([*fixed, *probes, *lines, *_drawn(task, judged, found, settings)])
-    items = [*stored, *_defaults(judged, [*mains[:DEFAULTS], *fixed[2:4]]), *others]
+    items = [*stored, *_defaults(judged, [*mains[:DEFAULTS], *fixed[1:4:2]]), *others]
     return Questions(items, found["specs"], found["split"], found["missing"], broken)
 
 

@@ -65,40 +65,53 @@ def takes(runtime, item, task):
     return item.signature in module.SIGNATURES and getattr(module, "takes", lambda item: True)(item)
 
 
-def run(runtime, version, items, specs, seconds=None, patience=0.0, first=None):
+def run(runtime, version, given, seconds=None, patience=0.0, first=None):
     """Asks one runtime, but for a server, in a new process.
 
     Args:
         runtime: of `names`, not "rest" or "grpc".
         version: the version's folder, which may be called anything.
-        items, seconds: see `kerasapp.verify.measuring.measure`. specs: see `kerasapp.verify.loops`.
+        given: function without arguments -> items, specs (see `kerasapp.verify.measuring.measure` and
+            `kerasapp.verify.loops`); the process starts and loads its model while it waits.
+        seconds: see `kerasapp.verify.measuring.measure`.
         patience: seconds of the processor that the figure of the validation data may take, of Keras.
         first: a `Future` that gets the `Measured` before this figure is known; None for none.
 
     Returns: `Measured`.
     """
-    plain = [dataclasses.replace(item, expected=None, reference=None, like=None) for item in items]
-    job = {"runtime": runtime, "folder": str(version), "items": plain, "seconds": seconds, "specs": specs}
-    job |= {"patience": patience, "started": time.time()}
-    found = child("kerasapp.verify.worker", job, first=first)
+
+    def later():
+        items, specs = given()
+        plain = [dataclasses.replace(item, expected=None, reference=None, like=None) for item in items]
+        return {"items": plain, "specs": specs, "seconds": seconds, "patience": patience}
+
+    job = {"runtime": runtime, "folder": str(version), "started": time.time()}
+    found = child("kerasapp.verify.worker", job, first=first, later=later)
     return found if isinstance(found, Measured) else Measured(error=found)
 
 
-def child(module, job, timeout=LONGEST, first=None):
+def child(module, job, timeout=LONGEST, first=None, later=None):
     """What a module of this package makes of a job in a process of its own, or a line that says why nothing.
 
-    Where the time is over the process is ended, and what it has written by then counts. `first`, a `Future`,
-    gets what it writes first.
+    Where the time is over the process is ended, and what it has written by then counts.
+
+    Args:
+        job: a dict. later: function without arguments -> what is added to the job while the process starts,
+            which gets it by `whole`; None for nothing.
+        timeout: seconds, after that.
+        first: a `Future` that gets what is written first; None for none.
     """
     with tempfile.TemporaryDirectory(prefix="kerasapp-verify-") as folder:
         job_file, result, log = (Path(folder, name) for name in ("job", "result", "log"))
-        job_file.write_bytes(pickle.dumps(job))
+        write(job_file, job)
         command = [sys.executable, "-P", "-m", module, str(job_file), str(result)]
-        end = time.monotonic() + timeout
         with log.open("wb") as errors:
             process = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=errors)
         with process:
             try:
+                if later:
+                    write(_added(job_file), later())
+                end = time.monotonic() + timeout
                 while process.poll() is None and time.monotonic() < end:
                     if first and not first.done() and result.is_file():
                         first.set_result(pickle.loads(result.read_bytes()))
@@ -109,6 +122,26 @@ def child(module, job, timeout=LONGEST, first=None):
         if result.is_file():
             return pickle.loads(result.read_bytes())
         return f"took more than {timeout:g} s" if over else _reason(process.returncode, log)
+
+
+def whole(job_file, job):
+    """A job with what was added later; waits for that as long as who started this process is there."""
+    added, parent = _added(job_file), os.getppid()
+    while not added.is_file():
+        if os.getppid() != parent:
+            sys.exit(1)
+        time.sleep(0.01)
+    return job | pickle.loads(added.read_bytes())
+
+
+def _added(job_file):
+    return Path(f"{job_file}.later")
+
+
+def write(file, value):
+    """Writes a pickle as a whole."""
+    Path(f"{file}.new").write_bytes(pickle.dumps(value))
+    os.replace(f"{file}.new", file)
 
 
 def _environment():

@@ -14,32 +14,30 @@ from pathlib import Path
 
 from kerasapp import spec
 from kerasapp.verify.measuring import Measured, measure, one_line, peak_memory, signatures
-from kerasapp.verify.runtimes import phone
+from kerasapp.verify.runtimes import phone, whole, write
 
 LATE = 20  # times as long by the clock as by the processor
 
 
-def main(job, result):
-    """Reads a job and writes its `Measured`."""
-    job, keep = pickle.loads(Path(job).read_bytes()), None
+def main(job_file, result):
+    """Reads a job, of which what to ask comes later, and writes its `Measured`."""
+    job, keep = pickle.loads(Path(job_file).read_bytes()), None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         if job["runtime"] == "keras":
             keep = _predictor(job["folder"])
-        ask = _open(job["runtime"], Path(job["folder"]), job["specs"], keep)
-        batches = phone(job["runtime"]) is None
-        found = measure(ask, job["items"], started=job["started"], seconds=job["seconds"], batches=batches)
+        call = _open(job["runtime"], Path(job["folder"]), keep)
+        ready = time.time()
+        job = whole(job_file, job)
+        ask = call if phone(job["runtime"]) else signatures(call, job["specs"])
+        batches, started = phone(job["runtime"]) is None, job["started"] + time.time() - ready
+        found = measure(ask, job["items"], started=started, seconds=job["seconds"], batches=batches)
     except Exception as error:  # whatever a damaged export makes a library raise
         found = Measured(error=one_line(error))
     found.peak = peak_memory()
-    _write(found, result)
+    write(result, found)
     if keep and not found.error:
         _examine(keep, job, found, result)
-
-
-def _write(found, result):
-    Path(f"{result}.new").write_bytes(pickle.dumps(found))
-    os.replace(f"{result}.new", result)
 
 
 def _examine(predictor, job, found, result):
@@ -50,11 +48,11 @@ def _examine(predictor, job, found, result):
         found.faults += files.faults(predictor, job["folder"])
     except Exception as error:  # whatever a damaged file makes a library raise
         found.faults.append(one_line(error))
-    _write(found, result)
+    write(result, found)
     threading.Thread(target=_give_up, args=[job["patience"]], daemon=True).start()
     if fault := files.figure(predictor, job["folder"]):
         found.faults.append(fault)
-        _write(found, result)
+        write(result, found)
 
 
 def _give_up(seconds):
@@ -66,16 +64,16 @@ def _give_up(seconds):
     os._exit(0)
 
 
-def _open(runtime, folder, specs, predictor=None):
-    """A function (items) -> (seconds, outcomes) (see `kerasapp.verify.measuring.signatures`)."""
+def _open(runtime, folder, predictor=None):
+    """A function (signature, inputs) -> outputs, or that of `open_bundle`."""
     if bundled := phone(runtime):
         engine, precision = bundled
         return open_bundle(folder / "tflite", precision, engine)
     if predictor:
         from kerasapp.task import asking
 
-        return signatures(asking(predictor.servable), specs)
-    return signatures({"saved_model": _saved_model, "cc_loader": _cc_loader}[runtime](folder), specs)
+        return asking(predictor.servable)
+    return {"saved_model": _saved_model, "cc_loader": _cc_loader}[runtime](folder)
 
 
 def open_bundle(folder, precision, engine="interpreter"):

@@ -1,6 +1,7 @@
 """Files that commands write."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -20,6 +21,8 @@ def write(path, content):
         path.write_bytes(content)
         return
     path = Path(os.path.realpath(path))
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
     if mode is not None and not os.access(path, os.W_OK):
         raise PermissionError(13, "the file may not be written", str(path))

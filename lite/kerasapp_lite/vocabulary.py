@@ -6,6 +6,7 @@ In every vocabulary the ids 0 to 3 are padding, unknown, start and end.
 import codecs
 import itertools
 import json
+import re
 import unicodedata
 
 import numpy as np
@@ -14,6 +15,10 @@ PAD, UNKNOWN, START, END = range(4)
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 SPACE_MARK = "\N{LOWER ONE EIGHTH BLOCK}"  # how a piece writes a space
 
+_INVISIBLE = (  # as in pipelines/text/sentences.py
+    "[\x01-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    "\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]+"
+)
 _UNKNOWN_PENALTY = 10.0  # below the lowest score: the score of a character without a piece
 
 # One U+FFFD per byte that is not UTF-8, as SentencePiece does and Python's "replace" does not.
@@ -27,8 +32,8 @@ def normalise(text, form):
 
 
 def squeeze(text):
-    """`text` with each run of white space as one space, and none at the ends."""
-    return " ".join(text.split())
+    """`text` with each run of white space as one space, and none at the ends; empty if it shows nothing."""
+    return "" if re.fullmatch(_INVISIBLE, text) else " ".join(text.split())
 
 
 def load(path, form):

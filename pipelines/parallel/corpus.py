@@ -71,6 +71,7 @@ class ParallelCorpus:
         first: the first of these.
         odd: how many of these are odd; see `pipelines.parallel.pairs.ODD`.
         suspects: their suspicious characters; see `pipelines.text.suspects`.
+        known: how many pairs of a validation or test file are training pairs, too.
     """
 
     folder: Path
@@ -82,6 +83,7 @@ class ParallelCorpus:
     first: dict[str, tuple[str, str]]
     odd: dict[str, dict[str, int]]
     suspects: dict[str, dict[str, int]]
+    known: dict[str, int]
 
     def split(self, name: str) -> SentencePairs:
         """The tokens of "train", "valid" or "test", memory-mapped."""
@@ -129,11 +131,14 @@ def build(
     digests = PairDigests()
     whole = [folder / f"whole.{side}.txt" for side in sides]
     _write_texts(digests.through(pairs), whole)
-    splits = assign_splits(digests, fractions).tolist()
+    splits, known = assign_splits(digests, fractions).tolist(), {}
     for index, name in enumerate(SPLITS):
-        rows = zip(splits, *map(_lines, whole), strict=True)
-        chosen = own.get(name) or ((first, second) for split, first, second in rows if split == index)
+        rows, held_out = zip(splits, *map(_lines, whole), strict=True), PairDigests()
+        chosen = ((first, second) for split, first, second in rows if split == index)
+        chosen = held_out.through(own[name]) if name in own else chosen
         counts[name] = _write_texts(chosen, [_text(folder, name, side) for side in sides])
+        if name in own:  # then no other split has those pairs but training
+            known[name] = int(np.isin(held_out.arrays()[2], digests.arrays()[2]).sum())
     for path in whole:
         path.unlink()
 
@@ -155,6 +160,7 @@ def build(
         "first": {name: pairs.first for name, pairs in read.items()},
         "odd": {name: pairs.odd for name, pairs in read.items()},
         "suspects": {name: pairs.suspects.counts() for name, pairs in read.items()},
+        "known": known,
         "unknown": unknown,
         "bytes": sizes_of(folder),
     }
@@ -262,5 +268,5 @@ def load(folder: Path, content: str, tokenizers: Tokenizers | None = None) -> Pa
         source, target = (Tokenizer.load(_tokenizer_file(folder, side)) for side in SIDES)
         tokenizers = (source, source if source.fingerprint() == target.fingerprint() else target)
     found = _description(folder)
-    counts = {name: found[name] for name in ("read", "blank", "first", "odd", "suspects")}
+    counts = {name: found[name] for name in ("read", "blank", "first", "odd", "suspects", "known")}
     return ParallelCorpus(folder, tuple(tokenizers), found["pairs"], content, **counts)

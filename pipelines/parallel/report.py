@@ -15,6 +15,7 @@ from pipelines.text.suspects import warnings
 _TOLD = 0.1  # share of the training pairs that may be too long without a warning
 _KEPT = 0.99  # share of the pairs that the advice keeps
 _ODD = 0.5  # share of the pairs of a file above which what is odd about them is told
+_KNOWN = 0.01  # share of the pairs of a validation or test file that may be training pairs without a warning
 _EXAMPLES = 2
 _HEADINGS = {  # words in names of columns
     *("source", "target", "src", "tgt", "sentence", "translation", "input", "output", "text", "reference"),
@@ -61,6 +62,12 @@ def report(
         ]
     for counts in corpus.suspects.values():
         found.warnings += warnings(counts)
+    for name, count in corpus.known.items():
+        if count > _KNOWN * corpus.sizes[name]:
+            found.warnings.append(
+                f"{count:,} of {corpus.sizes[name]:,} {name} pairs ({percent(count / corpus.sizes[name])})"
+                " are in the training files, too: how well they are translated says little about others"
+            )
     _add_long(found, corpus.split("train").longest, max_length, max_dropped, corpus.tokenizers[0].kind)
     for name in filter(corpus.sizes.get, SPLITS):
         pairs = corpus.split(name)

@@ -1,9 +1,11 @@
 """The data report of recordings with transcripts."""
 
 import itertools
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
-from pipelines.data_report import DataReport, Unknown, percent, visible
+from pipelines.data_report import DataReport, Unknown, named, percent, visible
 from pipelines.errors import shortened
 from pipelines.speech.corpus import ClipCorpus
 from pipelines.splits import SPLITS
@@ -16,6 +18,11 @@ _EXAMPLES = 2
 _SHOWN = 150  # most characters of an example
 _STRANGE = 0.5  # share of transcripts without letters above which they are told
 _MOST_FOREIGN = 0.02  # share of letters outside ASCII: more are another language
+_SIGNS = ("Nd", "Nl", "No", "Sc", "Sm", "So")  # kinds of digits and signs that are read as words
+_SLOWEST = 6  # characters per second, which nobody undercuts who reads on
+_SYLLABLE = 3  # characters that a Chinese, Japanese or Korean one takes as long as
+_BEGINNING = 1.0  # seconds that a clip may have besides
+_SLOW_SHOWN = 3
 
 
 def report(
@@ -59,6 +66,9 @@ def report(
             f"{len(strange):,} of {len(corpus.transcripts):,} transcripts have no letters, such as"
             f' "{shortened(strange[0])}": are these what is read aloud?'
         )
+    found.warnings += _slow(corpus, hop_ms)
+    if language != "none":
+        found.warnings += _unread(corpus)
     foreign = _foreign(corpus.transcripts)
     if language != "none" and foreign > _MOST_FOREIGN:
         found.warnings.append(
@@ -66,6 +76,38 @@ def report(
             " accents away; for another language give --data.language none"
         )
     return found
+
+
+def _slow(corpus: ClipCorpus, hop_ms: float) -> list[str]:
+    """A line about the clips with much more sound than their transcripts need, if there are any."""
+    clips = []
+    for name in filter(corpus.sizes.get, SPLITS):
+        lengths = (corpus.split(name).frame_lengths * hop_ms / 1000).tolist()
+        for id, text, seconds in zip(corpus.ids(name), corpus.texts(name), lengths, strict=True):
+            spoken = sum(_SYLLABLE if unicodedata.east_asian_width(c) == "W" else 1 for c in text)
+            if seconds > _BEGINNING + spoken / _SLOWEST:
+                clips.append(f"{id}: {seconds:.1f} s for {len(text):,} characters")
+    if not clips:
+        return []
+    more = f"; and {len(clips) - _SLOW_SHOWN:,} more" if len(clips) > _SLOW_SHOWN else ""
+    return [
+        f"{len(clips):,} of {sum(corpus.sizes.values()):,} clips have much more sound than their transcripts"
+        f" need: {'; '.join(clips[:_SLOW_SHOWN])}{more}: is all of it speech, and is all that is said"
+        " written? --audio.trim_db 25 cuts noise at the ends that is 25 dB below the loudest sound"
+    ]
+
+
+def _unread(corpus: ClipCorpus) -> list[str]:
+    """A line about the digits and signs that cleaning left as they are, if there are any."""
+    texts = [text for name in filter(corpus.sizes.get, SPLITS) for text in corpus.texts(name)]
+    signs = Counter(c for text in texts for c in text if unicodedata.category(c) in _SIGNS)
+    if not signs:
+        return []
+    found = named(dict(signs.most_common()))
+    return [
+        f"cleaning has no words for {signs.total():,} digits and signs: {found}; the model learns them as"
+        " they are: write them as they are read aloud"
+    ]
 
 
 def _foreign(texts: Sequence[str]) -> float:

@@ -11,6 +11,11 @@ _MOMENT = 0.02  # seconds over which loudness is measured, every quarter of it
 _CLICK = 10  # quarters of a moment: a sound that is shorter is no speech
 _CLICK_DB = 12.0  # above what surrounds it
 _APART = 0.25  # seconds without sound after which a click at an end does not belong to the speech
+_EVEN = 80  # quarters of a moment at an end: if they are about as loud, they are noise, as speech is uneven
+_EVEN_DB = 4.0  # around their median, for a share of them
+_EVEN_SHARE = 0.9
+_ABOVE_DB = 6.0  # above noise, where speech begins
+_QUIETER_DB = 12.0  # below the loudest moment that noise must be
 _OFFSET_DB = -60.0  # below full scale: a smaller offset stays
 _SILENCE_DB = -80.0  # root mean square below full scale that some moment of a clip must exceed
 _SILENT = f"silent: nothing is louder than {_SILENCE_DB:g} dB below full scale"
@@ -29,6 +34,8 @@ def centred(wave: np.ndarray) -> np.ndarray:
 
 def sounding(wave: np.ndarray, settings: Any) -> tuple[int, int]:
     """The first sample between the silent ends of a wave [samples], and the last + 1.
+
+    Even noise at an end is silence, too, where it is at least 12 dB quieter than the loudest moment.
 
     Args:
         wave: float32.
@@ -52,8 +59,21 @@ def sounding(wave: np.ndarray, settings: Any) -> tuple[int, int]:
         raise DataError(_SILENT)
     if not settings.trim_db:
         return 0, len(wave)
-    loud = _speech(np.flatnonzero(levels >= steady.max() * amplitude(-settings.trim_db)))
-    return int(starts[loud[0]]), int(ends[loud[-1]])
+    peak, whole = steady.max(), levels[: np.count_nonzero(ends - starts == size)]
+    least = peak * amplitude(-settings.trim_db)
+    first, last = (
+        _speech(np.flatnonzero(levels >= max(least, _above_noise(end, peak)))) for end in (whole, whole[::-1])
+    )
+    return int(starts[first[0]]), int(ends[last[-1]])
+
+
+def _above_noise(levels: np.ndarray, peak: float) -> float:
+    """The level above the noise with which levels of moments, [n], begin; 0 where they begin without."""
+    levels = levels[:_EVEN]
+    noise = np.median(levels) if len(levels) == _EVEN else peak
+    even = (levels >= noise * amplitude(-_EVEN_DB)) & (levels <= noise * amplitude(_EVEN_DB))
+    is_noise = noise <= peak * amplitude(-_QUIETER_DB) and even.mean() >= _EVEN_SHARE
+    return noise * amplitude(_ABOVE_DB) if is_noise else 0.0
 
 
 def _clicks(levels: np.ndarray) -> np.ndarray:

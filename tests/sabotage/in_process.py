@@ -51,21 +51,28 @@ class Kept:
             sys.path[:], threads.run_side_by_side = before
             runtimes.child = self._child
 
-    def _run(self, module, job, timeout=runtimes.LONGEST, first=None):
+    def _run(self, module, job, timeout=runtimes.LONGEST, first=None, later=None):
+        job = job | (later() if later else {})
         runtime = job.get("runtime")
         if runtime in (None, "keras"):
             key = _key(module, job)
             if key not in self._kept:
-                self._kept[key] = self._child(module, job, timeout)
+                self._kept[key] = self._whole(module, job, timeout)
                 return self._kept[key]
             return self._again(key, job["folder"]) if runtime else self._kept[key]
         if self._afresh or runtime in AFRESH:
-            return self._child(module, job, timeout)
+            return self._whole(module, job, timeout)
         with tempfile.TemporaryDirectory() as folder:
-            files = [Path(folder, name) for name in ("job", "result")]
-            files[0].write_bytes(pickle.dumps(job))
-            worker.main(*files)
-            return pickle.loads(files[1].read_bytes())
+            file, result = (Path(folder, name) for name in ("job", "result"))
+            runtimes.write(file, job)
+            runtimes.write(f"{file}.later", {})
+            worker.main(file, result)
+            return pickle.loads(result.read_bytes())
+
+    def _whole(self, module, job, timeout):
+        """In a process of its own, which is given everything at once."""
+        later = (lambda: {}) if "runtime" in job else None
+        return self._child(module, job, timeout, later=later)
 
     def _again(self, key, folder):
         """What Keras answered before, with what is wrong with this version's files."""

@@ -4,7 +4,9 @@ It is synchronous, with a pool of threads. At batch 1, grpc.aio was not faster i
 model, and slower if a thread ran it, as it must so that the loop never waits.
 """
 
+import importlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -52,6 +54,7 @@ class RpcServer:
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = *SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME
+        _describe_services()
         reflection.enable_server_reflection(names, server)
         self.port = _bind(server, host, port)
 
@@ -73,3 +76,10 @@ def _bind(server: grpc.Server, host: str, port: int) -> int:
         return server.add_insecure_port(join_address(host, port))
     except RuntimeError:  # gRPC gives the reason in its log only
         raise cannot_listen(host, port, _FLAG, "in use, or no address of this machine") from None
+
+
+def _describe_services() -> None:
+    """Adds the descriptors of TF Serving's services, for reflection; the stubs do without."""
+    for name in ("model_service_pb2", "prediction_service_pb2"):
+        with suppress(AttributeError):  # with protobuf 7, those of 2.20 end so, after they have added theirs
+            importlib.import_module(f"tensorflow_serving.apis.{name}")

@@ -44,7 +44,8 @@ class AudioConfig(Section):
     """The quietest a band can be, dB below a sine of amplitude 1; what is quieter counts as this"""
 
     trim_db: Annotated[float, Range(least=0, most=200)] = 40.0
-    """The ends of a clip are cut off if they are this much quieter than its loudest moment, dB; 0: no cut"""
+    """The ends of a clip are cut off if they are this much quieter than its loudest moment, dB, or are even
+    noise at least 12 dB quieter; 0: no cut"""
 
     padding_ms: Annotated[float, Range(least=0, most=1000)] = 20.0
     """Silence that the cut leaves at either end, ms"""
