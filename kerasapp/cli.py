@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import logging
 import os
+import signal
 import sys
 
 from kerasapp import spec
@@ -56,7 +57,11 @@ def main(argv=None):
     """
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end a command
         stream.reconfigure(errors="surrogateescape" if stream.encoding == "utf-8" else "backslashreplace")
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["serve"]:
+        # While models load. The first process of a container would not hear the signal without a function.
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    sys.exit(run(words))
 
 
 def run(argv):

@@ -1,9 +1,6 @@
 """`kerasapp serve`: serves models over REST and gRPC with the interfaces of TensorFlow Serving."""
 
-import contextlib
 import logging
-import os
-import signal
 
 from kerasapp.commands.arguments import Parser, number
 from kerasapp.errors import ConfigError
@@ -39,9 +36,6 @@ def main(argv):
     if args.folder and args.model_config_file:
         raise ConfigError("give a folder or --model-config-file, not both (see kerasapp serve --help)")
     errors = StandardError()
-    with contextlib.suppress(ValueError):  # only the main thread hears signals
-        # While models load. The first process of a container would not hear the signal without a function.
-        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
     try:
         options = _options(args) | {"log": Log(args.log, errors)}
         from kerasapp.serving.models.tensorflow_import import import_tensorflow
