@@ -55,6 +55,9 @@ def main(argv=None):
 
     Exit codes: 0 done, 1 a check did not hold, 2 usage or data error (one line), 130 interrupted.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed: the next file that is opened would get what is printed
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end a command
         stream.reconfigure(errors="surrogateescape" if stream.encoding == "utf-8" else "backslashreplace")
     words = sys.argv[1:] if argv is None else argv

@@ -16,6 +16,7 @@ from pipelines.errors import DataError
 from pipelines.packed import damage_named, unpacked
 
 PIECE = 2**21  # bytes read at a time
+_OTHER_SCRIPT = 0.3  # share of bytes above 127 that no text in Latin letters has
 SAMPLE = "sample:"  # begins the name of data that are shipped
 
 
@@ -73,9 +74,13 @@ def read_text(path: Path) -> Iterator[str]:
             where, name = f"{path}: byte {offset}, line {line}", shlex.quote(str(path))
             if b"\0" in error.object:
                 raise DataError(f"{where}: not UTF-8, nor any other text: it has zero bytes") from None
+            high = sum(byte > 127 for byte in error.object)
+            if high > _OTHER_SCRIPT * len(error.object):
+                encoding, kind = "ENCODING", "if it is text (ENCODING: GB18030, SHIFT_JIS, WINDOWS-1251, ...)"
+            else:
+                encoding, kind = "WINDOWS-1252", "of Windows or Latin-1 text"
             raise DataError(
-                f"{where}: not UTF-8 ({error.reason}); of Windows or Latin-1 text: iconv -f WINDOWS-1252 -t"
-                f" UTF-8 {name} > utf8.txt"
+                f"{where}: not UTF-8 ({error.reason}); {kind}: iconv -f {encoding} -t UTF-8 {name} > utf8.txt"
             ) from None
         line_number += text.count("\n")
         if text and not started:
@@ -163,7 +168,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise DataError(f"{path}: is a directory; expected a text file") from None
+        raise DataError(
+            f"{path}: is a directory; expected a file: give those in it, such as {path}/*"
+        ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 

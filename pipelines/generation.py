@@ -22,7 +22,7 @@ from pipelines.text.corpus import Corpus, build, intact, load, made_with
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
 _LEAST_WINDOW = 8  # tokens: of a shorter one nothing is learned
-FORMAT = 3  # of the cache: raise it when tokens of the same text, or what is kept with them, would differ
+FORMAT = 4  # of the cache: raise it when tokens of the same text, or what is kept with them, would differ
 
 
 def prepare(

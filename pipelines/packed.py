@@ -3,6 +3,7 @@
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import shlex
@@ -13,6 +14,7 @@ from typing import BinaryIO
 
 from pipelines.errors import DataError
 
+LFS = b"version https://git-lfs."  # how the pointers of Git LFS begin
 _HEAD = 4096  # bytes that are looked at
 _PACKED = {  # how a file begins -> what reads it; no text begins so
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
@@ -29,7 +31,10 @@ _OTHERS = {  # how a file begins -> what it is, and the command that helps
     b"\xfe\xff": ("UTF-16", "iconv -f UTF-16 -t UTF-8 {path} > {path}.utf8"),
     b"\0\0\xfe\xff": ("UTF-32", "iconv -f UTF-32 -t UTF-8 {path} > {path}.utf8"),
     b"%PDF-": ("a PDF", "pdftotext {path} {path}.txt"),
+    b"{\\rtf": ("RTF", "save it as plain text, in UTF-8"),
+    LFS: ("a pointer of Git LFS", "git lfs pull fetches the file"),
 }
+_TAR = 257  # where the header of an archive says that it is one
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
 _OFFICE = {"[Content_Types].xml", "META-INF/manifest.xml"}  # files in archives that are office documents
 
@@ -51,9 +56,16 @@ def unpacked(file: BinaryIO, where: str | os.PathLike) -> BinaryIO:
         if head.startswith(magic):
             raise _other(where, kind, cure)
     packed = next((opened for magic, opened in _PACKED.items() if head.startswith(magic)), None)
+    inside = file
+    if packed:
+        inside = io.BufferedReader(packed(file))
+        with damage_named(where):
+            head = inside.peek(_HEAD)[:_HEAD]
+    if head[_TAR:].startswith(b"ustar"):
+        raise _other(where, "a tar archive", "tar -xOf {path} > {path}.txt")
     if not packed and (kind := _utf16(head)):
         raise _other(where, kind, f"iconv -f {kind} -t UTF-8 {{path}} > {{path}}.utf8")
-    return packed(file) if packed else file
+    return inside
 
 
 def _members(archive: BinaryIO) -> set[str]:

@@ -20,6 +20,8 @@ from pipelines.splits import SPLITS, checked_fractions
 from pipelines.tables import Table, read
 
 _FAR = 5  # times the range of all other values: a value so far from them may stand for a missing one
+_ON = 0.8  # share of the steps of a column of months, or the like, that are 1
+_BACK = 5  # different steps at most that it has: days go back by 30, 29, 28 or 27
 _DIFFERENT = 10  # values that a column has at least, of which one can be far from the others
 SAME = 0.99  # share of a column's values that makes it nearly constant
 
@@ -53,6 +55,11 @@ class SeriesCorpus:
         found = []
         for name, column in zip(self.table.columns, self.values.T, strict=True):
             found += [self._apart(name, column, value) for value in far_values(column)]
+            if _is_calendar(column):
+                found.append(
+                    f"column {name} counts months, years or the like: name the columns to learn with"
+                    " --data.columns, and one of dates with --data.date"
+                )
         for split in splits:
             values = self.values[slice(*self.bounds[split])]
             for name, column in zip(self.table.columns, values.T, strict=True):
@@ -162,6 +169,16 @@ def _check_columns(table: Table, where: str) -> None:
                 f"{where}: column {name} counts evenly ({shown}, ...), as numbers of rows or times do: name"
                 " the columns to learn with --data.columns, and one of dates with --data.date"
             )
+
+
+def _is_calendar(values: np.ndarray) -> bool:
+    """Whether a column counts 1, 2, 3 and begins again, as months do, or has years beside other columns."""
+    steps, counts = np.unique(np.diff(values), return_counts=True)
+    if not 2 <= len(steps) <= _BACK or np.any(values % 1):
+        return False
+    again = counts[steps == 1].sum() >= _ON * counts.sum() and steps.min() < 0
+    years = set(steps.tolist()) == {0, 1} and values.min() >= 1500 and values.max() <= 2200
+    return bool(again or years)
 
 
 def commonest(values: np.ndarray) -> tuple[float, int]:

@@ -26,7 +26,7 @@ from pipelines.splits import check_sizes, checked_fractions
 from pipelines.text.sequences import Sequences
 from pipelines.text.tokenizers import CharacterTokenizer, Tokenizer
 
-FORMAT = 3  # of the cache: raise it when splits, tokens or statistics of the same clips would differ
+FORMAT = 4  # of the cache: raise it when splits, tokens or statistics of the same clips would differ
 _BLOCK = 1024  # transcripts cleaned at a time
 _SHOWN = 5  # failures that an error's line names
 _MOST_ROWS = 2**20  # no batch has more: a row's masks are seeded by its number in the whole training

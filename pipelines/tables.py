@@ -84,8 +84,10 @@ def read(
     """
     if not files:
         raise DataError("no files given: expected at least one CSV file")
-    header, rows, moments = None, [], []
-    for path in map(locate, files):
+    header, rows, moments, paths = None, [], [], [*map(locate, files)]
+    for place, path in enumerate(paths):
+        if path.resolve() in [other.resolve() for other in paths[:place]]:
+            raise DataError(f"{path}: is given twice; expected each file once, the oldest first")
         lines = _lines(path)
         names = _header(path, next(lines, (1, []))[1])
         if header not in (None, names):
@@ -130,6 +132,13 @@ def _header(path: Path, cells: list[str]) -> list[str]:
         raise DataError(f"{where}: expected the names of the columns; all lines are blank")
     if cells[0].startswith("sep="):
         raise DataError(f"{where}: expected the names of the columns, not sep=; remove the line")
+    if cells[0].startswith("<"):
+        raise DataError(
+            f"{where}: expected the names of the columns; this looks like HTML or XML: {cells[0]}"
+        )
+    if cells[0].startswith("#") and not cells[0].lstrip("# ").isidentifier():
+        cure = f"tail -n +2 {shlex.quote(str(path))} > table.csv"
+        raise DataError(f"{where}: expected the names of the columns, not a remark: {cells[0]}; {cure}")
     if len(cells) == 1:
         for separator, name in SEPARATORS.items():
             if separator in cells[0]:
@@ -195,6 +204,9 @@ def _number(where: str, name: str, cell: str) -> float:
         told = f"{cell!r} is not a number; write it with a point and digits alone, such as 1234.5"
     else:
         told = f"{cell!r} is not a number; choose columns of numbers with --data.columns"
+        told += (
+            ", or remove the line if it has the columns' units" if where.split(",")[0].endswith(" 2") else ""
+        )
     raise DataError(f"{where}: {told}")
 
 
@@ -202,8 +214,9 @@ def _moment(where: str, name: str, cell: str, before: list[dates.Moment]) -> dat
     moment, where = dates.parse(cell), f"{where}, column {name}"
     if moment is None:
         raise DataError(
-            f"{where}: {cell!r} is not a date such as {dates.FORMS}; rewrite the column, or leave it out:"
-            " name the other columns with --data.columns"
+            f"{where}: {cell!r} is not a date such as {dates.FORMS}; rewrite the column, such as by"
+            f" pandas.to_datetime(...{_unit(cell)}), or leave it out: name the other columns with"
+            " --data.columns"
         )
     if not before:
         return moment
@@ -211,9 +224,27 @@ def _moment(where: str, name: str, cell: str, before: list[dates.Moment]) -> dat
     if moment.form != before[-1].form:
         raise DataError(f"{where}: {cell!r} does not have the form of the date before, {last}")
     if moment.instant <= before[-1].instant:
-        twice = "; an hour that is there twice needs a time zone such as +01:00"
-        raise DataError(
+        told = (
             f"{where}: {cell} does not come after {last}; expected the oldest line first, and each date once"
-            + (twice if cell == last and moment.form[1] else "")
         )
+        raise DataError(told + _order_cure(moment, before))
     return moment
+
+
+def _order_cure(moment: dates.Moment, before: list[dates.Moment]) -> str:
+    """What helps where a date is not after those before it."""
+    if moment.text == before[-1].text:
+        twice = "; an hour that is there twice needs a time zone such as +01:00" if moment.form[1] else ""
+        return twice + "; pandas.pivot_table gives each of several series a column" * (len(before) == 1)
+    cure = "; to turn the lines: (head -n 1 FILE; tail -n +2 FILE | tac) > oldest_first.csv"
+    return cure if len(before) == 1 else ""
+
+
+def _unit(cell: str) -> str:
+    """The argument of pandas.to_datetime for a count of seconds or milliseconds since 1970, or of days, as
+    spreadsheets have it, or for a day before its month."""
+    if re.fullmatch(r"\d{10}|\d{13}", cell, re.ASCII):
+        return ", unit='s'" if len(cell) == 10 else ", unit='ms'"
+    if re.fullmatch(r"\d{5}(\.\d+)?", cell, re.ASCII):
+        return ", unit='D', origin='1899-12-30'"
+    return ", dayfirst=True" if re.match(r"\d\d?[./]\d\d?[./]", cell, re.ASCII) else ""

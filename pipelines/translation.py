@@ -35,7 +35,7 @@ from pipelines.splits import SPLITS, check_sizes, checked_fractions
 from pipelines.text.sequences import decoder_inputs
 from pipelines.text.tokenizers import Tokenizer, learn_tokenizer
 
-FORMAT = 6  # of the cache: raise it when what is kept of the same files would differ
+FORMAT = 7  # of the cache: raise it when what is kept of the same files would differ
 _ROWS = 8  # a larger batch has a multiple of so many rows, which devices or parallel loops share evenly
 
 File = str | os.PathLike

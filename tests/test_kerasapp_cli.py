@@ -153,6 +153,25 @@ def test_another_keras_backend_fails_at_once(tmp_path):
     assert done.returncode == 2 and "keras.json" in done.stderr
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_end_no_command(closed, tmp_path):
+    """Nor does what is printed get into the next file that is opened."""
+    code = """
+import os, sys
+from kerasapp import cli
+def run(argv):
+    print("printed"); print("printed", file=sys.stderr); sys.stdout.flush()
+    file = os.open(argv[0], os.O_RDWR | os.O_CREAT)
+    return 7 if file > 2 and sys.stdin.fileno() == 0 else 1
+cli.run = run
+cli.main()
+"""
+    command = f'exec "$0" -c "$1" "$2" {closed}'
+    words = ["sh", "-c", command, sys.executable, code, tmp_path / "file"]
+    assert subprocess.run(words, timeout=PATIENCE).returncode == 7
+    assert (tmp_path / "file").read_text() == ""
+
+
 def test_another_package_named_pipelines_is_told_apart(tmp_path):
     (tmp_path / "pipelines").mkdir()
     (tmp_path / "pipelines" / "__init__.py").write_text("")

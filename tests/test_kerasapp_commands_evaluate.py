@@ -8,7 +8,7 @@ import pytest
 
 from kerasapp.artefact import EXTRA
 from kerasapp.cli import run
-from kerasapp.commands.evaluate import data_to_score, options_of, show, shown
+from kerasapp.commands.evaluate import data_to_score, learned, options_of, show, shown
 from kerasapp.config.building import build
 from kerasapp.config.presets import preset
 from kerasapp.errors import ConfigError
@@ -32,6 +32,24 @@ def test_other_files_are_scored_whole():
     assert data_to_score(CHINESE, ["--data.pairs", "b.tsv"]).data.swap
     text = data_to_score(preset("generation"), ["--data.files", "b.txt"]).data
     assert (text.files, text.split) == (("b.txt",), (0, 0, 1))
+
+
+def test_files_that_were_trained_on_are_told(tmp_path):
+    (tmp_path / "link.txt").symlink_to("own.txt")
+    own = str(tmp_path / "own.txt")
+    run = build(preset("generation"), {"data": {"files": [own], "split": (0.8, 0.1, 0.1)}})
+
+    def told(*flags, split="test"):
+        return learned(run.data, data_to_score(run, flags).data, split)
+
+    link = str(tmp_path / "link.txt")
+    assert told() == told("--data.files", own, "--data.split", "0.8", "0.1", "0.1") == []
+    assert told("--data.files", own) == []  # as the run has them: what it held out is scored
+    assert told("--data.files", link) == told("--data.files", "a.txt", link) == [link]
+    assert told("--data.split", "0", "0", "1") == [own] and told("--data.files", "a.txt") == []
+    pairs = data_to_score(FILES, ["--data.test_source", "a.de", "--data.test_target", "a.en"]).data
+    assert learned(FILES.data, pairs, "test") == ["a.de", "a.en"]
+    assert learned(FILES.data, FILES.data, "test") == []
 
 
 def test_other_files_with_a_split_or_parts_of_their_own():

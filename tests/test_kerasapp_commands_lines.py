@@ -45,10 +45,11 @@ def test_a_chunk_has_so_many_lines_or_bytes(monkeypatch):
 
 def test_a_line_that_fills_the_memory_is_cut_and_told(monkeypatch):
     monkeypatch.setattr(lines, "LONGEST", 4)
-    (chunk,) = source(b"abc\nabcdefghij\nok\n\xff\n").chunks()
-    assert [line.whole for line in chunk] == [True, False, True, True]
+    (chunk,) = source(b"abcd\nabcdefgh\nabcd\r\nok\n\xff\n").chunks()
+    assert [line.whole for line in chunk] == [True, False, True, True, True]
+    assert list(map(bytes, chunk)) == [b"abcd", b"abcd", b"abcd", b"ok", b"\xff"]
     assert list(unusable(chunk)) == [
-        None, "is longer than 4 bytes", None, "is not UTF-8 (byte 1 of the line)"
+        None, "is longer than 4 bytes", None, None, "is not UTF-8 (byte 1 of the line)"
     ]  # fmt: skip
 
 

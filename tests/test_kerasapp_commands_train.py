@@ -13,6 +13,7 @@ from kerasapp.cli import run
 from kerasapp.commands import train
 from kerasapp.config import parsing
 from kerasapp.config.presets import config_module, preset, recipe
+from kerasapp.errors import ConfigError
 from kerasapp.tasks.generation.config import GenerationConfig
 
 
@@ -37,6 +38,13 @@ def test_no_flags_give_the_default_preset():
     assert parse() == train.Request(
         preset("generation", "tinyshakespeare"), Path("runs/tinyshakespeare"), None
     )
+
+
+@pytest.mark.parametrize("option", ["run", "from", "config"])
+def test_an_empty_option_is_no_default(option):
+    """Else --run "$UNSET" --training.overwrite true would delete the default run."""
+    with pytest.raises(ConfigError, match=f"--{option}: is empty; expected "):
+        parse(f"--{option}", "")
 
 
 def test_flags_beat_the_file_and_the_file_beats_the_preset(file):

@@ -262,6 +262,26 @@ def test_a_stream_gives_its_pieces():
     assert body == {"text": {"b64": "VG8g/w=="}, "length": 3}
 
 
+def test_a_client_asks_for_a_minute_and_four_times_more_unless_told(pauses):
+    with (
+        scripted([(503, ERROR)]) as (address, asked),
+        Client(address) as client,
+        pytest.raises(StatusError, match="so it is"),
+    ):
+        client.status("m")
+    assert len(asked) == 5
+    assert 50 < float(asked[0][3]["X-Request-Timeout"]) <= 60
+
+
+def test_a_client_that_is_closed_keeps_no_connection():
+    with scripted([(200, STATUS)]) as (address, _):
+        with Client(address) as client:
+            client.status("m")
+            pool = client._transport._pool
+            assert pool.pool is not None
+        assert pool.pool is None
+
+
 def test_a_stream_that_finds_no_room_is_tried_again(pauses):
     with scripted([(503, ERROR), (200, PIECE + END)]) as (address, asked), Client(address) as client:
         assert list(client.stream("m", "x")) == ["人 "]

@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from waiting import PATIENCE
+from waiting import PATIENCE, wait_until
 
 from kerasapp.serving.models.deadlines import Deadline, Watchdog
 from kerasapp.serving.protocol.errors import StatusError
@@ -22,6 +22,14 @@ def test_calls_at_the_deadline_whichever_was_set_first():
         assert first.wait(PATIENCE) and second.wait(PATIENCE)
     assert called == ["first", "second"]
     assert time.monotonic() >= start + 0.2
+
+
+def test_a_nearer_deadline_wakes_the_thread():
+    watchdog, called = Watchdog(), threading.Event()
+    with watchdog.at(time.monotonic() + 2 * PATIENCE, called.set):
+        wait_until(lambda: watchdog._changed._waiters)  # it sleeps until then
+        with watchdog.at(time.monotonic() + 0.05, called.set):
+            assert called.wait(PATIENCE)
 
 
 def test_several_that_are_late_are_called_in_the_order_of_their_deadlines():

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -53,6 +54,13 @@ def test_a_full_disk_costs_the_line_alone():
         log.event("loaded")
         log.request(RequestRecord("7", "REST", status="INTERNAL"))
         assert log.failure(RequestRecord("7", "REST"), ValueError("x")).code == "INTERNAL"
+
+
+def test_the_time_of_a_request_is_in_milliseconds():
+    stream, record = io.StringIO(), RequestRecord("7", "REST", started=time.perf_counter() - 2)
+    Log("requests", stream).request(record)
+    assert 2000 <= json.loads(stream.getvalue())["milliseconds"] < 200_000  # on a busy machine
+    assert 2 <= record.seconds < 200
 
 
 def test_what_a_library_logs_is_one_line_without_an_exceptions_text():

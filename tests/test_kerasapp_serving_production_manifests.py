@@ -168,6 +168,15 @@ def test_a_server_may_use_memory_for_two_versions_and_what_they_compute(models, 
     assert production.template_values(models / "2", tmp_path)["memory"] == 1024 + 800 + 32
 
 
+def test_the_models_are_found_from_the_files_wherever_both_are_moved(models, tmp_path):
+    for folder, expected in (
+        ("files", "../saved_models"),
+        ("saved_models/files", ".."),
+        (".", "saved_models"),
+    ):
+        assert production.template_values(models / "2", tmp_path / folder)["models"] == expected
+
+
 def test_a_volume_has_room_for_ten_versions(models, tmp_path):
     assert production.template_values(models / "2", tmp_path)["storage"] == 1  # GiB
     with (models / "2" / "variables").open("wb") as file:

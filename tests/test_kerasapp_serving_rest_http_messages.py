@@ -2,18 +2,19 @@
 
 import asyncio
 import gzip
+from contextlib import ExitStack
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
 
-from kerasapp.serving.protocol.errors import BodyTooLargeError, StatusError, invalid
-from kerasapp.serving.protocol.http_names import HTTP_STATUS
+from kerasapp.serving.admission import Admission
+from kerasapp.serving.protocol.errors import BodyTooLargeError, QueueFullError, StatusError, invalid
 from kerasapp.serving.rest.http_messages import error_answer, read_body, within_deadline
 
 
-def received(*chunks, limit=10, **headers):
+def received(*chunks, limit=10, room=1000, **headers):
     """What `read_body` gives for a body in chunks, and how many of them it has taken."""
-    taken = []
+    taken, room = [], Admission(room, "bytes")
 
     async def receive():
         taken.append(chunks[len(taken)])
@@ -21,9 +22,18 @@ def received(*chunks, limit=10, **headers):
 
     scope = {"type": "http", "headers": [(k.replace("_", "-").encode(), v) for k, v in headers.items()]}
     try:
-        return asyncio.run(read_body(Request(scope, receive), limit)), len(taken)
-    except BodyTooLargeError as error:
-        return error.http_status, len(taken)
+        with ExitStack() as held:
+            body = asyncio.run(read_body(Request(scope, receive), limit, room, held))
+            assert room.in_flight >= len(body)
+    except (BodyTooLargeError, QueueFullError) as error:
+        body = error.http_status
+    assert room.in_flight == 0
+    return body, len(taken)
+
+
+def test_a_body_that_finds_no_room_beside_the_others_is_refused():
+    assert received(b"x" * 9, b"y", room=9) == (503, 2)
+    assert received(b"x" * 9, room=9) == (b"x" * 9, 1)
 
 
 def test_a_body_that_says_it_is_too_large_is_not_read():
@@ -41,15 +51,21 @@ def test_a_body_that_does_not_say_how_large_it_is_is_read_up_to_the_limit():
 def test_the_limit_holds_for_a_packed_body_too():
     packed = gzip.compress(b"x" * 1000)
     assert received(packed, limit=len(packed), content_encoding=b"gzip") == (413, 1)
-    assert received(packed, limit=1000, content_encoding=b"gzip") == (b"x" * 1000, 1)
+    assert received(packed, limit=1000, room=3000, content_encoding=b"gzip") == (b"x" * 1000, 1)
 
 
-@pytest.mark.parametrize("code", [*HTTP_STATUS, "NO_SUCH_CODE"])
-def test_an_error_has_the_status_of_its_code(code):
+STATUSES = {  # tensorflow_serving/model_servers/http_server.cc (9d981c5c), ToHTTPStatusCode
+    "CANCELLED": 499, "UNKNOWN": 500, "INVALID_ARGUMENT": 400, "DEADLINE_EXCEEDED": 504, "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409, "PERMISSION_DENIED": 403, "RESOURCE_EXHAUSTED": 429, "FAILED_PRECONDITION": 400,
+    "ABORTED": 409, "OUT_OF_RANGE": 400, "UNIMPLEMENTED": 501, "INTERNAL": 500, "UNAVAILABLE": 503,
+    "DATA_LOSS": 500, "UNAUTHENTICATED": 401, "NO_SUCH_CODE": 500,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "status"), STATUSES.items())
+def test_an_error_has_the_status_of_its_code(code, status):
     answer = error_answer(StatusError(code, "so it is"))
-    assert (
-        answer.status_code == HTTP_STATUS.get(code, 500) and answer.body == b'{\n    "error": "so it is"\n}'
-    )
+    assert (answer.status_code, answer.body) == (status, b'{\n    "error": "so it is"\n}')
     assert "retry-after" not in answer.headers
 
 

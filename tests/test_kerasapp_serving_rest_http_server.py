@@ -1,9 +1,12 @@
 """The HTTP server's beginning and end; tests/test_kerasapp_serving_server.py has the rest."""
 
 import asyncio
+import contextlib
 import re
 import socket
+import sys
 import time
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -29,6 +32,18 @@ def test_a_server_can_start_again_at_once_on_its_port():
             listener.accept()[0].close()
             assert client.recv(1) == b""
     reserve(host, port).close()
+
+
+def test_a_crowd_that_comes_at_once_finds_room():
+    """Each connection waits in the kernel until the loop takes it; without room a client waits a second."""
+    most = int(Path("/proc/sys/net/core/somaxconn").read_text()) if sys.platform == "linux" else 0
+    if most < 200:
+        pytest.skip("this system lets fewer connections wait")
+    with listen("127.0.0.1", 0) as listener, contextlib.ExitStack() as stack:
+        for _ in range(190):
+            client = stack.enter_context(socket.socket())
+            client.settimeout(0.9)
+            client.connect(listener.getsockname())
 
 
 async def started(app, listener, rpc=None, patience=PATIENCE):

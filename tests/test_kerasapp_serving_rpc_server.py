@@ -296,6 +296,21 @@ def test_a_server_full_of_requests_tells_its_state(engine, tmp_path):
     server.stop()
 
 
+def test_the_state_of_a_version_has_the_reason_that_it_is_not_served(channel, engine):
+    """As over REST; an operator reads it to find out what is wrong."""
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = "model"
+    (version,) = engine.registry.versions("model")
+    version.code, version.message = "NOT_FOUND", "no SavedModel"
+    try:
+        answer = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=PATIENCE)
+    finally:
+        version.code, version.message = "OK", ""
+    (found,) = answer.model_version_status
+    assert (found.version, found.state) == (1, found.AVAILABLE)
+    assert (found.status.error_code, found.status.error_message) == (5, "no SavedModel")
+
+
 def test_a_call_that_fails_has_its_id_and_its_line_in_the_log(stub, log):
     with pytest.raises(grpc.RpcError) as caught:
         stub.Predict(ask([1], "none"), metadata=[("x-request-id", "wrong-1")], timeout=PATIENCE)

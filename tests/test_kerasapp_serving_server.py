@@ -358,6 +358,13 @@ def test_the_settings_reach_what_they_are_for(started):
     assert 'load_attempt_count{model_path="' in found["engine"].metrics.text()
 
 
+def test_a_server_without_settings_is_closed_to_others_and_follows_its_folder(started):
+    found = started()
+    assert (found["app"]["cors"], found["app"]["local"], found["seconds"]) == (False, True, 1.0)
+    assert (found["engine"].limits, found["engine"].batching, found["rpc"]) == (Limits(), None, None)
+    assert found["patience"] == 60
+
+
 def test_streams_and_grpc_write_to_the_same_log(started, monkeypatch):
     logs, log = {}, Log(stream=io.StringIO())
 

@@ -5,6 +5,7 @@ import gzip
 import lzma
 import os
 import random
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def test_malformed_bytes_in_gzip_are_located_in_the_text(tmp_path):
     path.write_bytes(gzip.compress(b"one\ntwo\xff"))
     with pytest.raises(DataError, match=r"text\.gz: byte 7, line 2"):
         list(read_text(path))
+
+
+def tars(mode):
+    """Writes a tar archive that holds this file."""
+
+    def write(path):
+        with tarfile.open(path, mode) as archive:
+            archive.add(__file__)
+
+    return write
 
 
 def archives(*names):
@@ -121,6 +132,18 @@ def corrupt_gzip(path):
         (archives("mimetype", "content.xml", "META-INF/manifest.xml"), "is an office document"),
         (archives("notes.txt", "Content_Types.xml"), "is a zip archive; .*: unzip -p '"),
         (writes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + 600 * b"\0"), "is an old office document"),
+        (writes(rb"{\rtf1\ansi Guten Tag}"), "is RTF; .*: save it as plain text"),
+        (
+            writes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+            "is a pointer of Git LFS; .*git lfs pull",
+        ),
+        (tars("w"), "is a tar archive; .*: tar -xOf '"),
+        (tars("w:xz"), "is a tar archive; "),
+        (
+            lambda path: path.write_bytes("Schöne Grüße\n春眠不覺曉，處處聞啼鳥。\n".encode("gb18030")),
+            r"not UTF-8 .*; if it is text \(ENCODING: GB18030, SHIFT_JIS, .*\): iconv -f ENCODING -t",
+        ),
+        (lambda path: path.mkdir(), r"is a directory; .*the file\.txt/\*"),
         (writes(b"PAR1" + 300 * b"\x15\x04"), "is Parquet; .*to_csv"),
         (writes("Добрый день".encode("utf-16-le")), "is UTF-16LE; "),
         (writes("สวัสดีครับผม".encode("utf-16-be")), "is UTF-16BE; "),

@@ -68,6 +68,27 @@ def test_an_unusable_table_is_named_with_its_line(piece, write, tmp_path, conten
 
 
 @pytest.mark.parametrize(
+    ("line", "kept"), [("en\tde\tHello there\tGuten Tag", "3,4"), ("Hello there\ten\tGuten Tag\tde", "1,3")]
+)
+def test_of_more_columns_the_longest_are_kept(write, line, kept):
+    with pytest.raises(DataError, match=f"4 columns; .*such as the longest: cut -f{kept} "):
+        list(read_table(write(line), "NFC"))
+
+
+@pytest.mark.parametrize(("ids", "refused"), [(5, False), (6, True)])
+def test_ids_in_the_first_of_three_columns_are_refused(write, ids, refused):
+    names = [f"train-{i}" if i < ids else f"Good day {i}" for i in range(10)]
+    path = write("".join(f"{name}\tGood day\tGuten Tag\n" for name in names))
+    if refused:
+        with pytest.raises(DataError, match=r"an id in 6 of 10 lines; .*: cut -f2,3 "):
+            list(read_table(path, "NFC"))
+    else:
+        assert len(list(read_table(path, "NFC"))) == 10
+    single = write("".join(f"Word{i}\tWort{i}\tx\n" for i in range(10)))  # beside a word it is one
+    assert len(list(read_table(single, "NFC"))) == 10
+
+
+@pytest.mark.parametrize(
     ("first", "second", "message"),
     [
         ("a\nb\nc\n", "x\n", r"a\.txt: ends after line 3, but .*b\.txt after line 1;"),
@@ -98,8 +119,8 @@ def test_blank_lines_are_left_out_and_counted(piece, write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1\tone\teins\n2\ttwo\tzwei\n", "2 of 2 lines, .*: cut -f2,3 .*data.txt > pairs.tsv"),
-        ("1\tone\t2\teins\n", "line 1: 4 columns; .*; to keep two columns: cut -f1,2 "),
+        ("1\tone\teins\n2\ttwo\tzwei\n", "2 of 2 lines; .*: cut -f2,3 .*data.txt > pairs.tsv"),
+        ("1\tone\t2\teins\n", "line 1: 4 columns; .*; to keep two columns, .*: cut -f2,4 "),
         ("one,eins\n", "line 1: 1 column; .*; of CSV: python -c .*delimiter=','"),
         ("one;eins\n", "delimiter=';'"),
         ("one ||| eins\n", "to have tabs: sed 's/ [*]"),
@@ -112,6 +133,8 @@ def test_files_of_other_columns_are_named_with_the_command_that_helps(write, tex
 
 
 def test_odd_pairs_and_suspicious_characters_are_counted():
-    pairs = Counted([("17", "one"), ("one", "0.5"), ("a", "a"), ('"a"', '"b"'), ("a", "b\ufffd"), ("", "")])
-    assert len(list(pairs)) == 5 and list(pairs.odd.values()) == [1, 1, 1, 1]
+    pairs = Counted(
+        [("17", "one"), ("one", "0.5"), ("s7", "a b"), ("a", "a"), ('"a"', '"b"'), ("a", "b\ufffd"), ("", "")]
+    )
+    assert len(list(pairs)) == 6 and list(pairs.odd.values()) == [1, 1, 1, 1, 1]
     assert pairs.suspects.counts()["replacement characters (U+FFFD)"] == 1

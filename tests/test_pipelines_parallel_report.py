@@ -77,6 +77,23 @@ def test_held_out_pairs_that_are_training_pairs_are_told(found, write, same, tol
         assert told is None or warnings[0].startswith(told)
 
 
+def test_a_line_that_is_missing_on_a_side_is_told(found):
+    sources = [letters(3 + (i * 37) % 50, i) for i in range(200)]
+    targets = [letters(3 + (i * 37) % 50, i + 500) for i in range(200)]
+    assert not any("missing on a side" in line for line in found(list(zip(sources, targets)), 60)[0].warnings)
+    for _ in range(2):  # also from the cache
+        slipped = found(list(zip(sources[1:], targets, strict=False)), 60)[0]
+        assert sum("missing on a side" in line for line in slipped.warnings) == 1
+
+
+def test_a_tenth_of_copies_is_told(found):
+    def told(copies):
+        pairs = [(letters(4, i), letters(4 if i < copies else 5, i)) for i in range(100)]
+        return [line for line in found(pairs)[0].warnings if "same text twice" in line]
+
+    assert told(10) == [] and told(11)[0].startswith("11 of 100 pairs have the same text twice")
+
+
 def test_an_autoencoders_repeated_sentences_are_counted(found):
     data, _ = found([("abc", "x"), ("abc", "y"), ("abd", "z")], autoencode=True)
     assert data.read["pairs"] == 3 and data.dropped[0]["count"] == 1
@@ -121,7 +138,9 @@ def test_names_of_columns_are_told(found, first, told):
         (lambda i: (f"{i}", letters(4, i)), "20 of 20 pairs have no letter in the first sentence: are these"),
         (lambda i: (letters(4, i), f"0.{i}"), "20 of 20 pairs have no letter in the second sentence"),
         (lambda i: (letters(4, i),) * 2, "20 of 20 pairs have the same text twice"),
-        (lambda i: (f'"{letters(4, i)}"', f'"{letters(3, i)}y"'), "20 of 20 pairs have quotes around both"),
+        (lambda i: (f'"{letters(4, i)}"', f"{letters(3, i)}y"), "20 of 20 pairs have quotes around a"),
+        (lambda i: (letters(4, i), f'"{letters(3, i)}y"'), "20 of 20 pairs have quotes around a"),
+        (lambda i: (f"de-{i}", f"{letters(4, i)} y"), "20 of 20 pairs have an id or the like for the first"),
         (lambda i: (letters(4, i) + "\ufffd", letters(5, i)), "20 replacement characters (U+FFFD)"),
     ],
 )

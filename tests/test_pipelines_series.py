@@ -161,6 +161,24 @@ def test_what_may_be_wrong_is_remarked(tmp_path):
     assert series.prepare(csv(tmp_path, "a", *([wave] for wave in WAVE)), minimum=1).remarks() == []
 
 
+@pytest.mark.parametrize(
+    ("of", "told"),
+    [
+        (lambda t: 2020 + t // 12, True),
+        (lambda t: t % 12 + 1, True),
+        (lambda t: t % 7, True),
+        (lambda t: 1 + (t * 7) % 3 - t % 2, False),  # as counts go
+        (lambda t: t // 12, False),  # so few that it may be a level
+        (lambda t: t * t % 40 + 0.5, False),
+    ],
+)
+def test_a_column_of_months_or_years_is_remarked(tmp_path, of, told):
+    rows = [(of(t), WAVE[t % len(WAVE)]) for t in range(60)]
+    found = series.prepare(csv(tmp_path, "m,y", *rows), split=(1, 0, 0), minimum=1).remarks()
+    assert [line for line in found if "counts months" in line] == found
+    assert len(found) == told and (not told or found[0].startswith("column m counts months"))
+
+
 @pytest.mark.parametrize(("places", "value"), [((7, 11), -999.9), ((30,), 9999)])
 def test_a_value_far_from_all_others_is_remarked(tmp_path, places, value):
     days = [f"2024-01-{day:02}" for day in range(1, 32)]

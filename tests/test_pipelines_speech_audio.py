@@ -51,6 +51,8 @@ def bad_files(folder):
     (folder / "cut.wav").write_bytes((folder / "whole.wav").read_bytes()[:-1000])
     soundfile.write(folder / "whole.aiff", voice(2), RATE)
     (folder / "cut.aiff").write_bytes((folder / "whole.aiff").read_bytes()[:-1000])
+    (folder / "pointer.wav").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    soundfile.write(folder / "opposite.wav", np.stack([voice(1), -voice(1)], axis=1), RATE)
     (folder / "short.flac").write_bytes(with_samples(whole, 4 * RATE))
 
 
@@ -69,6 +71,8 @@ def bad_files(folder):
         ("cut.aiff", "cut short: 1,000 bytes"),
         ("empty.wav", "no length"),
         ("nan.wav", "no number"),
+        ("pointer.wav", "is a pointer of Git LFS; git lfs pull"),
+        ("opposite.wav", "its channels cancel each other out; keep one"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path, name, words):

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from pipelines.errors import DataError
-from pipelines.speech.recordings import read_recordings
+from pipelines.speech.recordings import read_recordings, same_sounds
 
 
 @pytest.fixture
@@ -37,6 +37,16 @@ def test_a_folder_by_hand(folder):
     ]
     contents = [recording.content for recording in found]
     assert contents[4:] == ["", ""] and len(set(contents[:4])) == 4
+
+
+def test_one_sound_under_two_names_is_named_unless_it_has_one_text(folder):
+    path = folder("a|one\nb|two\nc|three\nd|three\n", ["a.wav", "b.wav", "c.wav"])
+    for copy, of in (("b", "a"), ("d", "c")):
+        (path / "wavs" / f"{copy}.wav").write_bytes((path / "wavs" / f"{of}.wav").read_bytes())
+    found = same_sounds(read_recordings(path))
+    assert found == {
+        one: f"its sound is that of {other} too, which has another transcript" for one, other in ("ab", "ba")
+    }
 
 
 @pytest.mark.parametrize(

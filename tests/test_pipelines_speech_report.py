@@ -76,6 +76,27 @@ def test_digits_and_signs_that_cleaning_leaves_are_named(found, tmp_path):
     assert not any("no words" in line for line in found(folder, "none")[0].warnings)
 
 
+def test_a_sound_with_two_transcripts_is_left_out(found, tmp_path):
+    folder = write_clips(tmp_path / "data", 10)
+    (folder / "wavs" / "c004.flac").write_bytes((folder / "wavs" / "c007.flac").read_bytes())
+    (dropped,) = found(folder, max_failures=0.2)[0].dropped
+    told = ["c004: its sound is that of c007 too", "c007: its sound is that of c004 too"]
+    assert [item.partition(",")[0] for item in dropped["items"]] == told
+
+
+def test_slipped_transcripts_are_told(found, tmp_path):
+    texts = [f"{number:03d} {'x' * (number * 37 % 29)}" for number in range(120)]
+    folder = write_clips(tmp_path / "data", 120, texts, seconds=(0.9, 1.0))
+    for number in range(120):
+        wave = tone(1 + len(texts[number - 1]) / 30, 100 + number)
+        soundfile.write(folder / "wavs" / f"c{number:03d}.flac", wave, RATE)
+    assert sum("one line before or after" in line for line in found(folder)[0].warnings) == 1
+    (folder / "metadata.csv").write_text(
+        "".join(f"c{number:03d}|{texts[number - 1]}\n" for number in range(120))
+    )
+    assert not any("one line before or after" in line for line in found(folder)[0].warnings)
+
+
 def test_another_language_in_english_letters_is_told(found, tmp_path):
     folder = write_clips(tmp_path / "data", 10, [f"ma má mà mả {number}" for number in range(10)])
     (told,) = [line for line in found(folder, "english")[0].warnings if "not English" in line]

@@ -64,3 +64,17 @@ def test_normalised_transcripts_are_believed(table, written, normalised):
 
 def test_the_speaker_may_stand_in_the_middle(table):
     assert list(table([f"c{n}|linda|{text}" for n, text in enumerate(TEXTS)]).values()) == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("line", "cure"),
+    [
+        ("c1\tHello, world.", "tr '\\t' '|' < "),
+        ("c1\tHello.", "tr '\\t' '|' < "),
+        ("c1,Hello, world.", "sed 's/,/|/' "),
+    ],
+)
+def test_of_other_separators_the_command_is_told(table, line, cure):
+    with pytest.raises(DataError) as error:
+        table([line])
+    assert f"such as by {cure}" in str(error.value)

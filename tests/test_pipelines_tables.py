@@ -71,6 +71,16 @@ def test_uneven_dates_are_not_continued(write):
         ('a\n1\n"2\n3\n4\n', {}, "line 3: not CSV"),
         ("d,a\n2024-02,1\n2024-01,2\n", {"date": "d"}, "after 2024-02; expected the oldest line"),
         ("d,a\n2024-01-01T02:00,1\n2024-01-01T02:00,2\n", {"date": "d"}, "; an hour that is there"),
+        ("d,a\n2024-02-01,1\n2024-02-01,2\n", {"date": "d"}, "each date once; pandas.pivot_table gives"),
+        ("d,a\n2024-02,1\n2024-01,2\n", {"date": "d"}, "(head -n 1 FILE; tail -n +2 FILE | tac) > oldest"),
+        ("d,a\n1704067200,1\n", {"date": "d"}, "such as by pandas.to_datetime(..., unit='s'), or"),
+        ("d,a\n1704067200000,1\n", {"date": "d"}, "pandas.to_datetime(..., unit='ms'), or leave it out"),
+        ("d,a\n45292.5,1\n", {"date": "d"}, "to_datetime(..., unit='D', origin='1899-12-30'), or leave"),
+        ("d,a\n31.1.2024,1\n", {"date": "d"}, "such as by pandas.to_datetime(..., dayfirst=True), or"),
+        ("d,a\nJan 2024,1\n", {"date": "d"}, "such as by pandas.to_datetime(...), or leave it out"),
+        ("d,a\n,kWh\n2024,1\n", {"date": "d"}, "with --data.columns, or remove the line if it has"),
+        ("<!DOCTYPE html>\n<p>\n", {}, "line 1: expected the names of the columns; this looks like HTML"),
+        ("# Source: us\na\n1\n", {}, "line 1: expected the names of the columns, not a remark: #"),
         ("d,a\n2024-W01,1\n", {"date": "d"}, "or leave it out: name the other columns with --data.columns"),
         ("day,a\n2024-01-01,1\n", {}, "line 2, column day: '2024-01-01' is a date, not a number; give "
                                       "--data.date day (forecast: --date day)"),
@@ -101,6 +111,14 @@ def test_what_is_wrong_is_named(write, text, options, message):
         tables.read([path], **options)
     assert str(error.value).startswith(f"{path}: ") and message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_given_twice(write, tmp_path):
+    path = write("# a\n1\n")  # a name, as other programs write it
+    assert tables.read([path]).columns == ("# a",)
+    (tmp_path / "link.csv").symlink_to(path)
+    with pytest.raises(DataError, match=r"link\.csv: is given twice"):
+        tables.read([path, tmp_path / "link.csv"])
 
 
 def test_files_of_other_columns(write):

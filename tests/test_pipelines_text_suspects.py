@@ -24,6 +24,10 @@ def told(text):
         ),
         (50 * TEXT + "f\u00c3\u00bcr", "1 letters such as Ã¤ in place of ä .*: UTF-8 was read as Latin-1"),
         ("don\u00e2\u20ac\u2122t", "1 letters such as"),
+        (50 * TEXT + "\ufeff" + TEXT, "1 byte order marks (U+FEFF) inside in 2,602 characters: .*joined"),
+        (50 * TEXT.replace("man", "m\xadan"), "50 invisible hyphens"),
+        (50 * TEXT.replace("man", "man\u200b"), "50 invisible hyphens"),
+        (50 * '{"text": "One."}\n', "49 lines of JSON .*jq -r .text"),
         (50 * f"<p>{TEXT}</p>", "50 tags and entities of HTML"),
         (50 * f"A &amp; B {TEXT}", "50 tags and entities of HTML"),
     ],
@@ -35,5 +39,6 @@ def test_suspicious_characters_are_told(text, words):
 
 
 def test_plain_text_has_none():
+    assert told("ខ្ញុំ\u200bស្រឡាញ់\u200bប្រទេស\u200bកម្ពុជា\n" * 50) == []  # where words end
     assert told(50 * TEXT) == [] and told("") == [] and warnings({}) == []
     assert told(1000 * TEXT + "A tag </p> in a book on HTML\r\n") == []

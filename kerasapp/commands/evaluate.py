@@ -11,7 +11,7 @@ from kerasapp.commands.arguments import Parser, knob_type
 from kerasapp.commands.loading import load
 from kerasapp.commands.progress import progress_bar
 from kerasapp.config import building, checks, parsing, presets
-from kerasapp.errors import ConfigError
+from kerasapp.errors import ConfigError, note
 from pipelines.errors import DataError
 from pipelines.files import SAMPLE
 
@@ -47,6 +47,11 @@ def main(argv):
     split = args.split or config.data.default_split
     if not config.data.has(split):
         raise ConfigError(f"--split {split}: data.split {list(config.data.split)} leaves nothing for it")
+    for name in learned(stored.data, config.data, split):
+        note(
+            f"{name}: the model was trained on it, so the figures are too good; what was held out is scored"
+            f" with --data.split {' '.join(f'{share:g}' for share in stored.data.split)}"
+        )
     predictor = load(args.model, vars(config.data))
     try:
         predictor.task.prepare()
@@ -64,6 +69,15 @@ def main(argv):
     else:
         show(report)
     return 0
+
+
+def learned(own, data, split):
+    """The files of a split of `data` that hold training data of a run, whose section `data` is `own`; none
+    where the files are cut as they were at the training."""
+    if (data.split, data.files_of(split)) == (own.split, own.files_of(split)):
+        return []
+    trained = set(map(os.path.realpath, own.files_of("train")))
+    return [name for name in data.files_of(split) if os.path.realpath(name) in trained]
 
 
 def _moved(model, data):

@@ -60,7 +60,7 @@ class Source:
                     line = Line(line[3:])  # a byte order mark
                 first = False
                 while not read.endswith(b"\n") and (read := self._file.readline(LONGEST)):
-                    line.whole = False
+                    line.whole &= read in (b"\n", b"\r\n")
                 yield line
 
 

@@ -85,6 +85,10 @@ def parse(
     parser = _parser(task, first.parse_known_args(argv)[0].preset)
     values = vars(parser.parse(argv)[0])
     options = {name: values.pop(name) for name in OPTIONS if name in values}
+    for name in (name for name, value in options.items() if not value):
+        raise ConfigError(
+            f"--{name}: is empty; expected {OPTIONS[name][0]} (a variable of the shell may be unset)"
+        )
     switches = [values.pop(name.replace("-", "_")) for name in SWITCHES]
     if switches == [False, True]:
         raise ConfigError("--json: is for --dry-run, whose report it prints")

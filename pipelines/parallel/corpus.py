@@ -71,6 +71,7 @@ class ParallelCorpus:
         first: the first of these.
         odd: how many of these are odd; see `pipelines.parallel.pairs.ODD`.
         suspects: their suspicious characters; see `pipelines.text.suspects`.
+        shifted: whether their translations seem to be those of the lines before or after.
         known: how many pairs of a validation or test file are training pairs, too.
     """
 
@@ -83,6 +84,7 @@ class ParallelCorpus:
     first: dict[str, tuple[str, str]]
     odd: dict[str, dict[str, int]]
     suspects: dict[str, dict[str, int]]
+    shifted: dict[str, bool]
     known: dict[str, int]
 
     def split(self, name: str) -> SentencePairs:
@@ -160,6 +162,7 @@ def build(
         "first": {name: pairs.first for name, pairs in read.items()},
         "odd": {name: pairs.odd for name, pairs in read.items()},
         "suspects": {name: pairs.suspects.counts() for name, pairs in read.items()},
+        "shifted": {name: pairs.shifted for name, pairs in read.items()},
         "known": known,
         "unknown": unknown,
         "bytes": sizes_of(folder),
@@ -268,5 +271,5 @@ def load(folder: Path, content: str, tokenizers: Tokenizers | None = None) -> Pa
         source, target = (Tokenizer.load(_tokenizer_file(folder, side)) for side in SIDES)
         tokenizers = (source, source if source.fingerprint() == target.fingerprint() else target)
     found = _description(folder)
-    counts = {name: found[name] for name in ("read", "blank", "first", "odd", "suspects", "known")}
+    counts = {name: found[name] for name in ("read", "blank", "first", "odd", "suspects", "shifted", "known")}
     return ParallelCorpus(folder, tuple(tokenizers), found["pairs"], content, **counts)

@@ -1,6 +1,7 @@
 """Pairs of sentences, read from files."""
 
 import itertools
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,16 +11,20 @@ from pipelines.files import lines_of, read_text
 from pipelines.splits import string_digest
 from pipelines.text.normalisation import normalise_pieces
 from pipelines.text.sentences import has_letters, squeeze_string
+from pipelines.text.shifted import shifted
 from pipelines.text.suspects import Suspects
 
 Pairs = Iterable[tuple[str, str]]
 
+_COMPARED = 10_000  # first pairs whose lengths are compared
 _SKIPS = " (--data.blank_lines skip leaves out lines that are blank on a side)"
+_ID = re.compile(r"\s*[!-~]*\d[!-~]*\s*", re.ASCII)  # one word of ASCII with a digit
 ODD = {  # what may be wrong with a pair -> whether it is
     "have no letter in the first sentence": lambda first, second: not has_letters(first),
     "have no letter in the second sentence": lambda first, second: not has_letters(second),
+    "have an id or the like for the first sentence": lambda first, second: _is_id(first, second),
     "have the same text twice": lambda first, second: first == second,
-    "have quotes around both sentences": lambda first, second: _quoted(first) and _quoted(second),
+    "have quotes around a sentence": lambda first, second: _quoted(first) or _quoted(second),
 }
 
 
@@ -30,6 +35,7 @@ class Counted:
 
     def __init__(self, pairs: Pairs, odd: Iterable[str] = ODD):
         self._pairs, self.count, self.blank, self.first = pairs, 0, 0, None
+        self._lengths = []
         self.odd, self.suspects = dict.fromkeys(odd, 0), Suspects()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -37,12 +43,19 @@ class Counted:
             self.first = self.first or pair
             self.count += 1
             if all(pair):
+                if len(self._lengths) < _COMPARED:
+                    self._lengths.append(tuple(map(len, pair)))
                 for name in self.odd:
                     self.odd[name] += ODD[name](*pair)
                 self.suspects.add("\n".join(pair))
                 yield pair
             else:
                 self.blank += 1
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the translations seem to be those of the lines before or after."""
+        return shifted(*zip(*self._lengths, strict=True)) if self._lengths else False
 
 
 def read_lines(path: Path, form: str) -> Iterator[str]:
@@ -63,7 +76,7 @@ def read_table(path: Path, form: str, blank: bool = False) -> Iterator[tuple[str
             `read_text`.
     """
     usual = None  # how many columns the lines have
-    numbered = 0  # lines whose first column has no letter, and the two others have
+    numbered = 0  # lines whose first column is a number or an id, and the two others have letters
     for number, line in enumerate(read_lines(path, form), 1):
         columns = line.split("\t")
         if blank and not line.strip():
@@ -81,7 +94,8 @@ def read_table(path: Path, form: str, blank: bool = False) -> Iterator[tuple[str
                 f"{path}: line {number}: {len(columns)} columns, and {usual} in the lines before; a tab"
                 " inside a sentence would make its second half the translation"
             )
-        numbered += not has_letters(columns[0]) and all(map(has_letters, columns[1:])) and usual == 3
+        if usual == 3 and all(map(has_letters, columns[1:])):
+            numbered += not has_letters(columns[0]) or _is_id(*columns[:2])
         pair = squeeze_string(columns[0]), squeeze_string(columns[1])
         if not (all(pair) or blank):
             where = f"column {1 + bool(pair[0])}"
@@ -89,9 +103,14 @@ def read_table(path: Path, form: str, blank: bool = False) -> Iterator[tuple[str
         yield pair
     if numbered > number / 2:
         raise DataError(
-            f"{path}: the first of 3 columns has no letters in {numbered:,} of {number:,} lines, as numbers"
-            f" and scores; expected a sentence and its translation first: {_cut(path, '2,3')}"
+            f"{path}: the first of 3 columns is a number, a score or an id in {numbered:,} of {number:,}"
+            f" lines; expected a sentence and its translation first: {_cut(path, '2,3')}"
         )
+
+
+def _is_id(text: str, other: str) -> bool:
+    """Whether a text names a line, such as train-17, and the one beside it is a sentence."""
+    return _ID.fullmatch(text) is not None and " " in other.strip()
 
 
 def _quoted(text: str) -> bool:
@@ -101,7 +120,10 @@ def _quoted(text: str) -> bool:
 def _columns_cure(path: Path, line: str) -> str:
     """The command that makes a file of pairs out of one whose columns are others; `line` is one of it."""
     if "\t" in line:
-        return f"; to keep two columns: {_cut(path, '1,2')}"
+        columns = line.split("\t")
+        longest = sorted(sorted(range(len(columns)), key=lambda i: -len(columns[i]))[:2])
+        kept = ",".join(str(place + 1) for place in longest)
+        return f"; to keep two columns, such as the longest: {_cut(path, kept)}"
     if line.lstrip().startswith(("{", "[")):
         return "; this looks like JSON"
     found = next((separator for separator in ("|||", ";", ",") if separator in line), None)

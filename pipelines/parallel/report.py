@@ -15,6 +15,7 @@ from pipelines.text.suspects import warnings
 _TOLD = 0.1  # share of the training pairs that may be too long without a warning
 _KEPT = 0.99  # share of the pairs that the advice keeps
 _ODD = 0.5  # share of the pairs of a file above which what is odd about them is told
+_SAME = 0.1  # likewise of pairs with one text, which no one has translated
 _KNOWN = 0.01  # share of the pairs of a validation or test file that may be training pairs without a warning
 _EXAMPLES = 2
 _HEADINGS = {  # words in names of columns
@@ -58,10 +59,15 @@ def report(
             f"{count:,} of {corpus.read[name]:,} {name if name == 'pairs' else f'{name} pairs'} {what}: are"
             " these a sentence and its translation?"
             for what, count in counts.items()
-            if count > _ODD * corpus.read[name]
+            if count > (_SAME if "same" in what else _ODD) * corpus.read[name]
         ]
     for counts in corpus.suspects.values():
         found.warnings += warnings(counts)
+    if any(corpus.shifted.values()):
+        found.warnings.append(
+            "the lengths of sentences go with those of the translations one line before or after: is a line"
+            " missing on a side?"
+        )
     for name, count in corpus.known.items():
         if count > _KNOWN * corpus.sizes[name]:
             found.warnings.append(

@@ -20,6 +20,7 @@ import soxr
 import tensorflow as tf
 
 from pipelines.errors import DataError, UnreadableError
+from pipelines.packed import LFS
 from pipelines.speech.chunks import missing_bytes
 from pipelines.speech.griffin_lim import griffin_lim
 from pipelines.speech.silence import amplitude, centred, sounding
@@ -35,6 +36,7 @@ _LOUDEST = (
     10.0  # nats, far above full scale: a network's spectrogram is clipped there, so that it cannot overflow
 )
 _UPDATES = 15  # then the mel sums are met within a thousandth
+_CANCELLED = 0.01  # of the peak of the channels: less is left where they are in opposite phase
 _BLOCK = 2**16  # samples read at a time
 _DENSEST = 5000  # samples per byte of a file at most: FLAC's blocks of one value have nearly as many
 
@@ -71,6 +73,8 @@ def read(path: str | os.PathLike, sample_rate: int) -> np.ndarray:
     if not np.isfinite(channels).all():
         raise DataError(f"{path}: the sound holds values that are no number")
     wave = channels.mean(axis=1)
+    if np.abs(wave).max() < _CANCELLED * np.abs(channels).max():
+        raise DataError(f"{path}: its channels cancel each other out; keep one: sox IN.wav OUT.wav remix 1")
     return wave if own_rate == sample_rate else soxr.resample(wave, own_rate, sample_rate)
 
 
@@ -83,9 +87,12 @@ class _Stream(soundfile.SoundFile):
 
 
 def _check_readable(path: str | os.PathLike) -> None:
-    """Raises UnreadableError where the system cannot read the file's bytes."""
+    """Raises UnreadableError where the system cannot read the file's bytes, and DataError for a pointer that
+    Git LFS left in place of the file."""
     try:
         with open(path, "rb") as file:
+            if file.peek().startswith(LFS):
+                raise DataError(f"{path}: is a pointer of Git LFS; git lfs pull fetches the file")
             while file.read(2**20):
                 pass
     except FileNotFoundError:

@@ -13,9 +13,10 @@ from pipelines.speech import features
 from pipelines.speech.clips import Clips
 from pipelines.speech.features import Shard
 from pipelines.speech.paragraphs import LONGEST
-from pipelines.speech.recordings import Recording
+from pipelines.speech.recordings import Recording, same_sounds
 from pipelines.splits import SPLITS, PairDigests, assign_splits
 from pipelines.text.sequences import Sequences
+from pipelines.text.shifted import shifted
 from pipelines.text.tokenizers import Tokenizer
 
 FASTEST = 40  # characters per second of sound: nobody speaks as fast
@@ -38,6 +39,7 @@ class ClipCorpus:
             the training split, unless others were given.
         floor: the least value of a log-mel, in nats.
         transcripts: those of all clips in the table, as they were written.
+        shifted: whether the transcripts seem to be those of the clips before or after.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class ClipCorpus:
     statistics: dict[str, np.ndarray]
     floor: float
     transcripts: Sequence[str]
+    shifted: bool
 
     def split(self, name: str) -> Clips:
         """The clips of "train", "valid" or "test", memory-mapped."""
@@ -115,14 +118,14 @@ def usable_utterances(
     ]
     readable = [index for index, problem in enumerate(problems) if not problem]
     shards = features.shards([recordings[index] for index in readable], settings, max_seconds, root, progress)
-    utterances, indices = [], iter(readable)
+    utterances, indices, same = [], iter(readable), same_sounds(recordings)
     for number, shard in enumerate(shards):
         start = 0
         rows = zip(shard.frames, shard.seconds, shard.recorded, shard.problems, strict=True)
         for frames, seconds, recorded, problem in rows:
             index = next(indices)
             id, transcript, text = recordings[index].id, recordings[index].transcript, texts[index]
-            problems[index] = problem or _too_fast(len(text), seconds)
+            problems[index] = problem or same.get(id, "") or _too_fast(len(text), seconds)
             if not problems[index]:
                 utterances.append(Utterance(id, transcript, text, number, start, frames, seconds, recorded))
             start += frames
@@ -179,6 +182,7 @@ def build(
         "seconds": {name: sum(utterance.seconds for utterance in split) for name, split in splits.items()},
         "recorded": {name: sum(utterance.recorded for utterance in split) for name, split in splits.items()},
         "failures": failures,
+        "shifted": shifted([len(u.text) for u in utterances], [u.seconds for u in utterances]),
         "bytes": sizes_of(folder),
     }
     (folder / "clips.json").write_text(json.dumps(description, indent=1))
@@ -277,4 +281,5 @@ def load(
         statistics={"mean": mean, "deviation": deviation},
         floor=floor,
         transcripts=transcripts,
+        shifted=description["shifted"],
     )

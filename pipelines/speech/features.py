@@ -22,7 +22,7 @@ from pipelines.errors import DataError, UnreadableError
 from pipelines.speech import audio
 from pipelines.speech.recordings import Recording
 
-FORMAT = 3  # of a shard: raise it when the log-mels of the same clips would differ
+FORMAT = 4  # of a shard: raise it when the log-mels of the same clips would differ
 CLIPS = 128  # clips per shard
 _THREADS = min(8, os.cpu_count() or 1)
 

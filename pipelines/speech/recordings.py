@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,19 @@ def read_recordings(folder: Path) -> list[Recording]:
         problem = problem or ("" if transcript else "it has no transcript")
         recordings.append(Recording(id, transcript, path, content, problem))
     return recordings
+
+
+def same_sounds(recordings: Sequence[Recording]) -> dict[str, str]:
+    """Id -> why a clip cannot be used, of those that have the same sound as one with another transcript."""
+    users: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        users.setdefault(recording.content, []).append(recording)
+    found = {}
+    for one in recordings:
+        other = next((each for each in users[one.content] if each.transcript != one.transcript), None)
+        if other:
+            found[one.id] = f"its sound is that of {other.id} too, which has another transcript"
+    return found
 
 
 class _Clips:

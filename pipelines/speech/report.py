@@ -67,6 +67,11 @@ def report(
             f' "{shortened(strange[0])}": are these what is read aloud?'
         )
     found.warnings += _slow(corpus, hop_ms)
+    if corpus.shifted:
+        found.warnings.append(
+            "the clips are as long as the transcripts one line before or after need: is a line missing, or"
+            " are the names of the clips off by one?"
+        )
     if language != "none":
         found.warnings += _unread(corpus)
     foreign = _foreign(corpus.transcripts)

@@ -31,11 +31,11 @@ def read_table(path: Path) -> dict[str, str]:
             out.
     """
     rows: dict[str, list[str]] = {}
-    for number, fields in _numbered_fields(path):
+    for number, line, fields in _numbered_fields(path):
         if len(fields) not in (2, 3):
             raise DataError(
                 f"{path}: line {number}: {len(fields)} field{'s' * (len(fields) != 1)}; expected {_FORM}"
-                + _cure(path, number, fields)
+                + _cure(path, number, line)
             )
         id, *others = fields
         if rows and len(others) != (width := len(next(iter(rows.values())))):
@@ -54,23 +54,23 @@ def read_table(path: Path) -> dict[str, str]:
     return {id: next(filter(None, reversed(others)), "") for id, others in rows.items()}
 
 
-def _cure(path: Path, number: int, fields: Sequence[str]) -> str:
+def _cure(path: Path, number: int, line: str) -> str:
     """The command that makes bars of other separators, if the first line has no bar."""
-    if number > 1 or len(fields) > 1:
+    if number > 1 or "|" in line:
         return ""
-    command = "sed 's/,/|/'" if "," in fields[0] else "tr '\\t' '|' <"
+    command = "tr '\\t' '|' <" if "\t" in line or "," not in line else "sed 's/,/|/'"
     return f", such as by {command} {shlex.quote(str(path))} > bars.csv"
 
 
-def _numbered_fields(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The number and the fields of each line, up to the last that is not blank."""
+def _numbered_fields(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """The number, the text and the fields of each line, up to the last that is not blank."""
     text = [line.removesuffix("\r") for line in lines_of(path, read_text(path))]
     while text and not text[-1].strip():
         text.pop()
     quoted = all(line.startswith('"') for line in text)
     for number, line in enumerate(text, 1):
         fields = next(csv.reader([line], delimiter="|")) if quoted else line.split("|")
-        yield number, [squeeze_string(field) for field in fields]
+        yield number, line, [squeeze_string(field) for field in fields]
 
 
 def _check_third_column(path: Path, rows: Sequence[Sequence[str]]) -> None:

@@ -22,6 +22,21 @@ _KINDS = {  # what is found -> how, the share of the characters above which it i
         1e-5,
         "they stand for letters that were lost: decode the original file again",
     ),
+    "byte order marks (U+FEFF) inside": (
+        "\ufeff",
+        0,
+        "they come from files that were joined: sed 's/\\xEF\\xBB\\xBF//g' FILE > text.txt removes them",
+    ),
+    "invisible hyphens and joints (U+00AD, U+200B)": (
+        "\xad|[A-Za-z]\u200b|\u200b[A-Za-z]",
+        1e-4,
+        "the model learns them: sed 's/\\xC2\\xAD\\|\\xE2\\x80\\x8B//g' FILE > text.txt removes them",
+    ),
+    "lines of JSON": (
+        r"(?m)^\{\".*\}\r?$",
+        1e-3,
+        "the model learns names, braces and escapes: jq -r .text FILE > text.txt takes one field",
+    ),
     "control characters": (
         r"[\x00-\x08\x0e-\x1f\x7f-\x9f]",
         1e-4,
