@@ -39,11 +39,18 @@ def test_a_crowd_that_comes_at_once_finds_room():
     most = int(Path("/proc/sys/net/core/somaxconn").read_text()) if sys.platform == "linux" else 0
     if most < 200:
         pytest.skip("this system lets fewer connections wait")
-    with listen("127.0.0.1", 0) as listener, contextlib.ExitStack() as stack:
-        for _ in range(190):
-            client = stack.enter_context(socket.socket())
-            client.settimeout(0.9)
-            client.connect(listener.getsockname())
+
+    async def visit(listener):
+        server = await started(PlainTextResponse("hello"), listener)
+        with contextlib.ExitStack() as stack:
+            for _ in range(190):  # the loop takes none of them meanwhile
+                client = stack.enter_context(socket.socket())
+                client.settimeout(0.9)
+                client.connect(listener.getsockname())
+        await server.shutdown(sockets=[listener])
+
+    with reserve("127.0.0.1", 0) as listener:
+        asyncio.run(visit(listener))
 
 
 async def started(app, listener, rpc=None, patience=PATIENCE):
