@@ -1,14 +1,17 @@
 """A server under load: long runs, kill -9, new versions, SIGTERM (benchmarks/serving.py), and late clients.
 
-    python benchmarks/serving_faults.py --requests 10000 --seconds 300
+    python benchmarks/serving_faults.py --models saved_models
 
 asks a model of its own: two deadlines at once, clients that vanish, batches past their deadline, overload at
-ten times capacity. Exit code 1: a target was missed.
+ten times capacity; versions that change, break and go under load, kill -9, memory over many versions, a full
+disk, slow senders; and it sends mutated requests to each model of a folder. The sizes are flags; it takes an
+hour and more. Exit code 1: a target was missed.
 
 Each function gives a title, rows (what, value) of a table, and whether the target was met.
 """
 
 import argparse
+import itertools
 import json
 import shutil
 import signal
@@ -158,32 +161,49 @@ def outcome_rows(results):
 
 
 def main():
-    import serving_deadlines  # which imports this module
+    import serving_deadlines  # these import this module
+    import serving_hostile
+    import serving_versions
     from rich.console import Console
     from rich.table import Table
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--requests", type=int, default=10_000, help="with two deadlines (default: %(default)s)"
-    )
-    parser.add_argument("--seconds", type=float, default=300, help="of overload (default: %(default)s)")
+
+    def size(name, default, words):
+        kind = type(default)
+        parser.add_argument(f"--{name}", type=kind, default=default, help=f"{words} (default: %(default)s)")
+
+    size("requests", 10_000, "with two deadlines, and mutated ones per model")
+    size("seconds", 300.0, "of overload, and of versions that change")
+    size("restarts", 50, "after kill -9")
+    size("swaps", 1000, "of versions, for memory")
+    size("clients", 300, "that send slowly")
+    parser.add_argument("--models", help="a folder of models that get mutated requests (default: none)")
     args = parser.parse_args()
     faults = [
-        (serving_deadlines.late_batches, 10),
-        (serving_deadlines.vanish, 100),
-        (serving_deadlines.deadlines, args.requests),
-        (serving_deadlines.overload, args.seconds),
+        lambda: serving_deadlines.late_batches(10),
+        lambda: serving_deadlines.vanish(100),
+        lambda: serving_deadlines.deadlines(args.requests),
+        lambda: serving_deadlines.overload(args.seconds),
+        lambda: serving_versions.versions(args.seconds),
+        lambda: serving_versions.kills(args.restarts),
+        lambda: serving_versions.memory(args.swaps),
+        lambda: serving_hostile.disk_full(min(args.seconds, 30)),
+        lambda: serving_hostile.slow_senders(args.clients),
     ]
-    missed = False
-    for fault, size in faults:
-        title, rows, met = fault(size)
-        table = Table("", "", title=title, show_header=False)
-        for row in [*rows, ("target", "met" if met else "MISSED")]:
-            table.add_row(*row)
-        Console().print(table)
+    found = (fault() for fault in faults)
+    if args.models:
+        found = itertools.chain(found, serving_hostile.mutated(args.models, args.requests))
+    table, missed = Table("fault", "", ""), False
+    for title, rows, met in found:
+        print(f"{title}: {'met' if met else 'MISSED'}", file=sys.stderr)
+        for index, row in enumerate([*rows, ("target", "met" if met else "MISSED")]):
+            table.add_row("" if index else title, *row)
+        table.add_section()
         missed |= not met
+    Console().print(table)
     return int(missed)
 
 

@@ -27,11 +27,12 @@ class Served:
     Args:
         folder: the folder of models.
         options: more words of the command line.
+        errors: a file for its standard error; a temporary one by default.
     """
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, errors=None):
         self._folder, self._options = str(folder), list(options)
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self.errors = errors or tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self.start("0", "0")
 
     def start(self, rest, grpc):

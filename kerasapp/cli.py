@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import logging
 import os
+import signal
 import sys
 
 from kerasapp import spec
@@ -59,16 +60,25 @@ def main(argv=None):
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end a command
         stream.reconfigure(errors="surrogateescape" if stream.encoding == "utf-8" else "backslashreplace")
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["serve"]:
+        # While models load. The first process of a container would not hear the signal without a function.
+        signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    sys.exit(run(words))
 
 
 def run(argv):
     """Runs one command and returns its exit code."""
     # TensorFlow's log repeats its exceptions; whoever sets this variable gets it back.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Recurrent layers train 6% faster with memory from TensorFlow's own pool (benchmarks/training.py).
-    os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if argv[:1] == ["serve"]:
+        # oneDNN brings a pool of memory that gives nothing back: after a request that took a gigabyte, the
+        # server kept it. Answers take the same time without (the four quickstart models).
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    else:
+        # Recurrent layers train 6% faster with memory from TensorFlow's own pool (benchmarks/training.py).
+        os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns where it cannot write its cache
     try:
         if not argv or argv[0] in ("-h", "--help", "help"):

@@ -8,7 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def scripted(answers):
-    """The address of a server that answers (status, body), one after the other, and the requests it got."""
+    """The address of a server that answers, one after the other, and the requests it got.
+
+    An answer is (status, body), or (status, body, headers).
+    """
     asked, rest = [], list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -17,7 +20,7 @@ def scripted(answers):
         def answer(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked.append((self.command, self.path, json.loads(body) if body else None, dict(self.headers)))
-            status, body = rest.pop(0) if len(rest) > 1 else rest[0]
+            status, body, *headers = rest.pop(0) if len(rest) > 1 else rest[0]
             if callable(body):
                 body = body()
             if status is None:  # hangs up
@@ -25,6 +28,8 @@ def scripted(answers):
                 return
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            for name, value in (headers[0] if headers else {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -1,10 +1,15 @@
 """The flags of `kerasapp serve`, and what it says of wrong ones; the server itself has tests of its own."""
 
 import json
+import os
 import subprocess
 import sys
+import urllib.request
+from pathlib import Path
 
 import pytest
+import tensorflow as tf
+from waiting import PATIENCE
 
 from kerasapp.cli import run
 from kerasapp.serving import server
@@ -53,6 +58,55 @@ def test_flags(asked, tmp_path):
     assert asked["monitoring"] == Monitoring(True, "/metrics")
     assert asked["poll_seconds"] == 0 and asked["early_labels"] is True
     assert (asked["cors"], asked["log"]._level) == (True, "requests")
+
+
+@pytest.mark.parametrize(
+    ("command", "pool", "onednn"), [("serve", None, "0"), ("version", "true", "1"), ("--help", "true", "1")]
+)
+def test_a_server_has_no_pool_that_keeps_memory(asked, monkeypatch, command, pool, onednn):
+    names = "TF_CPU_ALLOCATOR_USE_BFC", "TF_ENABLE_ONEDNN_OPTS"
+    for name in names:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    assert run([command]) == 0
+    assert tuple(map(os.environ.get, names)) == (pool, onednn)
+
+
+class Big(tf.Module):
+    """Takes four kilobytes per row that is asked for."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    def serve(self, rows):
+        numbers = tf.random.uniform([rows[0], 1000])
+        return {"sum": tf.fill(tf.shape(rows), tf.reduce_sum(numbers * 2.0 + numbers))}
+
+
+def test_the_memory_of_a_large_request_is_given_back(tmp_path):
+    module, sizes = Big(), []
+    tf.saved_model.save(module, str(tmp_path / "big" / "1"), signatures=module.serve)
+    command = [
+        sys.executable,
+        "-m",
+        "kerasapp",
+        "serve",
+        str(tmp_path),
+        "--rest-port",
+        "0",
+        "--grpc-port",
+        "none",
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        try:
+            address = process.stdout.readline().split()[-1]
+            for rows in (10, 50_000, 10):
+                body = json.dumps({"instances": [rows]}).encode()
+                urllib.request.urlopen(f"{address}/v1/models/big:predict", body, timeout=PATIENCE).read()
+                sizes.append(int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096)
+        finally:
+            process.kill()
+    assert sizes[2] < sizes[0] + 1e8  # of 4e8
 
 
 def test_batching_with_tf_servings_parameters(asked):

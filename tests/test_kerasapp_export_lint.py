@@ -39,6 +39,11 @@ def python_in_a_loop(x):
 BAD = {
     "Python": (python_function, VECTOR, r"operation PyFunc \(node .*\) calls back into Python"),
     "Python, nested": (python_in_a_loop, VECTOR, r"operation EagerPyFunc \(node .*\) calls back into Python"),
+    "files": (
+        lambda x: {"y": x + tf.cast(tf.strings.length(tf.io.read_file("/etc/hostname")), tf.float32)},
+        VECTOR,
+        r"operation ReadFile \(node .*\) reads or writes files of the machine that serves",
+    ),
     "half": (
         lambda x: {"y": tf.cast(x, tf.float16)},
         VECTOR,
@@ -76,6 +81,15 @@ def test_what_cannot_be_served_is_named(tmp_path, function, spec, message):
         lint.check(tmp_path)
     assert str(caught.value).startswith("TF Serving could not serve this model: ")
     assert "\n" not in str(caught.value)
+
+
+def test_problems_of_a_folder_are_printed(tmp_path, capsys):
+    save(BAD["files"][0], tmp_path, VECTOR)
+    assert lint.main([str(tmp_path)]) == 1
+    assert "operation ReadFile" in capsys.readouterr().out
+    save(lambda x: {"y": x}, tmp_path / "good", VECTOR)
+    assert lint.main([str(tmp_path / "good")]) == 0
+    assert capsys.readouterr().out == ""
 
 
 def test_all_problems_are_named(tmp_path):

@@ -36,6 +36,28 @@ def test_what_may_pass_is_tried_again(pauses, answer):
 
 
 @pytest.mark.parametrize(
+    ("asked_for", "waited"),
+    [("1", 1.1), ("3600", 10.1), ("0", 0.1), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.1), ("-1", 0.1)],
+)
+def test_a_server_that_is_full_says_when_to_come_back(pauses, asked_for, waited):
+    answer = (503, ERROR, {"Retry-After": asked_for})
+    with scripted([answer, (200, STATUS)]) as (address, asked), Client(address) as client:
+        client.status("m")
+    assert len(asked) == 2 and pauses == [pytest.approx(waited)]
+
+
+def test_who_has_no_time_to_come_back_is_told(pauses):
+    answer = (503, ERROR, {"Retry-After": "5"})
+    with (
+        scripted([answer, (200, STATUS)]) as (address, _),
+        Client(address, timeout=4) as client,
+        pytest.raises(StatusError, match="so it is"),
+    ):
+        client.status("m")
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
     ("status", "code"),
     [(400, "INVALID_ARGUMENT"), (404, "NOT_FOUND"), (413, "INVALID_ARGUMENT"), (500, "UNKNOWN"),
      (501, "UNIMPLEMENTED"), (504, "DEADLINE_EXCEEDED"), (401, "UNAUTHENTICATED"), (403, "PERMISSION_DENIED"),

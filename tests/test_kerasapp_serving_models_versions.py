@@ -1,6 +1,7 @@
 """One version: the times and threads of loading, what is told of a failure, and what is left after it."""
 
 import gc
+import os
 import weakref
 from pathlib import Path
 
@@ -93,3 +94,18 @@ def test_a_file_that_goes_meanwhile_is_no_error(version, monkeypatch, tmp_path):
     monkeypatch.setattr(bundle_module, "Bundle", lambda path: 1 / 0)
     version.load()
     assert version.is_broken(Path(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("written", "settings"),
+    [(b"audio:\n  f_min: 50\n", {"audio": {"f_min": 50}}), (b"a: [", None), (b"\xff", None), (None, None)],
+)
+def test_the_settings_of_an_export_are_read_when_it_is_loaded(version, written, settings):
+    """Not at each look at the page, and never from a pipe, which may not end."""
+    config = version.path / "assets.extra" / "kerasapp" / "config.yaml"
+    config.parent.mkdir(parents=True)
+    if written is None:
+        os.mkfifo(config)
+    else:
+        config.write_bytes(written)
+    assert version.load() and version.settings == settings

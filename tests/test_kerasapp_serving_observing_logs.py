@@ -1,5 +1,6 @@
 """What is written about requests, and about what libraries log."""
 
+import errno
 import io
 import json
 import logging
@@ -41,6 +42,18 @@ def test_a_line_has_what_is_known_of_a_request():
     assert line.pop("time") and line.pop("milliseconds") > 0
     said = {"id": "7", "entrypoint": "GRPC", "api": "Predict", "model": "m", "version": 3, "signature": "s"}
     assert line == {"event": "request", **said, "rows": 2, "status": "OK"}
+
+
+def test_a_full_disk_costs_the_line_alone():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    for level in ("errors", "requests"):
+        log = Log(level, Full())
+        log.event("loaded")
+        log.request(RequestRecord("7", "REST", status="INTERNAL"))
+        assert log.failure(RequestRecord("7", "REST"), ValueError("x")).code == "INTERNAL"
 
 
 def test_the_time_of_a_request_is_in_milliseconds():

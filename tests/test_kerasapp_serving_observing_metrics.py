@@ -57,6 +57,28 @@ def test_the_text_has_the_form_of_tf_servings(metrics):
         assert line in lines
 
 
+def test_streams_failed_runs_batches_and_what_waits_are_there():
+    metrics, waiting = Metrics(), [3]
+    metrics.request(record("poems", api="generate_stream", status="CANCELLED"))
+    metrics.run("poems", None, rows=5)
+    metrics.run("poems", 0.1, rows=2)
+    metrics.gauge("rows_waiting", lambda: waiting[0])
+    lines = metrics.text().splitlines()
+    for line in (
+        ':tensorflow:serving:request_count{model_name="poems",status="CANCELLED"} 1',
+        ":tensorflow:core:graph_runs{} 2",
+        ':tensorflow:serving:runtime_latency_count{model_name="poems",API="Predict",runtime="TF1"} 1',
+        ':kerasapp:serving:batch_rows_bucket{model_name="poems",le="2"} 1',
+        ':kerasapp:serving:batch_rows_bucket{model_name="poems",le="8"} 2',
+        ':kerasapp:serving:batch_rows_sum{model_name="poems"} 7',
+        "# TYPE :kerasapp:serving:rows_waiting gauge",
+        ":kerasapp:serving:rows_waiting{} 3",
+    ):
+        assert line in lines
+    waiting[0] = 4
+    assert ":kerasapp:serving:rows_waiting{} 4" in metrics.text()
+
+
 def test_prometheus_can_read_it(metrics):
     families = {family.name: family for family in text_string_to_metric_families(metrics.text())}
     latency = families[":tensorflow:serving:request_latency"]

@@ -38,9 +38,9 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def version(number, state="AVAILABLE", signatures=("generate",), path=Path("/nowhere"), **more):
+def version(number, state="AVAILABLE", signatures=("generate",), settings=None, **more):
     bundle = SimpleNamespace(signature_defs=dict.fromkeys(signatures)) if signatures else None
-    about = {"model": "m", "number": number, "state": state, "path": path, "bundle": bundle}
+    about = {"model": "m", "number": number, "state": state, "settings": settings, "bundle": bundle}
     return SimpleNamespace(**{**about, "message": "", "labels": (), **more})
 
 
@@ -49,15 +49,13 @@ def listed(*versions):
     return TestClient(Starlette(routes=page.routes(engine)))
 
 
-def test_the_models_are_listed_newest_version_first(tmp_path):
-    config = tmp_path / "assets.extra" / "kerasapp" / "config.yaml"
-    config.parent.mkdir(parents=True)
-    config.write_text("audio:\n  sample_rate: 8000\n  f_min: 50\n  f_max: null\n")
+def test_the_models_are_listed_newest_version_first():
+    voice = {"audio": {"sample_rate": 8000, "f_min": 50, "f_max": None}}
     client = listed(
         version(9, "END", (), message="broken"),
         version(10, labels=("stable",), signatures=("generate", "__saved_model_init_op")),
         version(1, model="a", signatures=("add",)),
-        version(2, model="voice", signatures=("synthesize",), path=tmp_path),
+        version(2, model="voice", signatures=("synthesize",), settings=voice),
         version(3, model="voice", signatures=("synthesize",)),
     )
     answer = client.get("/kerasapp/models")

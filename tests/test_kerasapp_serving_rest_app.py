@@ -27,7 +27,7 @@ from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.protocol.errors import QueueFullError, StatusError
 from kerasapp.serving.rest import app as app_module
-from kerasapp.serving.rest import streaming
+from kerasapp.serving.rest import http_messages, streaming
 from kerasapp.serving.rest.app import create_app
 from kerasapp.serving.rest.http_messages import error_answer, within_deadline
 
@@ -429,6 +429,26 @@ def test_more_requests_than_fit_are_refused_at_once(engine):
         wait_until(lambda: engine.admission.in_flight == 0)
 
 
+def test_what_is_refused_before_a_model_is_asked_counts(engine):
+    engine = Engine(engine.registry, limits=Limits(body=100, requests=1))
+    with ThreadPoolExecutor(1) as executor:
+        client = TestClient(create_app(engine, executor))
+        assert client.post(f"{URL}:predict", content=b" " * 101).status_code == 413
+        assert client.post(f"{URL}:predict", headers={"X-Request-Timeout": "0"}).status_code == 400
+        assert client.post(f"{URL}:predict", headers={"X-Request-Timeout": "1e-9"}).status_code == 504
+        with engine.admission.enter():
+            assert client.post(f"{URL}:predict", content=GOOD).status_code == 503
+            lines = client.get("/monitoring/prometheus/metrics").text.splitlines()
+    counted = {line.split("status=")[1] for line in lines if ":request_count{" in line}
+    assert counted == {
+        '"INVALID_ARGUMENT"} 2',
+        '"DEADLINE_EXCEEDED"} 1',
+        '"RESOURCE_EXHAUSTED"} 1',
+    }
+    assert all('model_name="every thing"' in line for line in lines if ":request_count{" in line)
+    assert ":kerasapp:serving:requests_in_flight{} 1" in lines
+
+
 def test_work_that_outlasts_its_request_counts_until_it_ends(engine, monkeypatch):
     """It holds a thread and memory."""
     go, engine = threading.Event(), Engine(engine.registry)
@@ -478,7 +498,7 @@ def test_a_body_that_is_slow_takes_no_place(engine):
 
 
 @pytest.mark.parametrize("path", [f"{URL}:predict", f"{URL}:generate_stream"])
-def test_all_bodies_together_are_limited(engine, path):
+def test_all_bodies_together_are_limited(engine, path, monkeypatch):
     engine = Engine(engine.registry, limits=Limits(body=1000))
     with ThreadPoolExecutor(1) as executor:
         routes = streaming.routes(engine, executor)
@@ -487,7 +507,9 @@ def test_all_bodies_together_are_limited(engine, path):
             assert client.post(path, content=b"{" * 400).status_code == 400
             assert client.post(path, content=b"{" * 600).status_code == 503
             packed, name = gzip.compress(b"{" * 900), {"Content-Encoding": "gzip"}
-            assert client.post(path, content=packed, headers=name).status_code == 503  # before it is unpacked
+            with monkeypatch.context() as unpacked:
+                unpacked.setattr(http_messages, "_gunzip", lambda *_: pytest.fail("it was unpacked"))
+                assert client.post(path, content=packed, headers=name).status_code == 503
             assert client.get(URL).status_code == 200
         assert client.post(path, content=packed, headers=name).status_code == 400
     wait_until(lambda: engine.admission.in_flight == engine.bodies.in_flight == 0)

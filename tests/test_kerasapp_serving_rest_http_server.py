@@ -17,18 +17,21 @@ from kerasapp.serving.engine import Engine
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.rest import http_server
-from kerasapp.serving.rest.http_server import Server, listen
+from kerasapp.serving.rest.http_server import Server, reserve
 from kerasapp.serving.rest.observer import Observer
 
 
 def test_a_server_can_start_again_at_once_on_its_port():
     """The system keeps the address of a connection that the server has closed for a minute."""
-    with listen("127.0.0.1", 0) as listener:
+    with reserve("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()
+        with pytest.raises(ConnectionRefusedError):  # nobody takes it for a server that answers
+            socket.create_connection((host, port))
+        listener.listen()
         with socket.create_connection((host, port)) as client:
             listener.accept()[0].close()
             assert client.recv(1) == b""
-    listen(host, port).close()
+    reserve(host, port).close()
 
 
 def test_a_crowd_that_comes_at_once_finds_room():
@@ -36,11 +39,18 @@ def test_a_crowd_that_comes_at_once_finds_room():
     most = int(Path("/proc/sys/net/core/somaxconn").read_text()) if sys.platform == "linux" else 0
     if most < 200:
         pytest.skip("this system lets fewer connections wait")
-    with listen("127.0.0.1", 0) as listener, contextlib.ExitStack() as stack:
-        for _ in range(190):
-            client = stack.enter_context(socket.socket())
-            client.settimeout(0.9)
-            client.connect(listener.getsockname())
+
+    async def visit(listener):
+        server = await started(PlainTextResponse("hello"), listener)
+        with contextlib.ExitStack() as stack:
+            for _ in range(190):  # the loop takes none of them meanwhile
+                client = stack.enter_context(socket.socket())
+                client.settimeout(0.9)
+                client.connect(listener.getsockname())
+        await server.shutdown(sockets=[listener])
+
+    with reserve("127.0.0.1", 0) as listener:
+        asyncio.run(visit(listener))
 
 
 async def started(app, listener, rpc=None, patience=PATIENCE):
@@ -74,7 +84,7 @@ def test_a_connection_that_nobody_has_taken_yet_is_answered_at_the_end():
         await server.shutdown(sockets=[listener])
         return client
 
-    with listen("127.0.0.1", 0) as listener, asyncio.run(visit(listener)) as client:
+    with reserve("127.0.0.1", 0) as listener, asyncio.run(visit(listener)) as client:
         client.settimeout(PATIENCE)
         answer = b"".join(iter(lambda: client.recv(2**16), b""))
     assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"hello")
@@ -92,7 +102,7 @@ def test_an_open_connection_may_bring_one_more_request_at_the_end(monkeypatch):
         await ending
         return first, second, await reader.read()
 
-    with listen("127.0.0.1", 0) as listener:
+    with reserve("127.0.0.1", 0) as listener:
         first, second, rest = asyncio.run(visit(listener))
     assert b"connection: close" not in first and b"connection: close" in second and rest == b""
 
@@ -105,7 +115,7 @@ def test_a_connection_without_requests_holds_nothing_up():
         await server.shutdown(sockets=[listener])
         return time.monotonic() - start, await reader.read()
 
-    with listen("127.0.0.1", 0) as listener:
+    with reserve("127.0.0.1", 0) as listener:
         seconds, rest = asyncio.run(visit(listener))
     assert seconds < 60 and rest == b""
 
@@ -122,7 +132,7 @@ def test_what_hangs_is_cut_off_once_its_time_is_over():
             await asyncio.sleep(0.001)
         await asyncio.wait_for(server.shutdown(sockets=[listener]), PATIENCE)
 
-    with listen("127.0.0.1", 0) as listener:
+    with reserve("127.0.0.1", 0) as listener:
         asyncio.run(visit(listener))
 
 
@@ -135,7 +145,7 @@ def test_grpc_begins_before_the_line_and_ends_with_the_rest(capsys):
         told.append(capsys.readouterr().out)
         await server.shutdown(sockets=[listener])
 
-    with listen("127.0.0.1", 0) as listener:
+    with reserve("127.0.0.1", 0) as listener:
         asyncio.run(visit(listener))
     assert told == ["", "ready\n"]
     rpc.stop.assert_called_once_with(7.0)

@@ -272,6 +272,8 @@ def test_more_calls_than_fit_are_refused_at_once(stub, engine):
         with pytest.raises(grpc.RpcError) as caught:
             stub.Predict(ask([1]), timeout=PATIENCE)
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        counted = 'request_count{model_name="model",status="RESOURCE_EXHAUSTED"} 1'
+        wait_until(lambda: counted in engine.metrics.text())
     stub.Predict(ask([1]), timeout=PATIENCE)
 
 

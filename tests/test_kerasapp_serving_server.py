@@ -19,7 +19,7 @@ import grpc
 import pytest
 import tensorflow as tf
 from held_model import Holder
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 from waiting import PATIENCE, Gate, wait_until
 
 from kerasapp.serving import server as server_module
@@ -305,7 +305,7 @@ def test_metrics_and_threads_are_those_of_the_settings(monkeypatch, settings, pa
     monkeypatch.setattr(server_module, "create_app", create_app)
     monkeypatch.setattr(server_module, "Server", lambda *_, **__: Mock(stopped_by=None))
     monkeypatch.setattr(server_module.os, "cpu_count", lambda: 2)
-    with server_module.listen("127.0.0.1", 0) as listener:
+    with server_module.reserve("127.0.0.1", 0) as listener:
         server_module._answer(
             Engine(Registry({}), limits=settings.get("limits")),
             None,
@@ -374,11 +374,11 @@ def test_streams_and_grpc_write_to_the_same_log(started, monkeypatch):
 
     def rpc_server(engine, host, port, log=None):
         logs["grpc"] = log
-        return Mock(port=port)
+        return Mock(port=85)
 
     monkeypatch.setattr(server_module.streaming, "routes", routes)
     monkeypatch.setattr("kerasapp.serving.rpc.server.RpcServer", rpc_server)
-    found = started(log=log, grpc_port=85)
+    found = started(log=log, grpc_port=0)
     assert logs == {"streams": log, "grpc": log} and found["app"]["log"] is log
     assert found["rpc"].port == 85 and ", gRPC at 127.0.0.1:85, REST at " in found["line"]
 
@@ -393,7 +393,7 @@ def test_only_a_server_that_no_other_machine_reaches_refuses_pages_of_other_site
 ):
     listener = MagicMock()
     listener.__enter__.return_value.getsockname.return_value = (address, 8501)
-    monkeypatch.setattr(server_module, "listen", lambda host, port: listener)
+    monkeypatch.setattr(server_module, "reserve", lambda host, port: listener)
     assert started()["app"]["local"] is local
 
 
@@ -412,7 +412,7 @@ def test_ctrl_c_is_told_to_the_program_around(started):
 
 
 def test_the_line_names_every_version_and_address():
-    with server_module.listen("127.0.0.1", 0) as listener:
+    with server_module.reserve("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         line = server_module._ready_line({"a": [1, 3], "b": [2]}, listener, 85)
     assert line == (
@@ -478,3 +478,50 @@ def test_the_package_imports_no_tensorflow_and_a_server_no_keras():
     )
     output = subprocess.check_output([sys.executable, "-c", script], text=True)
     assert output == "[]\n['tensorflow', 'grpc']\n"
+
+
+@contextmanager
+def launched(folder, **options):
+    """A process of a server that may not answer yet, and its two ports."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        ports = [one.getsockname()[1] for one in (first, second)]
+    words = ["--rest-port", str(ports[0]), "--grpc-port", str(ports[1]), "--log", "requests"]
+    command = [sys.executable, "-m", "kerasapp", "serve", str(folder), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, **options) as process:
+        try:
+            yield process, ports
+        finally:
+            process.kill()
+
+
+def test_a_server_that_loads_takes_no_connection_and_ends_at_sigterm(folder):
+    gate, log = Gate(folder), prediction_log_pb2.PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.name, request.model_spec.signature_name = "counter", "hold"
+    request.inputs["gate"].CopyFrom(tf.make_tensor_proto([str(gate.path)], tf.string))
+    extra = folder / "counter" / "1" / "assets.extra"
+    extra.mkdir()
+    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as records:
+        records.write(log.SerializeToString())
+    with launched(folder) as (process, ports):
+        gate.wait_for_request()  # of the warm-up
+        for port in ports:  # a probe that only connects must not call it ready
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0
+        process.send_signal(signal.SIGTERM)
+        # By a function of its own: the first process of a container has no other.
+        assert process.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
+
+
+def test_a_log_that_nobody_reads_holds_no_answer_up(folder):
+    with launched(folder, stderr=subprocess.PIPE) as (process, ports):
+        process.stdout.readline()
+        connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=PATIENCE)
+        for _ in range(700):  # lines of 200 characters; a pipe holds 64 KiB
+            connection.request("POST", "/v1/models/counter:predict", b'{"instances": [1]}')
+            assert connection.getresponse().read()
+        connection.close()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=PATIENCE) == 0

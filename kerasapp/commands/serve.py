@@ -8,6 +8,7 @@ from kerasapp.serving.batching.parameters import BatchingParameters, read_parame
 from kerasapp.serving.engine import Limits
 from kerasapp.serving.observing.logs import LEVELS, JsonFormatter, Log
 from kerasapp.serving.observing.metrics import Monitoring, read_monitoring
+from kerasapp.serving.observing.standard_error import StandardError
 from kerasapp.serving.protocol.addresses import GRPC_PORT, REST_PORT
 from kerasapp.serving.protocol.errors import ServingError
 
@@ -34,8 +35,9 @@ def main(argv):
     args, _ = _parser().parse(argv)
     if args.folder and args.model_config_file:
         raise ConfigError("give a folder or --model-config-file, not both (see kerasapp serve --help)")
+    errors = StandardError()
     try:
-        options = _options(args)
+        options = _options(args) | {"log": Log(args.log, errors)}
         from kerasapp.serving.models.tensorflow_import import import_tensorflow
 
         import_tensorflow()
@@ -43,12 +45,14 @@ def main(argv):
         from kerasapp.serving.server import serve
 
         threads.run_side_by_side()
-        handler = logging.StreamHandler()
+        handler = logging.StreamHandler(errors)
         handler.setFormatter(JsonFormatter())
         logging.basicConfig(level=logging.WARNING, handlers=[handler])
         serve(**options)
     except ServingError as error:
         raise ConfigError(str(error)) from None
+    finally:
+        errors.close()
     return 0
 
 
@@ -108,5 +112,4 @@ def _options(args):
         "limits": Limits(**{name: getattr(args, f"max_{name}") for name in LIMITS}, timeout=args.timeout),
         "batching": batching,
         "monitoring": read_monitoring(file) if file else Monitoring(),
-        "log": Log(args.log),
     }

@@ -6,6 +6,7 @@ every input and output has the batch first, and it cannot write some types.
 
 import itertools
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,19 @@ TEXT_OPS = frozenset(
 # TensorFlow's own operations that need Python, or an NVIDIA GPU; TF Serving has neither.
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _GPU_PREFIX = "CudnnRNN"
+
+# Operations that read or write files of the machine that serves, beside those that restore variables and
+# tables. A SavedModel is a program: it would do so at every request, or when it is loaded.
+_FILE_OPS = frozenset(
+    [
+        "CreateSummaryFileWriter", "DatasetToTFRecord", "FixedLengthRecordDataset",
+        "FixedLengthRecordDatasetV2", "FixedLengthRecordReader", "FixedLengthRecordReaderV2", "LMDBDataset",
+        "LMDBReader", "LoadDataset", "MatchingFiles", "MatchingFilesDataset", "ReadFile", "SaveDataset",
+        "SaveDatasetV2", "SqlDataset", "TFRecordDataset", "TFRecordDatasetV2", "TFRecordReader",
+        "TFRecordReaderV2", "TextLineDataset", "TextLineReader", "TextLineReaderV2", "WholeFileReader",
+        "WholeFileReaderV2", "WriteFile",
+    ]
+)  # fmt: skip
 
 # An export is made for this TensorFlow Serving and later ones, whichever TensorFlow makes it. Of the
 # operations of TensorFlow 2.21, 2.20 lacks these alone.
@@ -85,6 +99,8 @@ def _ops(graph: tf.compat.v1.GraphDef) -> list[str]:
 def _refusal(op: str) -> str | None:
     if op in _PYTHON_OPS:
         return "calls back into Python, which is not there"
+    if op in _FILE_OPS:
+        return "reads or writes files of the machine that serves"
     if op.startswith(_GPU_PREFIX):
         return "runs only on a GPU; export with use_cudnn=False"
     if op in _NEWER_OPS:
@@ -136,3 +152,14 @@ def _examples(folder: Path) -> Iterator[str]:
                 expected = " or ".join(map(str, sorted(rows)))
                 where = f"output {key} of signature {example['signature']}"
                 yield f"{where} has {len(value)} rows for a request of {expected}"
+
+
+def main(argv: list[str]) -> int:
+    """Prints the problems of a version's folder, one per line; the exit code is 1 if there are some."""
+    found = problems(Path(*argv))
+    print(*found, sep="\n", end="\n" * bool(found))
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,7 @@ from kerasapp.serving.models.deadlines import Deadline
 from kerasapp.serving.models.registry import Registry
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.metrics import Metrics
+from kerasapp.serving.observing.request_record import count_rows
 from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.spec import TaskSpec
 
@@ -63,6 +64,9 @@ class Engine:
         self.large_bodies = LargeBodies()
         self._turns = Turns(4 * (os.cpu_count() or 1))  # TF Serving's own number of threads
         self._starting = threading.Lock()
+        self.metrics.gauge("requests_in_flight", lambda: self.admission.in_flight)
+        self.metrics.gauge("requests_waiting", lambda: len(self._turns.waiting))
+        self.metrics.gauge("rows_waiting", self._rows_waiting)
 
     def run(
         self,
@@ -121,10 +125,19 @@ class Engine:
                 raise invalid(f"{product} is {found:.0f}; this server allows at most {limits.work}")
 
     def _run(self, version: Version, signature_name: str, inputs, deadline: Deadline) -> dict:
-        start = time.perf_counter()
-        found = version.bundle.predict(signature_name, inputs, deadline)
-        self.metrics.run(version.model, time.perf_counter() - start)
+        start, seconds = time.perf_counter(), None
+        rows = None if self.batching is None else count_rows(inputs)
+        try:
+            found = version.bundle.predict(signature_name, inputs, deadline)
+            seconds = time.perf_counter() - start
+        finally:
+            self.metrics.run(version.model, seconds, rows)
         return found
+
+    def _rows_waiting(self) -> int:
+        """The rows in all queues of batches."""
+        batchers = [version.batcher for version in self.registry.all_versions()]
+        return sum(batcher.queue.rows for batcher in batchers if batcher is not None)
 
     def _batcher(self, version: Version) -> Batcher:
         def run(name: str, inputs: dict, deadline: Deadline) -> dict:

@@ -21,7 +21,7 @@ from kerasapp.serving.protocol.addresses import GRPC_PORT, REST_PORT, join_addre
 from kerasapp.serving.protocol.errors import ServingError
 from kerasapp.serving.rest import streaming
 from kerasapp.serving.rest.app import create_app
-from kerasapp.serving.rest.http_server import Server, listen
+from kerasapp.serving.rest.http_server import Server, reserve
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,12 @@ def serve(folder: str | os.PathLike | None = None, **options) -> None:
     """
     settings, metrics = Settings(**options), Metrics()
     models, read = _models(folder, settings.model_config_file)
-    with listen(settings.host, settings.rest_port) as listener:  # first, to tell of a used port at once
+    with reserve(settings.host, settings.rest_port) as listener:  # first, to tell of a used port at once
+        grpc_port = _grpc_port(settings)
         registry = Registry(models, early_labels=settings.early_labels, loaded=metrics.loaded)
         engine = Engine(registry, limits=settings.limits, batching=settings.batching, metrics=metrics)
-        rpc = _rpc(engine, settings)
         _load(registry, settings.log)
+        rpc = _rpc(engine, settings, grpc_port)
         watcher = Watcher(registry, read, settings.poll_seconds, settings.log.event)
         stopped_by = _answer(engine, rpc, listener, watcher, settings)
     if stopped_by == signal.SIGINT:
@@ -118,21 +119,28 @@ def _load(registry: Registry, log: Log) -> None:
     raise ServingError(f"no model could be loaded; {broken[0].model} version {broken[0].number}: {reason}")
 
 
-def _rpc(engine: Engine, settings: Settings):
-    """The gRPC server; None if there is to be none."""
-    host, port, log = settings.host, settings.grpc_port, settings.log
+def _grpc_port(settings: Settings) -> int | None:
+    """The port that gRPC gets; None for no gRPC. gRPC itself would log lines about a port that is taken."""
+    port = GRPC_PORT if settings.grpc_port is None else settings.grpc_port
     if port == -1:
+        return None
+    try:
+        reserve(settings.host, port, "--grpc-port").close()
+    except ServingError:
+        if settings.grpc_port is not None:
+            raise
+        settings.log.event(f"port {GRPC_PORT} is taken: gRPC gets a free one (--grpc-port chooses one)")
+        return 0
+    return port
+
+
+def _rpc(engine: Engine, settings: Settings, port: int | None):
+    """The gRPC server; None if there is to be none."""
+    if port is None:
         return None
     from kerasapp.serving.rpc.server import RpcServer  # late, as the import of grpcio is slow
 
-    if port is None:
-        port = GRPC_PORT
-        try:
-            listen(host, port).close()  # gRPC itself would log lines about a port that is taken
-        except ServingError:
-            log.event(f"port {GRPC_PORT} is taken: gRPC gets a free one (--grpc-port chooses one)")
-            port = 0
-    return RpcServer(engine, host, port, log)
+    return RpcServer(engine, settings.host, port, settings.log)
 
 
 def _ready_line(available: Mapping[str, list[int]], listener: socket.socket, grpc_port: int | None) -> str:

@@ -14,6 +14,7 @@ from kerasapp.serving.protocol.errors import StatusError, invalid
 from kerasapp.serving.protocol.signatures import DEFAULT_SIGNATURE, Signature, signature_not_found
 
 RETRIED = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")  # no connection or 503; 429
+LONGEST_WISH = 10.0  # seconds of Retry-After that are kept to; a longer wish is shortened
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # the most seconds before a retry; they double each time
 
 _NUMPY = {"float": np.float32, "double": np.float64, "half": np.float16, "string": object}
@@ -23,7 +24,8 @@ class Client:
     """Asks a server; safe to use from several threads.
 
     A request that finds no connection, or an overloaded server, is tried again after a pause (exponential
-    backoff with full jitter). Requests have no side effects, so this is safe.
+    backoff with full jitter, after the time that the server asks for in Retry-After). Requests have no side
+    effects, so this is safe.
 
     Args:
         address: "host:8501", "http://…" or "https://…" for REST, "grpc://host:8500" for gRPC.
@@ -169,7 +171,7 @@ class Client:
             try:
                 return call(left)
             except StatusError as error:
-                wait = random.uniform(0, pause)
+                wait = min(error.retry_after, LONGEST_WISH) + random.uniform(0, pause)
                 late = time.monotonic() + wait >= deadline
                 if error.code not in RETRIED or attempt == self.retries or late:
                     raise

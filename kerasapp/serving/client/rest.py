@@ -80,7 +80,7 @@ class RestTransport:
         }
         answer = self._request("POST", path, left, request, preload_content=False)
         if answer.status != 200:
-            error = self._error(answer.status, answer.read())
+            error = self._error(answer, answer.read())
             if error.message.startswith("Malformed request"):  # TF Serving's words for a path without meaning
                 raise StatusError("UNIMPLEMENTED", f"{self.where}: the server has no streams")
             raise error
@@ -113,7 +113,7 @@ class RestTransport:
         """The JSON object of the server's answer; StatusError with the server's error."""
         answer = self._request(method, path, left, request)
         if answer.status != 200:
-            raise self._error(answer.status, answer.data)
+            raise self._error(answer, answer.data)
         try:
             found = json.loads(answer.data)
         except ValueError:
@@ -144,12 +144,16 @@ class RestTransport:
             return StatusError("UNAVAILABLE", f"{self.where}: cannot connect: {reason}")
         return StatusError("UNAVAILABLE", f"{self.where}: the connection failed: {reason}")
 
-    def _error(self, status: int, body: bytes) -> StatusError:
+    def _error(self, answer: urllib3.BaseHTTPResponse, body: bytes) -> StatusError:
+        status, retry_after = answer.status, answer.headers.get("Retry-After", "")
         try:
             message = json.loads(body)["error"]
         except (ValueError, KeyError, TypeError):
             message = f"{self.where}: status {status}: {body[:200].decode(errors='replace').strip()}"
-        return StatusError(_CODES.get(status, "UNKNOWN"), str(message))
+        error = StatusError(_CODES.get(status, "UNKNOWN"), str(message))
+        if retry_after.isdecimal():  # it may be a date, too
+            error.retry_after = float(retry_after)
+        return error
 
     def _strange(self, answer: object) -> StatusError:
         shown = repr(answer)

@@ -4,6 +4,10 @@ import gc
 import time
 from pathlib import Path
 
+import yaml
+
+from kerasapp.artefact import EXTRA
+
 _STOPPING = 0.1  # seconds in which a batch that nobody waits for should have stopped
 
 
@@ -18,6 +22,7 @@ class Version:
         self.state = "START"  # as in TF Serving: START, LOADING, AVAILABLE, UNLOADING, END
         self.code, self.message = "OK", ""  # why the version could not be loaded
         self.bundle = None  # the SavedModel while it is loaded
+        self.settings: object = None  # what an export of kerasapp says of its model
         self.batcher = None  # gathers the requests if batching is on
         self.labels: tuple[str, ...] = ()  # those that mean this version
         self.in_flight = 0  # the number of requests that hold it
@@ -42,7 +47,7 @@ class Version:
             self.code, self.message = status_code(error), getattr(error, "message", None) or str(error)
             return False
         self.warmup_seconds = time.perf_counter() - start - self.seconds
-        self.bundle = bundle
+        self.bundle, self.settings = bundle, _settings(self.path)
         return True
 
     def unload(self) -> bool:
@@ -55,6 +60,15 @@ class Version:
         self.bundle = self.batcher = None
         gc.collect()  # a SavedModel refers to itself
         return True
+
+
+def _settings(path: Path) -> object:
+    """The configuration of an export of kerasapp; None for any other SavedModel."""
+    file = path / EXTRA / "config.yaml"
+    try:
+        return yaml.safe_load(file.read_text("utf-8")) if file.is_file() else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
 
 
 def _fingerprint(path: Path) -> tuple:

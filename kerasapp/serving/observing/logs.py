@@ -4,6 +4,7 @@ A log holds no text of a user. A line about a request has its id, model, signatu
 about an exception has its type and the places in the code; the message may repeat what was asked.
 """
 
+import contextlib
 import json
 import logging
 import sys
@@ -66,13 +67,16 @@ class Log:
         if self._level == "requests":
             self._write("server", message=message)
         else:
-            print(message, file=self._stream or sys.stderr, flush=True)
+            self._put(message)
 
     def _write(self, event: str, **values) -> None:
+        self._put(_json_line(datetime.now(UTC), event, **values))
+
+    def _put(self, line: str) -> None:
         stream = self._stream or sys.stderr
-        # One call, so that lines of several threads do not mix.
-        stream.write(_json_line(datetime.now(UTC), event, **values) + "\n")
-        stream.flush()
+        with contextlib.suppress(OSError):  # such as a full disk: an answer goes before its line
+            stream.write(line + "\n")  # one call, so that lines of several threads do not mix
+            stream.flush()
 
 
 class JsonFormatter(logging.Formatter):

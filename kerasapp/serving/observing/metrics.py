@@ -6,9 +6,10 @@ tensorflow_serving/util/prometheus_exporter.cc, which turns each "/" of a name i
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from kerasapp.serving.models.versions import Version
 from kerasapp.serving.observing.request_record import RequestRecord
@@ -20,7 +21,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _BUCKETS = [10 * 1.8**exponent for exponent in range(33)]  # microseconds, to some 20 minutes
 _UNKNOWN = "(unknown)"  # stands for every name that the server does not know
-_COUNTED = "predict"  # TF Serving counts these requests only, not those for status and metadata
+_COUNTED = ("predict", "generate_stream")  # TF Serving counts no requests for status and metadata
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,30 @@ class Metrics:
         self._loads = self._counter("cc:saved_model:load_attempt_count", "model_path", "status")
         self._load_time = self._counter("cc:saved_model:load_latency", "model_path")
         self._warmup = self._histogram("serving:model_warmup_latency", "model_path", "status")
+        named = {"registry": self._registry, "buckets": [2**exponent for exponent in range(13)]}
+        self._rows = Histogram(":kerasapp:serving:batch_rows", "rows of a batch", ["model_name"], **named)
 
     def request(self, record: RequestRecord) -> None:
-        """Counts an answered request to predict, and records how long it took if it succeeded."""
-        if record.api.lower() != _COUNTED:
+        """Counts an answered request to a model, and records how long it took if it succeeded."""
+        if record.api.lower() not in _COUNTED:
             return
         self._requests.labels(record.model or _UNKNOWN, record.status).inc()
         if record.status == "OK":
             latency = self._latency.labels(record.model, record.api, record.entrypoint)
             latency.observe(record.seconds * 1e6)
 
-    def run(self, model: str, seconds: float) -> None:
-        """Records one run of a model, for one request or for a batch."""
+    def run(self, model: str, seconds: float | None, rows: int | None = None) -> None:
+        """Records one run of a model: the seconds of one that succeeded, the rows of a batch."""
         self._runs.inc()
-        self._runtime.labels(model, "Predict", "TF1").observe(seconds * 1e6)
+        if seconds is not None:
+            self._runtime.labels(model, "Predict", "TF1").observe(seconds * 1e6)
+        if rows is not None:
+            self._rows.labels(model).observe(rows)
+
+    def gauge(self, name: str, value: Callable[[], int]) -> None:
+        """Adds a number that is looked up when the metrics are read."""
+        gauge = Gauge(f":kerasapp:serving:{name}", name, registry=self._registry)
+        gauge.set_function(value)
 
     def loaded(self, version: Version) -> None:
         """Counts an attempt to load a version, and records the seconds of loading and of warming up."""

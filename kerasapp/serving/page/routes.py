@@ -8,7 +8,6 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -83,7 +82,7 @@ def _describe(version) -> dict:
         "signatures": signatures,
         "task": task.name if task else None,
         "form": _form(task, signatures) if task else None,
-        "audio": _audio(version.path) if task else None,
+        "audio": _audio(version.settings) if task else None,
     }
 
 
@@ -99,11 +98,10 @@ def _form(task, signatures) -> dict:
     }
 
 
-def _audio(folder) -> dict | None:
+def _audio(settings) -> dict | None:
     """The lowest and the highest frequency of the spectrograms in Hz; None if the export does not say."""
     try:
-        text = (folder / "assets.extra" / "kerasapp" / "config.yaml").read_text("utf-8")
-        audio = yaml.safe_load(text)["audio"]
+        audio = settings["audio"]
         return {"f_min": float(audio["f_min"]), "f_max": float(audio["f_max"] or audio["sample_rate"] / 2)}
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+    except (ValueError, TypeError, KeyError):
         return None  # not an export of kerasapp: the page numbers the bands

@@ -12,10 +12,12 @@ class StatusError(Exception):
         code: the canonical name of the status, such as "NOT_FOUND". REST and gRPC have a number for each.
         message: what the client reads, in TF Serving's words where TF Serving has this error.
 
-    `http_status` is REST's status, if it is not that of the code.
+    `http_status` is REST's status, if it is not that of the code. `retry_after` are the seconds in which a
+    server asked to be left alone.
     """
 
     http_status: int | None = None
+    retry_after = 0.0
 
     def __init__(self, code: str, message: str):
         super().__init__(f"{code}: {message}")

@@ -23,7 +23,7 @@ from kerasapp.serving.observing.logs import Log
 from kerasapp.serving.observing.metrics import CONTENT_TYPE, DEFAULT_PATH
 from kerasapp.serving.observing.request_record import RequestRecord
 from kerasapp.serving.protocol.errors import StatusError
-from kerasapp.serving.rest.handler import answer, is_served
+from kerasapp.serving.rest.handler import answer, is_served, note
 from kerasapp.serving.rest.http_messages import (
     admitted_body,
     json_answer,
@@ -69,6 +69,7 @@ def create_app(
             allowed = re.search("https?://", request.headers.get("origin", ""))
             record.status = "OK" if allowed else "FAILED_PRECONDITION"
             return Response(status_code=200 if allowed else 400)
+        note(engine, record, request.method, _path(request))
         async with within_deadline(request, engine.limits.timeout) as deadline:
             work = answer, engine, record, request.method, _path(request)
             if request.method != "POST":

@@ -32,13 +32,24 @@ def is_served(path: str) -> bool:  # Dispatch in http_server.cc:140
     return path.lower().startswith("/v1/")
 
 
+def note(engine: Engine, record: RequestRecord, method: str, path: str) -> None:
+    """Writes into the record what a request asks for, before its body has come."""
+    if method == "POST" and (match := _POST_PATH.fullmatch(path)) and match[4] in _APIS:
+        record.api = match[4]
+    elif method == "GET" and (match := _GET_PATH.fullmatch(path)):
+        record.api = "metadata" if match[4] == "metadata" else "status"
+    else:
+        return
+    record.model = engine.registry.known(unquote(match[1] or ""))
+
+
 def answer(
     engine: Engine, record: RequestRecord, method: str, path: str, body: bytes, deadline: Deadline
 ) -> bytes:
     """The JSON text that answers a request: ProcessRequest in http_rest_api_handler.cc.
 
     Args:
-        record: gets what is found out about the request.
+        record: gets what is found out about the request; `note` has written what it asks for.
         path: as it was sent, with its query. A model's name may hold a quoted "/" or ":"; TF Serving knows no
             path with a query.
         deadline: where it is over, the run is stopped.
@@ -49,19 +60,15 @@ def answer(
     if not is_served(path):
         raise StatusError("NOT_FOUND", f"Not found: {path}")
     if method == "POST" and (match := _POST_PATH.fullmatch(path)) and match[4] in _APIS:
-        record.api = match[4]
         target = _target(match)
-        record.model = engine.registry.known(target[0])
-        if record.api == "predict":
+        if match[4] == "predict":
             return _predict(engine, record, target, body, deadline)
-        raise _not_served(engine, record.api, target, body, deadline)
+        raise _not_served(engine, match[4], target, body, deadline)
     if method == "GET" and (match := _GET_PATH.fullmatch(path)):
-        record.api = "metadata" if match[4] == "metadata" else "status"
         target = _target(match)
         if not target[0]:
             raise invalid("Missing model name in request.")
-        record.model = engine.registry.known(target[0])
-        return (_metadata if record.api == "metadata" else _status)(engine, *target)
+        return (_metadata if match[4] == "metadata" else _status)(engine, *target)
     raise invalid(f"Malformed request: {method} {path}")
 
 

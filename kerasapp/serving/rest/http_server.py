@@ -16,9 +16,12 @@ _DRAINING = 0.5  # seconds in which open connections may bring one more request
 _KEEP_ALIVE = 75  # seconds; to close an idle connection early can cut off a client that is about to ask
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; ServingError if the address cannot be had."""
-    check_port(host, port, "--rest-port")
+def reserve(host: str, port: int, flag: str = "--rest-port") -> socket.socket:
+    """A socket at an address, which does not listen yet; ServingError if the address cannot be had.
+
+    Until it listens, who connects is refused: a probe cannot take a server that loads for one that is ready.
+    """
+    check_port(host, port, flag)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -27,13 +30,12 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
-            listener.listen(2048)
         except OSError:
             listener.close()
             raise
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise cannot_listen(host, port, "--rest-port", reason) from None
+        raise cannot_listen(host, port, flag, reason) from None
     return listener
 
 

@@ -103,6 +103,7 @@ def _target(engine: Engine, record: RequestRecord, request) -> tuple[str, int | 
 
 
 def _predict(engine: Engine, record: RequestRecord, request, deadline: Deadline):  # RunPredict
+    record.model = engine.registry.known(request.model_spec.name)
     with engine.admission.enter(), _acquire(engine, record, request) as version:
         name = request.model_spec.signature_name or DEFAULT_SIGNATURE
         definition = version.bundle.signature_defs.get(name)
