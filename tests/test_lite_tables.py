@@ -59,7 +59,10 @@ def test_the_only_column_has_any_name(write):
         ),
         ("\nlevel;flow\n1;2\n", "line 2: expected commas between the columns, not semicolons: level;flow"),
         ("level\tflow\n1\t2\n", "line 1: expected commas between the columns, not tabs: level\tflow"),
-        (gzip.compress(b"level,flow\n1,2\n", mtime=0), "is packed; expected CSV as plain text: unpack it first"),
+        (
+            gzip.compress(b"level,flow\n1,2\n", mtime=0),
+            "is packed; expected CSV as plain text: unpack it first",
+        ),
         (
             "level,flow\n1,2\n".encode("utf-16"),
             "is UTF-16; expected UTF-8: iconv -f UTF-16 -t UTF-8 FILE > OTHER",
