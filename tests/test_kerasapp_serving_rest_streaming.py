@@ -38,7 +38,10 @@ class OneModel:
         bundle = SimpleNamespace(
             signature_defs=dict.fromkeys(signatures), inputs=self._inputs, predict=self._predict
         )
-        self.version = SimpleNamespace(model="model", number=1, bundle=bundle)
+        self.version = SimpleNamespace(model="model", number=1, bundle=bundle, batcher=None)
+
+    def all_versions(self):
+        return [self.version]
 
     def _inputs(self, signature):
         return {"h": TensorSpec("float", (None, 3))} if signature == "prefill" else {}
@@ -226,12 +229,10 @@ def test_the_log_and_the_metrics_of_a_stream(target):
         status = post(app, {"prompt": "", "length": 2}, target).status_code
         counted = app._engine.metrics.text()
     line = json.loads(lines.getvalue())
-    assert (line["api"], line["http_status"]) == (
-        "generate_stream",
-        status,
-    ) and "request_count" not in counted
+    assert (line["api"], line["http_status"]) == ("generate_stream", status)
     known = ("model", 1, "OK", 200) if target == "model" else (None, None, "NOT_FOUND", 404)
     assert (line["model"], line["version"], line["status"], status) == known
+    assert f'request_count{{model_name="{known[0] or "(unknown)"}",status="{known[2]}"}} 1' in counted
 
 
 def test_a_stream_counts_as_a_request_until_it_ends():

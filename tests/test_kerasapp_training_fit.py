@@ -93,7 +93,15 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, text_file):
     assert "Traceback" not in errors and newest_checkpoint(tmp_path / "run")
 
 
-def test_a_second_signal_is_the_systems_own_again():
+@pytest.fixture
+def heard():
+    """SIGINT is heard as in a terminal; who starts the tests in the background may have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_is_the_systems_own_again(heard):
     """Otherwise a step that hangs could not be ended."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with fit._stop_signals() as interrupted:

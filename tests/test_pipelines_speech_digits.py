@@ -77,8 +77,8 @@ def test_the_clips_left_to_the_benchmark_are_not_used(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("fractions", [FRACTIONS, (0.9, 0.05, 0.05)])
 def test_no_clip_of_a_split_is_in_another(fractions, monkeypatch, tmp_path):
-    def tones(takes):  # the level of a clip tells which one it is
-        return [[np.full(4000, take / 100) for take in takes] for _ in range(10)]
+    def tones(takes):  # the level of a clip tells which take it is, and its length which digit
+        return [[np.full(4000 + digit, take / 100) for take in takes] for digit in range(10)]
 
     monkeypatch.setattr(digits, "_read_clips", tones)
     monkeypatch.setattr(digits, "_noise", lambda: np.zeros(30 * 8000))
