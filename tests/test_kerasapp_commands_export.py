@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kerasapp.artefact import Artefact
+from kerasapp.artefact import EXTRA, Artefact
 from kerasapp.cli import run
 from kerasapp.commands import export
 from kerasapp.errors import CheckError, ConfigError
@@ -82,3 +82,12 @@ def test_wrong_words(capsys, words, said):
     assert run(["export", "runs/none", *words.split()]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+def test_production_files_are_for_a_folder_that_servers_find(tmp_path, capsys):
+    folder = tmp_path / "mine" / "best"
+    (folder / EXTRA).mkdir(parents=True)
+    (folder / EXTRA / "config.yaml").touch()
+    assert run(["export", str(folder), "--production", str(tmp_path / "production")]) == 2
+    error = capsys.readouterr().err
+    assert f"{folder}: servers look for NAME/VERSION" in error and error.count("\n") == 1

@@ -1,5 +1,6 @@
 """`--server` in place of a run folder: the same output as with the model at hand, and clear errors."""
 
+import argparse
 import json
 import socket
 import subprocess
@@ -11,7 +12,9 @@ from scripted_server import scripted
 from tiny import LETTERS, reversed_words
 
 import kerasapp
+from kerasapp import spec
 from kerasapp.cli import run
+from kerasapp.commands import remote
 from kerasapp.tasks.synthesis.audio_config import mel_edges
 
 
@@ -197,3 +200,23 @@ def test_a_server_without_a_list_or_with_another_model(capfd):
         assert "--model: required" in capfd.readouterr().err
         assert run(["generate", "--server", address, "--model", "m"]) == 2
         assert "m: not a model of generation: it has no signature 'generate'" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "highest"),
+    [([], 3000), (["--version", "2"], 2000), (["--label", "stable"], 1000), (["--version", "4"], None)],
+)
+def test_the_frequencies_are_those_of_the_version_that_is_asked(flags, highest):
+    metadata = {"metadata": {"signature_def": {"signature_def": {"synthesize": {}}}}}
+    versions = [
+        {"version": str(n), "labels": ["stable"] if n == 1 else [], "audio": {"f_min": 0, "f_max": 1000 * n}}
+        for n in (3, 2, 1)
+    ]
+    models = {"models": [{"name": "other", "versions": []}, {"name": "v", "versions": versions}]}
+    answers = [(200, json.dumps(answer).encode()) for answer in (metadata, models)]
+    parser = argparse.ArgumentParser()
+    remote.add_flags(parser)
+    with scripted(answers) as (address, _):
+        args = parser.parse_args(["--server", address, "--model", "v", *flags])
+        found = remote.Server(args, spec.spec("synthesis")).audio()
+    assert found == (highest and {"f_min": 0, "f_max": highest})

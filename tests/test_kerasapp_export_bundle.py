@@ -7,8 +7,10 @@ from importlib import resources
 import jsonschema
 import pytest
 
+from kerasapp.export import bundle as bundles
 from kerasapp.export.bundle import stamp
 from kerasapp_lite.bundle import Bundle, BundleError
+from pipelines.text.tokenizers import CharacterTokenizer
 
 BUNDLES = ["tiny_bundle", "reversal_bundle", "speech_bundle", "wave_bundle"]
 SCHEMA = json.loads((resources.files("kerasapp.export") / "metadata.schema.json").read_text("utf-8"))
@@ -108,3 +110,10 @@ def test_a_bundle_made_before_metadata_had_a_checksum_is_read(copy):
     (copy / "metadata.json").write_text(json.dumps(metadata))
     (copy / "metadata.sha256").unlink()
     assert Bundle(copy, "dynamic").signature("step")
+
+
+def test_an_app_is_told_the_id_that_an_empty_prompt_starts_from(tmp_path):
+    tokenizers = {"source": CharacterTokenizer("\tab\n"), "target": CharacterTokenizer("ab")}
+    found = bundles._write_vocabularies(tokenizers, tmp_path)
+    assert json.loads((tmp_path / "source.json").read_text())["characters"] == ["\t", "\n", "a", "b"]
+    assert (found["source"]["line_break"], found["target"]["line_break"]) == (5, 4)  # ids start at 4

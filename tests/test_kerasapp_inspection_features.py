@@ -47,6 +47,7 @@ def test_what_is_true_or_not(name, text, pattern):
     [
         ("position in the line", "ab\nc\n", [1, 2, 0, 1, 0]),
         ("position in the word", "ab, cd’s", [1, 2, 0, 0, 1, 2, 3, 4]),
+        ("position in the word", "e\u0301t a", [1, 2, 3, 0, 1]),  # the accent is a character of its own
         ("position in the clause", "床前，疑是", [1, 2, 0, 1, 2]),
         ("position in the sentence", "A b. C", [1, 2, 3, 0, 1, 2]),
     ],

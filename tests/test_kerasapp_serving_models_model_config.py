@@ -175,6 +175,13 @@ def entry(**fields):
         ("custom_model_config {}", "model_config_list is missing"),
         (f"model_config_list {{ {entry()} {entry()} }}", r"config\[1\]\.name: Illegal to list model a mul"),
         (f"model_config_list {{ {entry(name=None)} }}", r"config\[0\]\.name: '' cannot be a model's name"),
+        *(
+            (
+                f"model_config_list {{ {entry(name=repr(name))} }}",
+                f"{name!r} cannot be a model's name in a URL",
+            )
+            for name in ("a/b", "a:b")  # what follows ":" would be the method
+        ),
         (f"model_config_list {{ {entry(base_path=None)} }}", r"config\[0\]\.base_path: .* an absolute path"),
         (f"model_config_list {{ {entry(base_path=repr('a'))} }}", r"an absolute path; got 'a'"),
         (f"model_config_list {{ {entry(model_platform=None)} }}", r"config\[0\]\.model_platform: is missing"),

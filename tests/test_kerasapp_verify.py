@@ -254,6 +254,7 @@ WRONG = {
     "a run": ("{run}", "a run; verify takes an export"),
     "no such runtime": ("{export} --runtimes tpu", "has no runtime 'tpu'; there are keras, saved_model"),
     "no such file": ("{export} --data {here}/none", "none: No such file"),
+    "a line of bytes": ("{export} --data {here}/bytes", "bytes: line 3: is not UTF-8"),
     "no lines": ("{export} --data {here}/blank", "blank: no line has any text"),
     "a search of another task": ("{export} --beam-size 2", "which has no beams"),
     "no items": ("{export} --items 0", "'0' is not a whole number from 1"),
@@ -263,6 +264,7 @@ WRONG = {
 @pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_usage_is_one_line_and_exit_code_2(words, message, tiny_export, tiny_run, tmp_path, capsys):
     (tmp_path / "blank").write_text(" \n\n")
+    (tmp_path / "bytes").write_bytes(b"fine\n\nnot \xff\n")
     named = {"export": tiny_export, "run": tiny_run, "here": tmp_path}
     assert run(["verify", *(word.format(**named) for word in words.split())]) == 2
     error = capsys.readouterr().err

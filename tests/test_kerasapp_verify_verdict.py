@@ -178,6 +178,18 @@ def test_texts_are_alike_up_to_their_first_difference(found, expected, share):
     )
 
 
+@pytest.mark.parametrize(
+    ("louder", "higher", "share"),
+    [(1.0, 0.0, 1.0), (0.4, 0.0, 0.0), (2.1, 0.0, 0.0), (1.9, 0.0, 1.0), (1.0, 0.5, 0.5), (1.0, 9.0, 0.0)],
+)
+def test_speech_is_alike_with_a_spectrogram_that_is_near_and_as_loud(louder, higher, share):
+    mel, sound = np.array([[1.0, -1.0]] * 4), np.sin(np.arange(100.0))  # the deviation of the mel is 1
+    expected = Outcome("", {}, {"mel": mel, "frame_means": mel.mean(axis=1), "sound": sound})
+    found = Outcome("", {}, {"mel": mel + higher, "sound": louder * sound})
+    judged = spec.spec("synthesis").load("verify")
+    assert judged.likeness(None, found, expected) == pytest.approx(share)
+
+
 def report(**changes):
     """A report of two runtimes."""
     shown = {"ok": False, "problems": ["it is gone"], "bytes": 2_500_000, "peak_memory_bytes": None,
