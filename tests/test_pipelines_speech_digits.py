@@ -45,6 +45,19 @@ def test_the_recipe_gives_the_same_each_time(few):
     assert few[0].name == few[1].name
 
 
+@pytest.mark.parametrize("damage", ["emptied", "missing"])
+def test_utterances_that_were_cut_off_are_joined_anew(damage, monkeypatch, tmp_path):
+    monkeypatch.setattr(digits, "_COUNTS", (2, 2))
+    lines = []
+    folder = digits.folder_of(tmp_path, FRACTIONS, lines.append)
+    before, path = hashes(folder), folder / "wavs" / "digits-0003.flac"
+    path.write_bytes(b"")  # as after a power cut
+    if damage == "missing":
+        path.unlink()
+    assert digits.folder_of(tmp_path, FRACTIONS, lines.append) == folder
+    assert hashes(folder) == before and len(lines) == 2
+
+
 def test_each_string_is_read_once_and_some_short_ones_are_left():
     found = digits.strings()
     assert len(found) == len(set(found)) == 2400

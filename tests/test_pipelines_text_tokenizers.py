@@ -8,6 +8,7 @@ import pytest
 import sentencepiece
 import tensorflow as tf
 from awkward_texts import TEXTS, random_texts
+from sentencepiece import sentencepiece_model_pb2
 
 from pipelines.errors import DataError
 from pipelines.text.tokenizers import CharacterTokenizer, SubwordTokenizer, Tokenizer
@@ -191,6 +192,15 @@ def test_subwords_need_room_for_the_bytes():
 def test_a_model_that_is_none_is_refused():
     with pytest.raises(DataError, match="not a SentencePiece model"):
         SubwordTokenizer(b"nonsense")
+
+
+@pytest.mark.parametrize("place", [2, 4], ids=["start", "line break"])
+def test_a_model_without_a_piece_that_is_needed_is_refused(subwords, place):
+    model = sentencepiece_model_pb2.ModelProto.FromString(subwords.model)
+    model.pieces[place].piece = "another"
+    model.trainer_spec.bos_piece = "<begin>" if place == 2 else model.trainer_spec.bos_piece
+    with pytest.raises(DataError, match=r"needs pad, unknown, start, end as 0 to 3, and \\n"):
+        SubwordTokenizer(model.SerializeToString())
 
 
 def test_save_and_load(tokenizer, tmp_path):
