@@ -354,6 +354,7 @@ def test_labels(client):
 
 def test_metrics(client):
     client.post(f"{URL}:predict", content=GOOD)
+    client.post(f"{URL}:predict", content=b"{}")
     client.post("/v1/models/made-up:predict", content=GOOD)
     response = client.get("/monitoring/prometheus/metrics")
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"  # Prometheus asks
