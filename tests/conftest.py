@@ -1,6 +1,7 @@
 """Tiny models, trained, exported and shared by all tests that need one."""
 
 import fcntl
+import gc
 import os
 import random
 
@@ -10,6 +11,12 @@ from tiny import ECHO, LETTERS, REVERSAL, SERIES, SMALL, SPEECH, TEXT, TONES, re
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Two workers share two cores: with a thread each they need a sixth less processor time.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
+def pytest_collection_finish():
+    """What was imported stays: without looking for garbage in it the tests take a tenth less processor time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
