@@ -7,6 +7,9 @@ from pathlib import Path
 
 from kerasapp.errors import ConfigError
 
+SERVING = (
+    "2.20"  # an export is made for this TensorFlow Serving and later ones, whichever TensorFlow makes it
+)
 TOGETHER = ("tensorflow", "tensorflow-text", "tensorflow-serving-api")  # always on one minor version
 
 

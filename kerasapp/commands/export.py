@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 from kerasapp.artefact import find, version_number
+from kerasapp.backend import SERVING
 from kerasapp.commands.arguments import Parser
 from kerasapp.commands.loading import load
 from kerasapp.errors import CheckError, ConfigError, note
 from kerasapp.export.precisions import PRECISIONS
 
 FOLDER = "saved_models"
-EPILOG = """examples:
+EPILOG = f"""examples:
   kerasapp export runs/tinyshakespeare
   kerasapp export runs/mine --name stories --to /srv/models
   kerasapp export runs/mine --production production
@@ -23,8 +24,8 @@ All runtimes of the new version answer the same requests before it is published,
 (kerasapp verify --help). If one answers otherwise than Keras, no version is written and the exit code is 1.
 The table is in the model card, assets.extra/kerasapp/model_card.md.
 
-TensorFlow Serving 2.20 and later ones serve an export, whether TensorFlow 2.20 or 2.21 made it. The model
-card has the versions of the packages that made it.
+TensorFlow Serving {SERVING} and later ones serve an export, whether TensorFlow 2.20 or 2.21 made it. The
+model card has the versions of the packages that made it.
 
 --production writes the files that run the model in TensorFlow Serving, Docker, Kubernetes and KServe; their
 README.md explains them. The new version gets the label `canary`; `stable` keeps its version. For an EXPORT it

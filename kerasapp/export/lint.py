@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from kerasapp.artefact import EXTRA
+from kerasapp.backend import SERVING
 from kerasapp.errors import ConfigError
 
 # tensorflow_serving/model_servers/BUILD links tensorflow_text:ops_lib (SUPPORTED_TENSORFLOW_OPS): the
@@ -53,9 +54,7 @@ _FILE_OPS = frozenset(
     ]
 )  # fmt: skip
 
-# An export is made for this TensorFlow Serving and later ones, whichever TensorFlow makes it. Of the
-# operations of TensorFlow 2.21, 2.20 lacks these alone.
-SERVING = "2.20"
+# Of the operations of TensorFlow 2.21, 2.20 lacks these alone.
 _NEWER_OPS = frozenset({"DecodeJxl"})
 
 # What AddSingleValueAndAdvance of tensorflow_serving/util/json_tensor.cc writes.

@@ -10,8 +10,8 @@ from importlib import resources
 
 from kerasapp import spec
 from kerasapp.artefact import EXTRA
+from kerasapp.backend import SERVING
 from kerasapp.config.building import flatten
-from kerasapp.export import lint
 from pipelines.files import SAMPLE
 
 PACKAGES = ("kerasapp", "tensorflow", "keras", "tensorflow-text")
@@ -29,7 +29,7 @@ def text(name, config, model, signatures, folder, metrics, verified=None):
     facts = [
         ("parameters", f"{model.count_params():,}"),
         ("size of the SavedModel", f"{size / 1e6:.1f} MB"),
-        ("served by", f"TensorFlow Serving {lint.SERVING} or later, `kerasapp serve`"),
+        ("served by", f"TensorFlow Serving {SERVING} or later, `kerasapp serve`"),
         ("signatures", ", ".join(f"`{signature}`" for signature in sorted(signatures))),
     ]
     parts = [

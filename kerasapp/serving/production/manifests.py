@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from kerasapp.artefact import versions
+from kerasapp.backend import SERVING
 from kerasapp.serving.models.model_config import read_model_config
 from kerasapp.serving.protocol.errors import ServingError
 from pipelines.atomic import write_text
@@ -23,7 +24,7 @@ REWRITTEN = ("models.config", "batching_parameters.txt")
 _TEMPLATES = resources.files(__package__).joinpath("templates")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _LONGEST_SLUG = 40  # characters; with the suffixes, names in Kubernetes stay below 63
-_PINNED = {"serving_version": "2.20.0", "prometheus_version": "v3.13.5", "python_version": "3.12.12"}
+_PINNED = {"serving_version": f"{SERVING}.0", "prometheus_version": "v3.13.5", "python_version": "3.12.12"}
 
 
 class _Template(string.Template):

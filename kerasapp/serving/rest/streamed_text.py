@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from kerasapp.knobs import COUNT
+
 Arrays = Mapping[str, np.ndarray]
 Run = Callable[[str, Arrays], dict[str, np.ndarray]]
 Specs = Callable[[str], Mapping[str, Any]]  # name -> inputs of a signature, each with a `shape`
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-MOST = 32  # tokens that one call of the model makes
+MOST = COUNT.default  # tokens that one call of the model makes
 _WINDOW = 32  # tokens whose text may still change; earlier ones are decoded once
 
 
