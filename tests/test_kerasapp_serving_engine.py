@@ -143,8 +143,17 @@ def test_as_many_requests_run_at_once_as_cores_make_good_use_of(registry, monkey
         asked = executor.submit(run, engine, "", {"length": np.int32([1])})
         wait_until(lambda: engine._turns.waiting or asked.done())
         assert not asked.done()
+        assert ":kerasapp:serving:requests_waiting{} 1" in engine.metrics.text()
         stack.close()
         assert asked.result()["counted"] == 1
+    assert ":kerasapp:serving:requests_waiting{} 0" in engine.metrics.text()
+
+
+def test_rows_that_wait_for_a_batch_are_told():
+    queued = SimpleNamespace(queue=SimpleNamespace(rows=3))
+    versions = [SimpleNamespace(batcher=batcher) for batcher in (queued, None, queued)]
+    engine = Engine(SimpleNamespace(all_versions=lambda: versions))
+    assert ":kerasapp:serving:rows_waiting{} 6" in engine.metrics.text()
 
 
 def test_requests_that_come_first_together_get_one_batcher(registry, monkeypatch):

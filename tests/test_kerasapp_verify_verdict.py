@@ -59,6 +59,15 @@ def test_speech_without_recordings_is_compared_with_kerass():
     assert found["stop_errors"] == 1 and found["against"] == "keras"
 
 
+def test_speech_is_compared_with_its_recording_in_nats_and_in_decibels():
+    """All channels louder by 2 nats: that is loudness alone, which the cepstral distance does not count."""
+    mel = np.random.default_rng(0).normal(size=[9, 20])
+    louder = [Outcome("", {"stop_reason": "stop_token"}, {"mel": mel + 2.0})]
+    found = figures("synthesis", [main_item("synthesis", "a", "held-out", mel)], louder, louder)
+    assert found["against"] == "recordings" and found["mel_l1"] > 0.5
+    assert found["mcd_db"] == pytest.approx(0.0, abs=1e-9)
+
+
 def row(**changes):
     """A row in which all holds."""
     plain = {"error": None, "items": 8, "asked": 8, "answered": 8, "equal": 1.0, "largest_difference": 0.0,
